@@ -1,0 +1,59 @@
+# `make` lists what there is. Everything happens in .venv, which is made at need and can be deleted at any time.
+PYTHON ?= python3
+EPOCHS ?= 3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# The demo and the tests report to nobody.
+export MLFLOW_DISABLE_TELEMETRY := true
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo test ui check format lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+$(READY): requirements.txt requirements-dev.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: error: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "Making the environment $(VENV): downloads about 3.5 GB on Linux (PyTorch with CUDA), 0.6 GB on macOS. Once; some minutes."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+demo: $(READY) ## train the four published configurations for a few epochs, and compare them
+	@for factors in "l1=0 l2=0" "l1=0.001 l2=0" "l1=0 l2=0.0005" "l1=0.001 l2=0.0005"; do \
+	  set -- $$factors; \
+	  echo; echo "mlflow run . --env-manager local -P $$1 -P $$2 -P epochs=$(EPOCHS)"; \
+	  MLFLOW_LOGGING_LEVEL=ERROR mlflow run . --env-manager local -P $$1 -P $$2 -P epochs=$(EPOCHS) || exit $$?; \
+	done
+	@echo; python -m analysis report
+	@echo
+	@echo "MLflow's UI:  make ui"
+	@echo "Next, try:    source $(BIN)/activate && mlflow run . --env-manager local -P l1=0.0001 -P epochs=$(EPOCHS) && python -m analysis report"
+
+test: $(READY) ## run the tests that need neither a network nor minutes
+	@python -m pytest -q
+
+ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
+	@port=$$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
+	  echo "MLflow's UI: http://127.0.0.1:$$port (Ctrl-C ends it)"; exec mlflow ui --host 127.0.0.1 --port $$port
+
+check: $(READY) ## everything that CI checks, but for the tests with markers
+	@ruff format --check .
+	@ruff check .
+	@pyright
+	@lint-imports
+	@python -m pytest -q --cov --cov-report=term
+
+format: $(READY) ## format the code
+	@ruff format .
+	@ruff check --fix .
+
+lock: ## write the versions in .venv to constraints.txt
+	@$(BIN)/pip freeze --exclude-editable | sed -E 's/\+[a-z0-9]+$$//' > constraints.txt
+
+clean: ## remove the environment, the report and caches; runs and data stay
+	@rm -rf $(VENV) report .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage build *.egg-info

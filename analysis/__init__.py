@@ -1,0 +1,1 @@
+"""Reads the runs that regstudy wrote, and compares them."""

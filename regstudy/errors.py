@@ -1,0 +1,29 @@
+"""What can go wrong that a user can put right: each error's message is one line that says how."""
+
+
+class RegstudyError(Exception):
+    """Base of all errors that end a command with one line and exit status 2."""
+
+
+class UsageError(RegstudyError):
+    """The command line cannot be understood."""
+
+
+class ConfigError(RegstudyError):
+    """A value of the configuration is unknown or out of range."""
+
+
+class DataError(RegstudyError):
+    """A data set is missing, damaged or cannot be stored."""
+
+
+class TrackingError(RegstudyError):
+    """The tracking store cannot be reached, or does not take what we log."""
+
+
+class NothingToAnalyse(RegstudyError):
+    """The store holds no runs of the kind asked for."""
+
+
+class NotComparable(RegstudyError):
+    """The runs differ in something that makes a comparison meaningless."""

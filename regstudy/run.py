@@ -1,0 +1,133 @@
+"""run(config): the one place where data, model, training and tracking are wired to a single MLflow run."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from regstudy import cores, datasets, evaluation, gallery, model, outcome, progress, provenance, store, terminal, tracking
+from regstudy.config import RunConfig
+from regstudy.data_files import Source
+from regstudy.datasets import Splits
+from regstudy.description import describe
+from regstudy.errors import ConfigError
+from regstudy.model import SqueezeExpandNet
+from regstudy.schema import WEIGHTS_FILE, Artifact, Summary, Tag
+from regstudy.training import EpochMetrics, fit
+
+EXAMPLE_IMAGES = 4
+"""In the model's input example; torch.export would freeze a batch of one."""
+
+
+def run(config: RunConfig, source: Source) -> str:
+    """Train one configuration as one MLflow run; its run ID. The data set is the source's, whatever the configuration names."""
+    start = time.monotonic()
+    config = config.model_copy(update={"dataset": source.dataset})
+    device = choose_device(config.device)
+    torch.set_num_threads(config.threads or cores.usable())
+    _be_repeatable(device)
+    if source.warning:
+        terminal.warn(f"WARNING: {source.warning}")
+    data = datasets.load(source, config)
+    network = model.build(config)
+    state = provenance.source_state()
+    tags = provenance.tags(state, device) | {
+        Tag.PARAMETER_COUNT: str(model.parameter_count(network)),
+        Tag.COMMAND: reproduce(config),
+        **({Tag.DATA_WARNING: source.warning} if source.warning else {}),
+    }
+    with tracking.track(config, data, tags) as tracked:
+        terminal.say(f"{config.run_name()}: {config.epochs} epochs of {len(data.train):,} images on {device}")
+        history = _train(network.to(device), data.to(device), config, tracked)
+        log_probabilities = evaluation.predict(network, data.to(device).test).cpu()
+        values = outcome.summarise(network.cpu(), data, config, history, log_probabilities)
+        with tempfile.TemporaryDirectory() as folder:
+            _write_artifacts(Path(folder), data, history, log_probabilities, config, state.diff)
+            tracked.log_files(Path(folder), Path(folder) / Artifact.CONTACT_SHEET, history[-1].epoch)
+            weights = Path(folder) / WEIGHTS_FILE
+            save_file({name: t.contiguous() for name, t in network.state_dict().items()}, weights)
+            tracked.log_model(network, data.test.images[:EXAMPLE_IMAGES].numpy(), weights, config.epochs)
+        values[Summary.WALL_SECONDS] = time.monotonic() - start
+        tracked.log_outcome(values, history[-1].epoch, describe(config, data, values, tags))
+    _say_what_next(values, tracked.run_id)
+    return tracked.run_id
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of a configuration; ConfigError if this machine does not have it."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, there in available.items() if there))
+    if not available[wanted]:
+        there = ", ".join(name for name, is_there in available.items() if is_there)
+        raise ConfigError(f"device: expected one that this machine has (auto, {there}), got {wanted!r}")
+    return torch.device(wanted)
+
+
+def reproduce(config: RunConfig) -> str:
+    """The command that gives this run again, bit for bit on the same machine."""
+    pinned = config.overrides() | {"l1": config.l1, "l2": config.l2, "seed": config.seed, "epochs": config.epochs}
+    pinned |= {"dataset": config.dataset, "recipe": config.recipe, "threads": torch.get_num_threads()}
+    pinned.pop("data_root", None)
+    options = [f"--{name.replace('_', '-')} {value}" for name, value in pinned.items()]
+    return "python -m regstudy train " + " ".join(options)
+
+
+def _be_repeatable(device: torch.device) -> None:
+    """On CPUs the kernels in use are repeatable for a given number of threads; on CUDA they have to be asked."""
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+
+def _train(network: SqueezeExpandNet, data: Splits, config: RunConfig, tracked: tracking.TrackedRun) -> Sequence[EpochMetrics]:
+    history: list[EpochMetrics] = []
+    with progress.shown(config.epochs, len(data.train)) as display:
+        for metrics in fit(network, data, config, display.advance):
+            tracked.log_epoch(outcome.epoch_values(metrics), metrics.epoch)
+            display.epoch_done(metrics)
+            history.append(metrics)
+    return history
+
+
+def _write_artifacts(
+    folder: Path, data: Splits, history: Sequence[EpochMetrics], log_probabilities: Tensor, config: RunConfig, diff: str
+) -> None:
+    """All files of the run, under the names in schema.py."""
+    errors = outcome.errors(log_probabilities, data.test.labels)
+    names, title = gallery.class_names(data.dataset), config.run_name()
+    counts = evaluation.confusion(log_probabilities, data.test.labels)
+    figures = {
+        Artifact.CONTACT_SHEET: gallery.contact_sheet(data.test.images, errors, names, title),
+        Artifact.CONFUSION: gallery.confusion_matrix(counts, names, f"{title}: test images"),
+        Artifact.CURVES: gallery.curves(history, title),
+    }
+    columns = outcome.prediction_columns(log_probabilities, data.test.labels)
+    wrong = {name: column[errors.index] for name, column in columns.items()}
+    for name in Artifact:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(folder / name, dpi=120)
+    _write_parquet(folder / Artifact.PREDICTIONS, columns)
+    pixels = [image.numpy().tobytes() for image in data.test.images[errors.index]]
+    _write_parquet(folder / Artifact.MISCLASSIFIED, wrong, pixels=pa.array(pixels, pa.binary(28 * 28)))
+    if diff:
+        (folder / Artifact.SOURCE_DIFF).write_text(diff)
+
+
+def _write_parquet(path: Path, columns: dict[str, Tensor], **more: pa.Array) -> None:
+    table = {name: pa.array(column.numpy()) for name, column in columns.items()}
+    pq.write_table(pa.table(table | more), path, compression="zstd")
+
+
+def _say_what_next(values: dict[str, float], run_id: str) -> None:
+    accuracy, averaged = values[Summary.ENDPOINT_TEST_ACCURACY], int(values[Summary.ENDPOINT_EPOCHS])
+    terminal.say(f"done: test accuracy {accuracy:.2%} (mean of the last {averaged} epochs), run {run_id}")
+    terminal.say(f"store: {store.uri()}")
+    terminal.say("compare your runs: python -m analysis report        look at them: mlflow ui")

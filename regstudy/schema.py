@@ -1,0 +1,106 @@
+"""Every name that crosses the store: metrics, tags, artifacts, and what each of them means.
+
+`regstudy` writes these names, `analysis` reads them; neither spells one out elsewhere.
+Accuracies are fractions in [0, 1]; losses are mean negative log-likelihoods in nats; epochs count from 0, as the published study's do.
+"""
+
+from enum import StrEnum
+
+NUMERICS_VERSION = 1
+"""Raised whenever the same configuration would give other numbers; part of a run's identity."""
+
+LAST_EPOCHS = 5
+"""The endpoint is a mean over this many last epochs: an estimate without selection."""
+
+TRIAL = "trial"
+REPORT = "report"
+
+
+class Metric(StrEnum):
+    """Per epoch: what is logged at each step."""
+
+    TRAIN_LOSS = "train/loss"
+    TRAIN_LAST_BATCH_LOSS = "train/last_batch_loss"
+    TRAIN_L1_PENALTY = "train/l1_penalty"
+    TRAIN_L2_PENALTY = "train/l2_penalty"
+    TRAIN_ACCURACY = "train/accuracy"
+    TRAIN_LEARNING_RATE = "train/learning_rate"
+    TEST_LOSS = "test/loss"
+    TEST_ACCURACY = "test/accuracy"
+    VALIDATION_LOSS = "validation/loss"
+    VALIDATION_ACCURACY = "validation/accuracy"
+    CLEAN_LOSS = "train_clean/loss"
+    CLEAN_ACCURACY = "train_clean/accuracy"
+    SECONDS = "time/epoch_seconds"
+    IMAGES_PER_SECOND = "time/images_per_second"
+
+
+class Summary(StrEnum):
+    """Per run: logged once, at the last epoch's step."""
+
+    ENDPOINT_TEST_ACCURACY = "endpoint/test_accuracy"
+    ENDPOINT_TEST_LOSS = "endpoint/test_loss"
+    ENDPOINT_VALIDATION_ACCURACY = "endpoint/validation_accuracy"
+    ENDPOINT_VALIDATION_LOSS = "endpoint/validation_loss"
+    ENDPOINT_EPOCHS = "endpoint/epochs_averaged"
+    BEST_TEST_ACCURACY = "biased/best_epoch_test_accuracy"
+    BEST_EPOCH = "biased/best_epoch"
+    ROUGHNESS_TEST_ACCURACY = "roughness/test_accuracy"
+    ROUGHNESS_TEST_LOSS = "roughness/test_loss"
+    GAP_ACCURACY = "gap/accuracy"
+    GAP_LOSS = "gap/loss"
+    CALIBRATION_NLL = "calibration/negative_log_likelihood"
+    CALIBRATION_BRIER = "calibration/brier_score"
+    CALIBRATION_ECE = "calibration/expected_calibration_error"
+    MISCLASSIFIED = "errors/misclassified"
+    EXACT_ZEROS = "sparsity/exact_zeros"
+    BELOW = "sparsity/below_{}_of_rms"
+    DEAD_KERNELS = "kernels/dead"
+    SILENT_KERNELS = "kernels/never_fire"
+    SMALL_KERNELS = "kernels/small_norm"
+    RECALL = "recall/class_{}"
+    L1_REACH = "l1_reach/{}"
+    INITIAL_SCALE = "initial_scale/{}"
+    WALL_SECONDS = "time/wall_seconds"
+
+
+class Tag(StrEnum):
+    """What identifies and explains a run."""
+
+    KIND = "regstudy.kind"
+    CONFIG = "regstudy.config"
+    CONFIG_DIGEST = "regstudy.config_digest"
+    CONFIGURATION_DIGEST = "regstudy.configuration_digest"
+    DATASET = "regstudy.dataset"
+    DATA_DIGEST = "regstudy.data_digest"
+    SPLIT_DIGEST = "regstudy.split_digest"
+    DATA_WARNING = "regstudy.data_warning"
+    NUMERICS_VERSION = "regstudy.numerics_version"
+    VERSION = "regstudy.version"
+    PARAMETER_COUNT = "regstudy.parameter_count"
+    TEST_IMAGES = "regstudy.test_images"
+    GIT_COMMIT = "regstudy.git_commit"
+    GIT_DIRTY = "regstudy.git_dirty"
+    PACKAGES = "regstudy.packages"
+    DEVICE = "regstudy.device"
+    PROCESSOR = "regstudy.processor"
+    THREADS = "regstudy.threads"
+    PLATFORM = "regstudy.platform"
+    COMMAND = "regstudy.command"
+    FAILURE = "regstudy.failure"
+
+
+class Artifact(StrEnum):
+    """Files of a run, by their path under the run's artifacts."""
+
+    CONTACT_SHEET = "misclassified/contact_sheet.png"
+    MISCLASSIFIED = "misclassified/misclassified.parquet"
+    PREDICTIONS = "predictions/test.parquet"
+    CONFUSION = "figures/confusion_matrix.png"
+    CURVES = "figures/curves.png"
+    SOURCE_DIFF = "source/uncommitted.diff"
+
+
+MODEL_NAME = "squeeze_expand"
+WEIGHTS_FILE = "weights.safetensors"
+CONTACT_SHEET_KEY = "misclassified"

@@ -1,0 +1,54 @@
+"""How both packages open MLflow's store: quietly, at once, or not at all. Reads and writes nothing in it."""
+
+import logging
+import os
+import urllib.error
+import urllib.request
+import warnings
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import mlflow
+
+from regstudy.errors import TrackingError
+
+SERVER_SECONDS = 5.0
+"""How long a tracking server may take to show that it is there; MLflow itself would retry for minutes."""
+
+
+def uri() -> str:
+    """The absolute URI of the store in use: MLFLOW_TRACKING_URI, else MLflow's default in this folder."""
+    return mlflow.get_tracking_uri()
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The database file of a SQLite store; None for other stores."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)[1:]) if parts.scheme.startswith("sqlite") else None
+
+
+def quieten() -> None:
+    """MLflow's and alembic's chatter about their own affairs is not what the user asked for."""
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # MLflow's use of SQLAlchemy, at its first database access.
+    warnings.filterwarnings("ignore", "The ``noload`` loader strategy", Warning)
+
+
+def require_answer() -> str:
+    """The store's URI, once a tracking server there has given any answer at all."""
+    address = uri()
+    if not address.startswith(("http://", "https://")):
+        return address
+    try:
+        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=SERVER_SECONDS):
+            return address
+    except urllib.error.HTTPError:
+        return address  # it answers; whether it lets us in is MLflow's to find out
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise TrackingError(
+            f"the tracking server {address} does not answer ({reason}): start it, or set MLFLOW_TRACKING_URI to one that runs"
+        ) from None

@@ -1,0 +1,69 @@
+"""How both packages talk to a terminal: one-line errors, exit statuses, notices. Imports nothing heavy."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from regstudy.errors import RegstudyError, UsageError
+
+BAD_INPUT = 2
+"""Exit status for input that the user can correct."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, and which never guesses abbreviated options."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})  # pyright: ignore[reportArgumentType]  # argparse's own keywords
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError instead of printing the whole usage."""
+        raise UsageError(f"{message}; '{self.prog} --help' lists what is understood")
+
+
+class Interrupted(BaseException):
+    """The process was asked to stop by a signal; carries the signal's number."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.exit_status = 128 + signal_number
+
+
+def dashed(arguments: Sequence[str]) -> list[str]:
+    """Write the names of options with dashes: `mlflow run` passes on `--batch_size`, a shell user types `--batch-size`."""
+    return [_dashed_option(argument) if argument.startswith("--") else argument for argument in arguments]
+
+
+def _dashed_option(argument: str) -> str:
+    name, equals, value = argument.partition("=")
+    return name.replace("_", "-") + equals + value
+
+
+def run_command(program: str, command: Callable[[], None]) -> int:
+    """Run a command; give its exit status, after one line on stderr if it failed for a reason the user can mend."""
+    try:
+        command()
+    except RegstudyError as error:
+        warn(f"{program}: error: {error}")
+        return BAD_INPUT
+    except Interrupted as stop:
+        warn(f"{program}: {stop}")
+        return stop.exit_status
+    except BrokenPipeError:
+        # The reader of our output has gone (`… | head`): nothing is left to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def say(line: str) -> None:
+    """Print one line on stdout, at once: what follows may take minutes."""
+    print(line, flush=True)
+
+
+def warn(line: str) -> None:
+    """Print one line on stderr, after whatever stands in stdout's buffer."""
+    sys.stdout.flush()
+    print(line, file=sys.stderr, flush=True)

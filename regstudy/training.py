@@ -1,0 +1,126 @@
+"""Training: fit() yields facts after each epoch. It knows nothing of MLflow, files or terminals, and reads no global random state."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from regstudy.augment import augment, draw
+from regstudy.config import RunConfig
+from regstudy.datasets import Split, Splits
+from regstudy.evaluation import Score, evaluate
+from regstudy.model import SqueezeExpandNet
+from regstudy.penalties import l1_term, l2_term, parameter_groups, proximal_step, scoped
+from regstudy.randomness import generator
+from regstudy.schema import LAST_EPOCHS
+
+STEP_EVERY, STEP_FACTOR = 6, 0.1
+"""The schedule that the published study built and never stepped."""
+
+CLEAN_IMAGES = 10_000
+"""Training images, un-augmented, that the generalisation gap is measured on."""
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one epoch showed; `clean` is the score on training images without augmentation, taken in the last epochs only."""
+
+    epoch: int
+    train_loss: float
+    last_batch_loss: float
+    l1_penalty: float
+    l2_penalty: float
+    train_accuracy: float
+    learning_rate: float
+    test: Score
+    validation: Score | None
+    clean: Score | None
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One pass over the training images."""
+
+    loss: float
+    last_batch_loss: float
+    accuracy: float
+
+
+def fit(
+    model: SqueezeExpandNet, data: Splits, config: RunConfig, advance: Callable[[int], None] = lambda _images: None
+) -> Iterator[EpochMetrics]:
+    """Train in place and yield after each epoch; stop consuming to stop training. `advance` hears of each batch."""
+    optimizer = torch.optim.SGD(parameter_groups(model, config), lr=config.lr, momentum=config.momentum, fused=True)
+    for epoch in range(config.epochs):
+        start = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, epoch)
+        trained = _train_epoch(model, optimizer, data.train, config, epoch, advance)
+        trained_seconds = time.perf_counter() - start
+        with torch.no_grad():
+            l1 = l1_term(scoped(model, config.l1_scope), config).item()
+            l2 = l2_term(scoped(model, config.l2_scope), config).item()
+        late = epoch >= config.epochs - LAST_EPOCHS
+        yield EpochMetrics(
+            epoch=epoch,
+            train_loss=trained.loss,
+            last_batch_loss=trained.last_batch_loss,
+            l1_penalty=l1,
+            l2_penalty=l2,
+            train_accuracy=trained.accuracy,
+            learning_rate=learning_rate(config, epoch),
+            test=evaluate(model, data.test),
+            validation=None if data.validation is None else evaluate(model, data.validation),
+            clean=evaluate(model, data.train[:CLEAN_IMAGES]) if late else None,
+            seconds=time.perf_counter() - start,
+            images_per_second=len(data.train) / trained_seconds,
+        )
+
+
+def learning_rate(config: RunConfig, epoch: int) -> float:
+    """The rate in an epoch, counted from 0."""
+    return config.lr if config.schedule == "constant" else config.lr * STEP_FACTOR ** (epoch // STEP_EVERY)
+
+
+def _train_epoch(
+    model: SqueezeExpandNet,
+    optimizer: torch.optim.SGD,
+    train: Split,
+    config: RunConfig,
+    epoch: int,
+    advance: Callable[[int], None],
+) -> _Pass:
+    """Every image once, in random order, the last smaller batch included; losses are summed on the device, unread until the end."""
+    device, n = train.labels.device, len(train)
+    model.train()
+    model.use_generator(generator(config.seed, "dropout", epoch, device))
+    penalised = scoped(model, config.l1_scope)
+    order = torch.randperm(n, generator=generator(config.seed, "order", epoch)).to(device)
+    draws = draw(n, generator(config.seed, "augmentation", epoch)).to(device)
+    loss_sum, correct = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
+    loss = loss_sum
+    for index in order.split(config.batch_size):
+        batch = train[index]
+        images = batch.images if config.augmentation == "none" else augment(batch.images, draws[index])
+        output = model(images)
+        loss = F.nll_loss(output, batch.labels)
+        _step(optimizer, loss, penalised, config)
+        loss_sum += loss.detach() * len(index)
+        correct += (output.detach().argmax(1) == batch.labels).sum()
+        advance(len(index))
+    return _Pass(loss_sum.item() / n, loss.item(), correct.item() / n)
+
+
+def _step(optimizer: torch.optim.SGD, loss: Tensor, penalised: list[Tensor], config: RunConfig) -> None:
+    """One optimiser step, with L1 in the way that the configuration asks for."""
+    optimizer.zero_grad()
+    as_gradient = config.l1 > 0 and config.l1_kind != "proximal"
+    (loss + l1_term(penalised, config) if as_gradient else loss).backward()
+    optimizer.step()
+    if config.l1 > 0 and config.l1_kind == "proximal":
+        proximal_step(penalised, config, optimizer.param_groups[0]["lr"])

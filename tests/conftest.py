@@ -1,0 +1,89 @@
+"""Shared fixtures: real MLflow on SQLite, real digits. The database is migrated once per session and copied per test."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+
+# Before mlflow is imported anywhere: no telemetry, and nothing of a surrounding `mlflow run`.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+for _name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
+    os.environ.pop(_name, None)
+
+import mlflow
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from regstudy import data_files, store
+from regstudy.config import RunConfig
+from regstudy.run import run
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_threads() -> None:
+    """A run's numbers depend on the number of threads; the tests fix it."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tests neither see nor fill the user's cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    return cache / "regstudy"
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables in a SQLite database without runs; making them takes seconds."""
+    store.quieten()
+    folder = tmp_path_factory.mktemp("template")
+    SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", str(folder / "mlruns")).engine.dispose()
+    return folder / "mlflow.db"
+
+
+def use_store(folder: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a folder the user's: a store of its own in it, found as MLflow finds its default."""
+    shutil.copy(database, folder / "mlflow.db")
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE experiments SET artifact_location = ?", [str(folder / "mlruns" / "0")])
+    monkeypatch.chdir(folder)
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_database: Path) -> Iterator[Path]:
+    """A user's folder with a store without runs."""
+    use_store(tmp_path, migrated_database, monkeypatch)
+    yield tmp_path
+    while mlflow.active_run():
+        mlflow.end_run("KILLED")
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+
+
+SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 2}
+
+
+def train(**values: object) -> str:
+    """One short real run in this process; its ID."""
+    config = RunConfig.model_validate(SMALL | values)
+    return run(config, data_files.locate(config.dataset, config.data_root))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Iterator[Path]:
+    """A folder whose store holds four real runs: none and L1 0.001, seeds 0 and 1. For reading only."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_store(folder, migrated_database, monkeypatch)
+        for seed in (0, 1):
+            for l1 in (0.0, 0.001):
+                train(l1=l1, seed=seed)
+        yield folder
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
