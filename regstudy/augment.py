@@ -13,6 +13,9 @@ STRENGTH = 0.1
 MAX_DEGREES = 7.0
 FILL = 1.0
 SIDE = 28
+MARGIN = 2
+"""How far, in whole pixels, a rotation by MAX_DEGREES looks beyond the image: 14·(cos 7° + sin 7°) − 14 is 1.6."""
+
 ONE = 1 << 16
 """PIL rotates 8-bit images in fixed point with 16 fractional bits."""
 
@@ -68,23 +71,24 @@ def _jitter(images: Tensor, draws: Draws) -> Tensor:
 
 
 def _enhance(images: Tensor, factor: Tensor, is_contrast: Tensor) -> Tensor:
-    """PIL's blend from black (brightness) or from the rounded mean grey (contrast), truncated to 8 bits."""
+    """PIL's blend from black (brightness) or from the rounded mean grey (contrast), clipped and truncated to 8 bits."""
     mean = images.sum((1, 2)).div_(SIDE * SIDE).add_(0.5).floor_()
     base = torch.where(is_contrast, mean, 0.0)[:, None, None]
-    return (images - base).mul_(factor[:, None, None]).add_(base).clamp_(0, 255).trunc_()
+    return (images - base).mul_(factor[:, None, None]).add_(base).clamp_(0, 255).floor_()
 
 
 def _rotate(images: Tensor, affine: Tensor) -> Tensor:
-    """Nearest-neighbour lookup at fixed-point positions."""
+    """Nearest-neighbour lookup at fixed-point positions, in images that have a margin of the fill value around them."""
+    n, width = len(images), SIDE + 2 * MARGIN
+    padded = images.new_full((n, width, width), FILL)
+    padded[:, MARGIN:-MARGIN, MARGIN:-MARGIN] = images
     step = torch.arange(SIDE, dtype=torch.int32, device=images.device)
     a, b, c, d, e, f = (affine[:, i, None, None] for i in range(6))
     column, row = step[None, None, :], step[None, :, None]
-    x = (a * column + (b * row + c)) >> 16
-    y = (d * column + (e * row + f)) >> 16
-    inside = (x >= 0) & (x < SIDE) & (y >= 0) & (y < SIDE)
-    position = (y * SIDE + x).clamp_(0, SIDE * SIDE - 1)
-    looked_up = images.flatten(1).gather(1, position.flatten(1).long()).view_as(images)
-    return torch.where(inside, looked_up, FILL)
+    x = (a * column + (b * row + c + MARGIN * ONE)).bitwise_right_shift_(16)
+    y = (d * column + (e * row + f + MARGIN * ONE)).bitwise_right_shift_(16)
+    position = y.mul_(width).add_(x).flatten(1).long()
+    return padded.flatten(1).gather(1, position).view_as(images)
 
 
 def _round15(numbers: Tensor) -> Tensor:

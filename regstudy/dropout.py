@@ -5,10 +5,10 @@ geometric (Devroye, Non-Uniform Random Variate Generation, 1986, ch. X.2). That 
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 FEW = 100
 """Below this expected number of drops, 'none at all' is likely enough to matter, and each activation is drawn for itself."""
@@ -21,12 +21,15 @@ def drop_positions(n: int, p: float, generator: torch.Generator) -> Tensor:
     if mean < FEW:
         return (torch.rand(n, generator=generator, device=device) < p).nonzero().flatten()
     # Ten standard deviations more gaps than expected: the probability that they do not reach n is below 1e-20.
-    enough = int(mean + 10 * math.sqrt(mean)) + 1
-    uniform = torch.rand(enough, generator=generator, device=device)
-    gaps = uniform.neg_().log1p_().mul_(1 / math.log1p(-p)).long().add_(1)
+    spare = int(10 * math.sqrt(mean)) + 1
+    uniform = torch.rand(int(mean) + spare, generator=generator, device=device)
+    # 1 − uniform is in (0, 1] and exact; its logarithm is finite.
+    gaps = uniform.neg_().add_(1).log_().mul_(1 / math.log1p(-p)).long().add_(1)
     positions = gaps.cumsum_(0).sub_(1)
-    # What lies beyond n repeats the first drop: no effect, and no wait for the device to count.
-    return torch.where(positions < n, positions, positions[0])
+    # What lies beyond n, among the last of them, repeats the first drop: no effect, and no wait for the device to count.
+    last = positions[-2 * spare :]
+    last.copy_(torch.where(last < n, last, positions[0]))
+    return positions
 
 
 def zero_(activations: Tensor, positions: Tensor) -> Tensor:
@@ -35,20 +38,24 @@ def zero_(activations: Tensor, positions: Tensor) -> Tensor:
 
 
 class _Zero(torch.autograd.Function):
-    """index_fill_ in memory order, whatever the layout: all positions are alike to dropout, and no copy is made."""
+    """index_fill_ in memory order, whatever the layout: all positions are alike to dropout, and nothing is copied.
+
+    The incoming gradient is filled in place. That is safe where the layer above makes its gradient anew, as convolutions and pools do;
+    do not put this below a sum or a view, which hand one gradient to several places.
+    """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, activations: Tensor, positions: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # torch types it (*args)
+    def forward(ctx: Any, activations: Tensor, positions: Tensor) -> Tensor:
         ctx.mark_dirty(activations)
         ctx.save_for_backward(positions)
-        channels_last = activations.is_contiguous(memory_format=torch.channels_last)
-        ctx.layout = torch.channels_last if channels_last else torch.contiguous_format  # pyright: ignore[reportAttributeAccessIssue]  # free attribute, as torch documents
+        ctx.channels_last = activations.is_contiguous(memory_format=torch.channels_last)
         return _fill(activations, positions)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]  # torch types it (*args)
-        (positions,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]  # set by save_for_backward
-        return _fill(gradient.clone(memory_format=ctx.layout), positions), None  # pyright: ignore[reportAttributeAccessIssue]  # set in forward
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]  # torch types it (*args)
+        (positions,) = ctx.saved_tensors
+        layout = torch.channels_last if ctx.channels_last else torch.contiguous_format
+        return _fill(gradient.contiguous(memory_format=layout), positions), None
 
 
 def _fill(dense: Tensor, positions: Tensor) -> Tensor:

@@ -19,12 +19,16 @@ def scoped(model: nn.Module, scope: Scope) -> list[Tensor]:
     return list(model.parameters()) if scope == "all" else list(convolutions(model).values())
 
 
-def l1_term(parameters: list[Tensor], config: RunConfig) -> Tensor:
+def l1_weights(parameters: list[Tensor], config: RunConfig) -> Tensor:
+    """What each element's |w| counts in the penalty: λ, or λ / size of its tensor; flat, of all parameters' elements."""
+    sizes = [p.numel() for p in parameters]
+    pulls = torch.tensor([l1_pull(p, config) for p in parameters])
+    return pulls.repeat_interleave(torch.tensor(sizes)).to(parameters[0].device)
+
+
+def l1_term(parameters: list[Tensor], weights: Tensor) -> Tensor:
     """The L1 penalty as a differentiable scalar, factor included; for `proximal` what its step minimises."""
-    values = torch.cat([p.flatten() for p in parameters]).abs()
-    if config.l1_kind == "mean":
-        return config.l1 * (values * _reciprocal_sizes(parameters)).sum()
-    return config.l1 * values.sum()
+    return weights @ torch.cat([p.flatten() for p in parameters]).abs()
 
 
 def l2_term(parameters: list[Tensor], config: RunConfig) -> Tensor:
@@ -56,9 +60,3 @@ def parameter_groups(model: nn.Module, config: RunConfig) -> list[dict[str, Any]
     others = [p for p in model.parameters() if id(p) not in chosen]
     groups = [{"params": decayed, "weight_decay": config.l2}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
-
-
-def _reciprocal_sizes(parameters: list[Tensor]) -> Tensor:
-    """1/size of its tensor for each element: turns a sum over all into a sum of means."""
-    sizes = torch.tensor([p.numel() for p in parameters], device=parameters[0].device)
-    return (1.0 / sizes).repeat_interleave(sizes, output_size=sum(p.numel() for p in parameters))

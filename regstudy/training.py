@@ -13,7 +13,7 @@ from regstudy.config import RunConfig
 from regstudy.datasets import Split, Splits
 from regstudy.evaluation import Score, evaluate
 from regstudy.model import SqueezeExpandNet
-from regstudy.penalties import l1_term, l2_term, parameter_groups, proximal_step, scoped
+from regstudy.penalties import l1_term, l1_weights, l2_term, parameter_groups, proximal_step, scoped
 from regstudy.randomness import generator
 from regstudy.schema import LAST_EPOCHS
 
@@ -51,20 +51,48 @@ class _Pass:
     accuracy: float
 
 
+class _Learner:
+    """A model with what trains it."""
+
+    def __init__(self, model: SqueezeExpandNet, config: RunConfig) -> None:
+        self.model, self.config = model, config
+        self.optimizer = torch.optim.SGD(parameter_groups(model, config), lr=config.lr, momentum=config.momentum, fused=True)
+        self.penalised = scoped(model, config.l1_scope)
+        self.weights = l1_weights(self.penalised, config)
+
+    def start_epoch(self, epoch: int, device: torch.device) -> None:
+        """Set the epoch's learning rate and its dropout."""
+        self.model.train()
+        self.model.use_generator(generator(self.config.seed, "dropout", epoch, device))
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, epoch)
+
+    def step(self, loss: Tensor) -> None:
+        """One optimiser step, with L1 in the way that the configuration asks for."""
+        penalised, proximal = self.config.l1 > 0, self.config.l1_kind == "proximal"
+        self.optimizer.zero_grad()
+        (loss + l1_term(self.penalised, self.weights) if penalised and not proximal else loss).backward()
+        self.optimizer.step()
+        if penalised and proximal:
+            proximal_step(self.penalised, self.config, self.optimizer.param_groups[0]["lr"])
+
+    @torch.no_grad()
+    def penalties(self) -> tuple[float, float]:
+        """The L1 and the L2 term of the objective, as they stand."""
+        l2 = l2_term(scoped(self.model, self.config.l2_scope), self.config)
+        return l1_term(self.penalised, self.weights).item(), l2.item()
+
+
 def fit(
     model: SqueezeExpandNet, data: Splits, config: RunConfig, advance: Callable[[int], None] = lambda _images: None
 ) -> Iterator[EpochMetrics]:
     """Train in place and yield after each epoch; stop consuming to stop training. `advance` hears of each batch."""
-    optimizer = torch.optim.SGD(parameter_groups(model, config), lr=config.lr, momentum=config.momentum, fused=True)
+    learner = _Learner(model, config)
     for epoch in range(config.epochs):
         start = time.perf_counter()
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, epoch)
-        trained = _train_epoch(model, optimizer, data.train, config, epoch, advance)
+        trained = _train_epoch(learner, data.train, epoch, advance)
         trained_seconds = time.perf_counter() - start
-        with torch.no_grad():
-            l1 = l1_term(scoped(model, config.l1_scope), config).item()
-            l2 = l2_term(scoped(model, config.l2_scope), config).item()
+        l1, l2 = learner.penalties()
         late = epoch >= config.epochs - LAST_EPOCHS
         yield EpochMetrics(
             epoch=epoch,
@@ -87,19 +115,10 @@ def learning_rate(config: RunConfig, epoch: int) -> float:
     return config.lr if config.schedule == "constant" else config.lr * STEP_FACTOR ** (epoch // STEP_EVERY)
 
 
-def _train_epoch(
-    model: SqueezeExpandNet,
-    optimizer: torch.optim.SGD,
-    train: Split,
-    config: RunConfig,
-    epoch: int,
-    advance: Callable[[int], None],
-) -> _Pass:
+def _train_epoch(learner: _Learner, train: Split, epoch: int, advance: Callable[[int], None]) -> _Pass:
     """Every image once, in random order, the last smaller batch included; losses are summed on the device, unread until the end."""
-    device, n = train.labels.device, len(train)
-    model.train()
-    model.use_generator(generator(config.seed, "dropout", epoch, device))
-    penalised = scoped(model, config.l1_scope)
+    config, device, n = learner.config, train.labels.device, len(train)
+    learner.start_epoch(epoch, device)
     order = torch.randperm(n, generator=generator(config.seed, "order", epoch)).to(device)
     draws = draw(n, generator(config.seed, "augmentation", epoch)).to(device)
     loss_sum, correct = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
@@ -107,20 +126,10 @@ def _train_epoch(
     for index in order.split(config.batch_size):
         batch = train[index]
         images = batch.images if config.augmentation == "none" else augment(batch.images, draws[index])
-        output = model(images)
+        output = learner.model(images)
         loss = F.nll_loss(output, batch.labels)
-        _step(optimizer, loss, penalised, config)
+        learner.step(loss)
         loss_sum += loss.detach() * len(index)
         correct += (output.detach().argmax(1) == batch.labels).sum()
         advance(len(index))
     return _Pass(loss_sum.item() / n, loss.item(), correct.item() / n)
-
-
-def _step(optimizer: torch.optim.SGD, loss: Tensor, penalised: list[Tensor], config: RunConfig) -> None:
-    """One optimiser step, with L1 in the way that the configuration asks for."""
-    optimizer.zero_grad()
-    as_gradient = config.l1 > 0 and config.l1_kind != "proximal"
-    (loss + l1_term(penalised, config) if as_gradient else loss).backward()
-    optimizer.step()
-    if config.l1 > 0 and config.l1_kind == "proximal":
-        proximal_step(penalised, config, optimizer.param_groups[0]["lr"])

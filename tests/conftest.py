@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 # Before mlflow is imported anywhere: no telemetry, and nothing of a surrounding `mlflow run`.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -23,6 +24,10 @@ from regstudy.config import RunConfig
 from regstudy.run import run
 
 ROOT = Path(__file__).parent.parent
+
+# The same examples each time, and no time limit on a machine that others use too.
+settings.register_profile("regstudy", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("regstudy")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -129,7 +129,9 @@ def test_digest_covers_every_field_that_decides_numbers():
 
 
 def test_replicates_share_the_configuration_digest():
-    assert RunConfig(seed=1, dataset="mnist").configuration_digest() == RunConfig(seed=2, dataset="mnist").configuration_digest()
+    assert (
+        RunConfig(seed=1, dataset="mnist").configuration_digest() == RunConfig(seed=2, dataset="mnist").configuration_digest()
+    )
     assert RunConfig(l1=1, dataset="mnist").configuration_digest() != RunConfig(l1=2, dataset="mnist").configuration_digest()
 
 
