@@ -38,7 +38,8 @@ def source_state() -> SourceState:
 
 def tags(source: SourceState, device: torch.device) -> dict[str, str]:
     """Source, packages and machine, as tags of a run."""
-    versions = {name: metadata.version(name) for name in PACKAGES}
+    # torch's own version says which CUDA it was built for.
+    versions = {name: metadata.version(name) for name in PACKAGES} | {"torch": torch.__version__}
     git = {Tag.GIT_COMMIT: source.commit, Tag.GIT_DIRTY: str(bool(source.diff)).lower()} if source.commit else {}
     return {
         **git,

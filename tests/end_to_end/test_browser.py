@@ -1,0 +1,231 @@
+"""What a person sees in Chromium: four runs in MLflow's own UI, and the report that needs no network."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import mlflow
+import pytest
+from conftest import use_store
+from mlflow.entities import Run
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from analysis import cli
+from regstudy.schema import CONTACT_SHEET_KEY, Artifact, Summary, Tag
+
+pytestmark = pytest.mark.browser
+T = TypeVar("T")
+
+SECONDS = 180
+"""How long a page may take on a machine that trains meanwhile."""
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--window-size=1600,1200",
+]
+SECTION = "[data-testid=experiment-view-compare-runs-section-header]"
+CARD = "[data-testid=experiment-view-compare-runs-card]"
+
+
+class Page:
+    """Chromium with explicit waits. React replaces elements at any time: what went stale is looked for again."""
+
+    def __init__(self, driver: Chrome, screenshots: Path) -> None:
+        self.driver, self.screenshots = driver, screenshots
+
+    def until(self, condition: Callable[[], T]) -> T:
+        wait = WebDriverWait(self.driver, SECONDS, ignored_exceptions=[StaleElementReferenceException])
+        return wait.until(lambda _: condition())
+
+    def shown(self, selector: str, text: str = "") -> list[WebElement]:
+        found = self.driver.find_elements(By.CSS_SELECTOR, selector)
+        return [element for element in found if element.is_displayed() and text in element.text]
+
+    def see(self, text: str, selector: str = "body") -> WebElement:
+        return self.until(lambda: self.shown(selector, text))[0]
+
+    def see_image(self, selector: str) -> WebElement:
+        """An image that has not only been asked for, but loaded."""
+        script = "return arguments[0].complete && arguments[0].naturalWidth > 0"
+        return self.until(lambda: [i for i in self.shown(selector) if self.driver.execute_script(script, i)])[0]
+
+    def see_chart(self, name: str, in_section: str, runs: list[Run]) -> WebElement:
+        """MLflow draws a section of charts only when it is in sight, which moves those below it."""
+
+        def scroll_and_find() -> list[WebElement]:
+            headers = [header for header in self.shown(SECTION, in_section) if section(header) == in_section]
+            self.driver.execute_script("arguments[0]?.scrollIntoView()", *headers)
+            return [card for card in self.shown(CARD, name) if all(str(run.info.run_name) in card.text for run in runs)]
+
+        return self.until(scroll_and_find)[0]
+
+    def save(self, name: str) -> None:
+        assert self.driver.save_screenshot(str(self.screenshots / f"{name}.png"))
+
+
+def section(header: WebElement) -> str:
+    """What precedes the number of charts."""
+    return header.text.partition("\n")[0]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """Debian's Chromium with a profile of its own, which finds no host but this one."""
+    options = ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path}/profile"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    screenshots = Path(os.environ.get("REGSTUDY_SCREENSHOTS", tmp_path))
+    screenshots.mkdir(parents=True, exist_ok=True)
+    with Chrome(options, ChromeService("/usr/bin/chromedriver")) as driver:
+        yield Page(driver, screenshots)
+
+
+@pytest.fixture(scope="module")
+def runs(trained: Path) -> list[Run]:
+    return list(mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db").search_runs(["0"]))
+
+
+@pytest.fixture(scope="module")
+def server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of experiment 0 in `mlflow ui` on a copy of the store."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(trained / "mlflow.db", folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    env = os.environ | settings | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", port]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        assert answers(f"http://127.0.0.1:{port}/health", process), (folder / "log").read_text()
+        yield f"http://127.0.0.1:{port}/#/experiments/0/runs"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(SECONDS)
+
+
+def answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
+    deadline = time.monotonic() + SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return True
+        except OSError:
+            time.sleep(0.2)
+    return False
+
+
+@pytest.fixture(scope="module")
+def report(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a report, which is logged to a copy of the store."""
+    folder, before = tmp_path_factory.mktemp("report"), mlflow.get_tracking_uri()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_store(folder, trained / "mlflow.db", monkeypatch)
+        assert cli.main(["report", "--output", "report"]) == 0
+    mlflow.set_tracking_uri(before)
+    return (folder / "report" / "report.html").as_uri()
+
+
+def test_the_run_list_names_each_run_by_what_was_varied(page, server, runs):
+    page.driver.get(server)
+    for run in runs:
+        link = page.see(run.info.run_name, f"a[href$='/runs/{run.info.run_id}']")
+        assert link.text.startswith(f"l1={float(run.data.params['l1']):g} l2=0 seed={run.data.params['seed']}")
+    page.save("run_list")
+
+
+def test_the_charts_of_all_runs_are_in_sections_by_the_part_before_the_slash(page, server, runs):
+    page.driver.get(f"{server}?compareRunsMode=CHART")
+    expected = {name.partition("/")[0] for run in runs for name in run.data.metrics}
+    assert expected >= {"train", "test", "time", "calibration"}
+    page.until(lambda: {section(header) for header in page.shown(SECTION)} >= expected)
+    page.save("charts")
+    page.see_chart(Summary.ENDPOINT_TEST_ACCURACY, "endpoint", runs)
+    page.save("charts_endpoint")
+
+
+def test_the_page_of_a_run_describes_it_and_says_how_to_repeat_it(page, server, runs):
+    page.driver.get(f"{server}/{runs[0].info.run_id}")
+    page.see("Show more", "button").click()  # MLflow shows the first lines only
+    page.see("Show less", "button")
+    assert f"{runs[0].data.metrics[Summary.ENDPOINT_TEST_ACCURACY]:.2%}" in page.see("accuracy, mean of the last", "tr").text
+    assert page.see("python -m regstudy train", "pre").text.strip() == runs[0].data.tags[Tag.COMMAND]
+    page.save("run")
+
+
+def test_the_image_view_of_a_run_shows_its_contact_sheet(page, server, runs):
+    page.driver.get(f"{server}/{runs[0].info.run_id}/model-metrics")
+    image = f"img[src*='{CONTACT_SHEET_KEY}']"
+    # MLflow puts an image whose key has no slash into its last section, "Model metrics".
+    page.see_chart(CONTACT_SHEET_KEY, "Model metrics", runs[:1])
+    thumbnail = page.see_image(image)
+    page.save("image_view")
+    page.driver.execute_script("arguments[0].click()", thumbnail)
+    page.see_image(f"{image}[src*='.png']")
+    page.save("image_view_enlarged")
+
+
+def test_the_contact_sheet_is_shown_among_the_artifacts(page, server, runs):
+    page.driver.get(f"{server}/{runs[0].info.run_id}/artifacts/{Artifact.CONTACT_SHEET}")
+    page.see_image(f"img[alt='{Artifact.CONTACT_SHEET}']")
+    page.save("artifacts")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 400])
+def test_the_report_is_whole_without_a_network_at_any_width_in_light_and_dark(page, report, width, scheme):
+    driver = page.driver
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get(report)
+    page.until(lambda: driver.execute_script("return document.readyState === 'complete'"))
+    whole = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+    (page.screenshots / f"report_{width}_{scheme}.png").write_bytes(base64.b64decode(whole["data"]))
+
+    assert driver.execute_script("return innerWidth") == width
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert driver.execute_script(f"return matchMedia('(prefers-color-scheme: {scheme})').matches")
+    images, drawings = (driver.find_elements(By.TAG_NAME, name) for name in ("img", "svg"))
+    assert images
+    assert drawings
+    assert all(image.get_property("naturalWidth") and image.get_attribute("alt") for image in images)
+    assert all(drawing.get_attribute("aria-label") for drawing in drawings)
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert {url.partition(":")[0] for url in requests(driver, report)} == {"file", "data"}
+
+
+def requests(driver: Chrome, document: str) -> list[str]:
+    """What the document asked for; Chromium's own new tab asks for things too."""
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return [request["request"]["url"] for request in sent if request["documentURL"] == document]

@@ -1,0 +1,209 @@
+"""Finding, downloading and verifying data sets: damaged files are named and never used, blocked networks cost seconds, once."""
+
+import gzip
+import hashlib
+import os
+import socket
+import struct
+import threading
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from torchvision import datasets as torchvision_datasets
+
+from regstudy import data_files
+from regstudy.data_files import ARCHIVES, Archive, Source
+from regstudy.errors import DataError
+
+
+def idx(name: str, value: int = 7) -> bytes:
+    """A file in MNIST's format: two images, or the labels of two images."""
+    if "images" in name:
+        return struct.pack(">4i", 2051, 2, 28, 28) + bytes([value]) * 2 * 28 * 28
+    return struct.pack(">2i", 2049, 2) + bytes([value, value + 1])
+
+
+FILES = {name: idx(name) for name in ARCHIVES["mnist"].sha256}
+
+
+@pytest.fixture(autouse=True)
+def small_archive(monkeypatch):
+    """The same machinery on files of some kilobytes: their digests take the place of MNIST's."""
+    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
+    monkeypatch.setitem(ARCHIVES, "mnist", Archive("MNIST", sha256))
+    monkeypatch.delenv("REGSTUDY_DATA", raising=False)
+
+
+def lay_out(root: Path, packed: bool) -> Path:
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, content in FILES.items():
+        (raw / (name + ".gz" if packed else name)).write_bytes(gzip.compress(content) if packed else content)
+    return raw
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, folder: Path) -> ThreadingHTTPServer:
+    """A mirror on 127.0.0.1 with these files, in torchvision's list in place of the real ones."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    mirror(monkeypatch, f"http://127.0.0.1:{server.server_port}/", folder)
+    return server
+
+
+def mirror(monkeypatch: pytest.MonkeyPatch, address: str, folder: Path | None = None) -> None:
+    names = [name + ".gz" for name in FILES]
+    md5 = {n: hashlib.md5((folder / n).read_bytes()).hexdigest() if folder else "" for n in names}
+    monkeypatch.setattr(torchvision_datasets.MNIST, "mirrors", [address])
+    monkeypatch.setattr(torchvision_datasets.MNIST, "resources", [(n, md5[n]) for n in names])
+
+
+@pytest.fixture
+def black_hole():
+    """An address that takes connections and never answers, as some firewalls do."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_cached_files_are_read_unpacked_or_packed(tmp_path, packed):
+    lay_out(tmp_path, packed)
+    source = data_files.locate("mnist", str(tmp_path))
+    assert source == Source("mnist", tmp_path)
+    assert data_files.read(source) == FILES
+    assert data_files.locate("auto", str(tmp_path)) == source
+
+
+def test_environment_goes_before_the_option(tmp_path, monkeypatch):
+    lay_out(tmp_path, packed=True)
+    monkeypatch.setenv("REGSTUDY_DATA", str(tmp_path))
+    assert data_files.locate("mnist", "/does/not/exist").root == tmp_path
+
+
+def test_missing_root_is_named_with_what_chose_it(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match=r"data root '/no/such' \(from --data-root\) is not a folder"):
+        data_files.locate("auto", "/no/such")
+    monkeypatch.setenv("REGSTUDY_DATA", "/not/this")
+    with pytest.raises(DataError, match=r"'/not/this' \(from REGSTUDY_DATA\)"):
+        data_files.locate("auto", None)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-1],
+        lambda content: content[: len(content) // 2] + b"\xff" + content[len(content) // 2 + 1 :],
+        lambda content: b"",
+        lambda content: content[:9],
+    ],
+)
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_damaged_file_is_named_with_the_remedy_and_not_used(tmp_path, damage, packed):
+    raw = lay_out(tmp_path, packed)
+    victim = raw / (data_files.TEST_IMAGES + ".gz" * packed)
+    victim.write_bytes(damage(victim.read_bytes()))
+    source = data_files.locate("mnist", str(tmp_path))
+    with pytest.raises(DataError) as caught:
+        data_files.read(source)
+    message = str(caught.value)
+    assert str(victim) in message
+    assert "delete it and run again" in message
+    assert "\n" not in message
+
+
+def test_a_read_only_root_works(tmp_path_factory):
+    root = tmp_path_factory.mktemp("read-only")
+    raw = lay_out(root, packed=True)
+    for folder in (root, raw.parent, raw):
+        folder.chmod(0o555)
+    before = sorted(root.rglob("*"))
+    try:
+        assert data_files.read(data_files.locate("mnist", str(root))) == FILES
+    finally:
+        for folder in (root, raw.parent, raw):
+            folder.chmod(0o755)
+    assert sorted(root.rglob("*")) == before  # nothing was unpacked there; the superuser could have
+
+
+def test_an_unwritable_root_without_data_is_an_error_even_for_auto():
+    # /proc takes no folders from anybody, the superuser included.
+    with pytest.raises(
+        DataError, match=r"'/proc' cannot be written .*: make --data-root a writable folder, or one that holds mnist"
+    ):
+        data_files.locate("auto", "/proc")
+
+
+def test_a_download_is_verified_and_put_in_place(tmp_path, monkeypatch, capfd):
+    packed = lay_out(tmp_path / "server", packed=True)
+    server = serve(monkeypatch, packed)
+    root = tmp_path / "root"
+    root.mkdir()
+    source = data_files.locate("auto", str(root))
+    server.shutdown()
+    server.server_close()
+    assert source == Source("mnist", root)
+    assert data_files.read(source) == FILES
+    assert [p.name for p in root.iterdir()] == ["MNIST"], "no staging folder is left"
+    assert "downloading MNIST" in capfd.readouterr().err
+
+
+def test_a_download_that_is_not_the_original_is_never_put_in_place(tmp_path, monkeypatch):
+    packed = lay_out(tmp_path / "server", packed=True)
+    (packed / (data_files.TRAIN_LABELS + ".gz")).write_bytes(gzip.compress(idx(data_files.TRAIN_LABELS, value=3)))
+    server = serve(monkeypatch, packed)
+    root = tmp_path / "root"
+    root.mkdir()
+    with pytest.raises(DataError, match=data_files.TRAIN_LABELS):
+        data_files.locate("mnist", str(root))
+    server.shutdown()
+    server.server_close()
+    assert not (root / "MNIST" / "raw" / data_files.TRAIN_LABELS).exists()
+    assert not list(root.glob(".download-*"))
+
+
+def test_a_network_that_swallows_everything_costs_seconds_once(black_hole, own_cache, monkeypatch):
+    mirror(monkeypatch, black_hole)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: own_cache)
+    start = time.monotonic()
+    source = data_files.locate("auto", None)
+    assert time.monotonic() - start < 10
+    assert source.dataset == "mnist-5k"
+    assert "NOT FULL MNIST" in source.warning
+    assert "servers cannot be reached" in source.warning
+    start = time.monotonic()
+    again = data_files.locate("auto", None)
+    assert time.monotonic() - start < 1
+    assert "0 min ago" in again.warning
+    with pytest.raises(DataError, match="could not be downloaded 0 min ago"):
+        data_files.locate("mnist", None)
+
+
+def test_a_blocked_network_is_forgotten_after_an_hour(own_cache, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    mirror(monkeypatch, closed)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: own_cache)
+    data_files.locate("auto", None)
+    marker = own_cache / "unreachable-MNIST"
+    os.utime(marker, (time.time() - 3700, time.time() - 3700))
+    assert "servers cannot be reached" in data_files.locate("auto", None).warning
+    assert time.time() - marker.stat().st_mtime < 60
+
+
+def test_a_missing_explicit_data_set_is_no_reason_for_another(own_cache, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        mirror(monkeypatch, f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: own_cache)
+    with pytest.raises(DataError, match="MNIST is not on this machine"):
+        data_files.locate("mnist", None)
+
+
+def test_the_carried_data_set_needs_no_folder():
+    assert data_files.locate("mnist-5k", "/no/such") == Source("mnist-5k", None)

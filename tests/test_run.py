@@ -1,0 +1,252 @@
+"""One configuration is one MLflow run: what it holds, how it ends, and that it can be repeated."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from conftest import ROOT, train
+from PIL import Image
+from safetensors.torch import load_file
+
+from regstudy import datasets, evaluation, model, run
+from regstudy.config import RunConfig
+from regstudy.data_files import Source
+from regstudy.errors import ConfigError
+from regstudy.schema import MODEL_NAME, Artifact, Metric, Summary, Tag
+
+
+def only_run(folder: Path) -> mlflow.entities.Run:
+    return mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["0"])[0]
+
+
+@pytest.fixture(scope="module")
+def finished(trained: Path) -> mlflow.entities.Run:
+    """The run of L1 0.001 with seed 1."""
+    runs = mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db").search_runs(["0"])
+    return next(r for r in runs if r.info.run_name == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k")
+
+
+@pytest.fixture
+def client(trained: Path) -> mlflow.MlflowClient:
+    uri = f"sqlite:///{trained}/mlflow.db"
+    mlflow.set_tracking_uri(uri)
+    return mlflow.MlflowClient(uri)
+
+
+def test_it_is_finished_and_says_what_it_is(finished):
+    tags, params = finished.data.tags, finished.data.params
+    config = RunConfig(l1=0.001, seed=1, epochs=1, dataset="mnist-5k", threads=2)
+    assert finished.info.status == "FINISHED"
+    assert tags[Tag.CONFIG_DIGEST] == config.digest()
+    assert RunConfig.model_validate_json(tags[Tag.CONFIG]) == config
+    assert {name: params[name] for name in ("l1", "l2", "seed", "epochs", "l1_kind")} == {
+        "l1": "0.001",
+        "l2": "0.0",
+        "seed": "1",
+        "epochs": "1",
+        "l1_kind": "mean",
+    }
+    assert tags[Tag.NUMERICS_VERSION] == "1"
+    assert tags[Tag.PARAMETER_COUNT] == "9680"
+    assert tags[Tag.TEST_IMAGES] == "1000"
+    assert json.loads(tags[Tag.PACKAGES])["torch"] == torch.__version__
+    assert tags[Tag.THREADS] == "2"
+    assert {Tag.DEVICE, Tag.PROCESSOR, Tag.PLATFORM, Tag.GIT_COMMIT, Tag.GIT_DIRTY} <= set(tags)
+
+
+def test_every_metric_of_the_vocabulary_is_there(finished):
+    metrics = set(finished.data.metrics)
+    absent = {Metric.VALIDATION_ACCURACY, Metric.VALIDATION_LOSS}  # this recipe has no validation images
+    assert {m.value for m in Metric if m not in absent} <= metrics
+    patterns = {Summary.BELOW, Summary.RECALL, Summary.L1_REACH, Summary.INITIAL_SCALE}
+    absent_summaries = {
+        Summary.ENDPOINT_VALIDATION_ACCURACY,
+        Summary.ENDPOINT_VALIDATION_LOSS,
+        Summary.ROUGHNESS_TEST_ACCURACY,  # one epoch has no successive differences
+        Summary.ROUGHNESS_TEST_LOSS,
+    }
+    assert {s.value for s in Summary if s not in patterns | absent_summaries} <= metrics
+    assert {Summary.RECALL.format(i) for i in range(10)} <= metrics
+    assert {Summary.L1_REACH.format(f"conv{i}") for i in range(1, 7)} <= metrics
+    assert {Summary.BELOW.format(t) for t in (0.001, 0.01, 0.1)} <= metrics
+
+
+def test_the_data_set_is_an_input_with_its_digest(finished):
+    (given,) = finished.inputs.dataset_inputs
+    config = RunConfig(seed=1, dataset="mnist-5k")
+    data = datasets.load(Source("mnist-5k", None), config)
+    assert given.dataset.name == "mnist-5k"
+    assert given.dataset.digest == data.split_digest[:36]
+    assert finished.data.tags[Tag.SPLIT_DIGEST] == data.split_digest
+    assert finished.data.tags[Tag.DATA_DIGEST] == data.data_digest
+
+
+def test_metrics_are_linked_to_the_model_and_the_data(finished, client):
+    logged = mlflow.get_logged_model(finished.outputs.model_outputs[0].model_id)
+    assert logged.status == "READY"
+    assert logged.name == MODEL_NAME
+    linked = {m.key: m for m in logged.metrics}
+    assert linked["test/accuracy"].value == finished.data.metrics["test/accuracy"]
+    assert linked["test/accuracy"].dataset_name == "mnist-5k"
+
+
+def test_the_model_loads_without_pickle_and_is_the_network(finished, client, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    uri = f"models:/{finished.outputs.model_outputs[0].model_id}"
+    loaded = mlflow.pyfunc.load_model(uri)
+    test = datasets.load(Source("mnist-5k", None), RunConfig(dataset="mnist-5k")).test
+    predictions = loaded.predict(test.images[:7].numpy())
+    assert predictions.shape == (7, 10)
+    np.testing.assert_allclose(np.exp(predictions).sum(1), 1, rtol=1e-5)
+    assert "uint8" in str(loaded.metadata.signature)
+    weights = list(Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path))).rglob("weights.safetensors"))
+    network = model.build(RunConfig())
+    network.load_state_dict(load_file(weights[0]))
+    np.testing.assert_allclose(evaluation.predict(network, test[:7]).numpy(), predictions, rtol=1e-4, atol=1e-5)
+
+
+def test_predictions_and_misclassified_images_are_tables(finished, client, tmp_path):
+    def table(name: str):
+        return pq.read_table(client.download_artifacts(finished.info.run_id, name, str(tmp_path))).to_pandas()
+
+    test = datasets.load(Source("mnist-5k", None), RunConfig(dataset="mnist-5k")).test
+    predictions, wrong = table(Artifact.PREDICTIONS), table(Artifact.MISCLASSIFIED)
+    assert predictions["index"].tolist() == list(range(1_000))
+    assert predictions["label"].tolist() == test.labels.tolist()
+    errors = predictions[predictions["label"] != predictions["predicted"]]
+    assert set(wrong["index"]) == set(errors["index"])
+    assert len(wrong) == finished.data.metrics[Summary.MISCLASSIFIED]
+    assert 1 - len(errors) / 1_000 == pytest.approx(finished.data.metrics["test/accuracy"])
+    assert wrong["predicted_probability"].is_monotonic_decreasing
+    first = wrong.iloc[0]
+    assert first["pixels"] == test.images[int(first["index"])].numpy().tobytes()
+
+
+def test_the_contact_sheet_is_an_artifact_and_in_the_image_view(finished, client, tmp_path):
+    def size(name: str) -> tuple[int, int]:
+        with Image.open(client.download_artifacts(finished.info.run_id, name, str(tmp_path))) as picture:
+            return picture.size
+
+    assert size(Artifact.CONTACT_SHEET) == (768, 960)
+    assert size(Artifact.CONFUSION)[0] > 500
+    assert size(Artifact.CURVES)[0] > 500
+    assert [file.path for file in client.list_artifacts(finished.info.run_id, "images")]
+
+
+def test_the_description_has_the_result_and_the_command(finished):
+    text = finished.data.tags["mlflow.note.content"]
+    assert f"{finished.data.metrics[Summary.ENDPOINT_TEST_ACCURACY]:.2%}" in text
+    assert finished.data.tags[Tag.COMMAND] in text
+    assert "python -m regstudy train" in text
+
+
+def test_the_described_command_is_the_same_configuration(finished):
+    from regstudy.cli import parser
+
+    given = finished.data.tags[Tag.COMMAND].split()[3:]
+    config = RunConfig.from_text(vars(parser().parse_args(given)))
+    assert config.digest() == finished.data.tags[Tag.CONFIG_DIGEST]
+
+
+def test_the_same_configuration_gives_the_same_numbers_to_the_last_bit(finished, workspace):
+    again = mlflow.get_run(train(l1=0.001, seed=1))
+    timed = {Metric.SECONDS, Metric.IMAGES_PER_SECOND, Summary.WALL_SECONDS}
+    first = {k: v for k, v in finished.data.metrics.items() if k not in timed}
+    second = {k: v for k, v in again.data.metrics.items() if k not in timed}
+    assert first == second
+    assert mlflow.active_run() is None
+
+
+def test_a_corrected_run_logs_validation(workspace):
+    values = mlflow.get_run(train(recipe="corrected", validation_size=1_000, l1=1e-4, epochs=1)).data.metrics
+    assert Metric.VALIDATION_ACCURACY in values
+    assert values[Summary.ENDPOINT_VALIDATION_ACCURACY] == values[Metric.VALIDATION_ACCURACY]
+    assert values[Summary.EXACT_ZEROS] > 0
+
+
+def test_an_adopted_run_keeps_what_mlflow_run_has_logged(workspace, monkeypatch):
+    with mlflow.start_run() as outer:
+        mlflow.log_params({"l1": "1e-3", "epochs": "1", "l2": "0"})
+    monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
+    assert train(l1=0.001) == outer.info.run_id
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    adopted = mlflow.get_run(outer.info.run_id)
+    assert adopted.info.status == "FINISHED"
+    assert adopted.data.params["l1"] == "1e-3"
+    assert adopted.data.params["seed"] == "0"
+    assert adopted.info.run_name == "l1=0.001 l2=0 seed=0 epochs=1 mnist-5k"
+    assert json.loads(adopted.data.tags[Tag.CONFIG])["l1"] == 0.001
+
+
+def test_a_name_that_the_user_gave_is_kept(workspace, monkeypatch):
+    with mlflow.start_run(run_name="my run") as outer:
+        pass
+    monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
+    train()
+    assert mlflow.get_run(outer.info.run_id).info.run_name == "my run"
+
+
+def test_a_failing_run_ends_failed_with_the_reason(workspace, monkeypatch):
+    def broken(*_: object) -> None:
+        raise RuntimeError("the disk is full\nand more")
+
+    monkeypatch.setattr(run, "_write_artifacts", broken)
+    with pytest.raises(RuntimeError):
+        train()
+    failed = only_run(workspace)
+    assert failed.info.status == "FAILED"
+    assert failed.data.tags[Tag.FAILURE] == "RuntimeError: the disk is full"
+    (found,) = mlflow.search_logged_models(["0"], output_format="list")
+    assert found.status == "FAILED"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_run_killed(workspace, number, status):
+    command = [sys.executable, "-m", "regstudy", "train", "--dataset", "mnist-5k", "--epochs", "1000"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": f"sqlite:///{workspace}/mlflow.db"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while not process.stdout.readline().startswith("epoch 1/"):
+            assert process.poll() is None, process.stderr.read()
+        process.send_signal(number)
+        assert process.wait(60) == status
+        assert process.stderr.read().strip() == f"python -m regstudy: stopped by {signal.Signals(number).name}"
+    stopped = only_run(workspace)
+    assert stopped.info.status == "KILLED"
+    assert "test/accuracy" in stopped.data.metrics
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match=r"device: expected one that this machine has \(auto, .*cpu\), got 'mps'"):
+        run.choose_device("mps")
+    assert run.choose_device("cpu") == torch.device("cpu")
+
+
+def test_plain_lines_where_there_is_no_terminal(workspace, capsys):
+    train(epochs=2)
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = printed.out.splitlines()
+    assert lines[0] == "l1=0 l2=0 seed=0 epochs=2 mnist-5k: 2 epochs of 4,000 images on cpu"
+    assert lines[1].startswith("epoch 1/2  train loss ")
+    assert lines[-1].startswith("compare your runs: python -m analysis report")
+    assert "\x1b" not in printed.out
+
+
+def test_a_warning_about_the_data_is_loud_and_stays_with_the_run(workspace, capsys):
+    config = RunConfig(epochs=1, threads=2)
+    run_id = run.run(config, Source("mnist-5k", None, "NOT FULL MNIST: because"))
+    assert "WARNING: NOT FULL MNIST: because" in capsys.readouterr().err
+    logged = mlflow.get_run(run_id)
+    assert logged.data.tags[Tag.DATA_WARNING] == "NOT FULL MNIST: because"
+    assert "NOT FULL MNIST" in logged.data.tags["mlflow.note.content"]
+    assert json.loads(logged.data.tags[Tag.CONFIG])["dataset"] == "mnist-5k"
