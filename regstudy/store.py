@@ -2,9 +2,11 @@
 
 import logging
 import os
+import sqlite3
 import urllib.error
 import urllib.request
 import warnings
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -35,6 +37,23 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     # MLflow's use of SQLAlchemy, at its first database access.
     warnings.filterwarnings("ignore", "The ``noload`` loader strategy", Warning)
+
+
+def require_writable() -> str:
+    """The store's URI, once it can be written as far as can be told at once; MLflow itself would retry for minutes."""
+    address = require_answer()
+    database = sqlite_file(address)
+    if database is not None:
+        try:
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):  # another run is writing, as it may
+                raise TrackingError(
+                    f"the tracking store {address} cannot be written ({error}): "
+                    "run in a folder that can, or set MLFLOW_TRACKING_URI"
+                ) from None
+    return address
 
 
 def require_answer() -> str:

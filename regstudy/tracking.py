@@ -21,6 +21,7 @@ from mlflow.entities import LoggedModelStatus, RunStatus
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from PIL import Image
+from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy import store
 from regstudy.config import RunConfig
@@ -117,11 +118,11 @@ def fail_adopted_run(reason: str) -> None:
 
 
 def _start(name: str) -> str:
-    uri = store.require_answer()
+    uri = store.require_writable()
     adopted = bool(os.environ.get("MLFLOW_RUN_ID"))
     try:
         run = mlflow.start_run(run_name=None if adopted else name)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise TrackingError(f"the tracking store {uri} cannot be used: {_first_line(error)}") from error
     if adopted and GENERATED_NAME.fullmatch(run.info.run_name or ""):
         mlflow.set_tag("mlflow.runName", name)

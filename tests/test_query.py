@@ -1,0 +1,129 @@
+"""From the store to frames: only ours, only finished, only comparable; and what was left out is counted."""
+
+import shutil
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from analysis import query
+from regstudy.errors import NotComparable, NothingToAnalyse
+from regstudy.schema import REPORT, TRIAL, Metric, Tag
+
+
+@pytest.fixture
+def own_copy(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The trained store, to be changed; artifacts stay where they are."""
+    shutil.copy(trained / "mlflow.db", tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    return tmp_path
+
+
+def test_runs_and_epochs_are_the_stores(own_copy):
+    trials = query.read()
+    client = mlflow.MlflowClient()
+    assert sorted(trials.runs["configuration"]) == ["L1 0.001", "L1 0.001", "none", "none"]
+    assert trials.notices == ()
+    for row in trials.runs.to_dict("records"):
+        history = client.get_metric_history(row["run_id"], Metric.TEST_ACCURACY)
+        own = trials.epochs[trials.epochs["run_id"] == row["run_id"]]
+        assert own[Metric.TEST_ACCURACY.value].tolist() == [point.value for point in history]
+        assert row["accuracy"] == row["best_accuracy"] == history[0].value
+        assert (row["averaged"], row["best_epoch"], row["test_images"]) == (1, 0, 1_000)
+    assert len(trials.epochs) == 4
+
+
+def test_other_peoples_runs_are_counted_and_left_alone(own_copy):
+    with mlflow.start_run() as theirs:
+        mlflow.log_metric("test/accuracy", 1.0)
+    with mlflow.start_run():
+        mlflow.set_tag(Tag.KIND, REPORT)
+    trials = query.read()
+    assert len(trials.runs) == 4
+    assert trials.notices == ("1 run of other kinds in this experiment, not made by regstudy, left alone",)
+    assert mlflow.get_run(theirs.info.run_id).data.tags.keys() == theirs.data.tags.keys()
+
+
+def test_unfinished_runs_are_left_out_and_counted(own_copy):
+    client = mlflow.MlflowClient()
+    first, second = (run.info.run_id for run in client.search_runs(["0"])[:2])
+    client.set_terminated(first, "FAILED")
+    client.set_terminated(second, "KILLED")
+    trials = query.read()
+    assert len(trials.runs) == 2
+    assert trials.notices == ("2 runs not finished (failed, killed or still running), left out",)
+
+
+def test_the_same_configuration_and_seed_twice_counts_once(own_copy):
+    client = mlflow.MlflowClient()
+    source = client.search_runs(["0"])[0]
+    copy = client.create_run("0", tags=source.data.tags, start_time=source.info.start_time + 1)
+    client.log_metric(copy.info.run_id, Metric.TEST_ACCURACY, 0.5)
+    for name in (Metric.TEST_LOSS, Metric.TRAIN_LOSS, "errors/misclassified"):
+        client.log_metric(copy.info.run_id, name, 1.0)
+    client.set_terminated(copy.info.run_id)
+    trials = query.read()
+    assert len(trials.runs) == 4
+    assert copy.info.run_id in set(trials.runs["run_id"])
+    assert trials.notices == ("1 run with the configuration and seed of another, counted once",)
+
+
+def test_mixed_data_sets_are_refused_until_one_is_named(own_copy):
+    client = mlflow.MlflowClient()
+    run_id = client.search_runs(["0"])[0].info.run_id
+    client.set_tag(run_id, Tag.DATA_DIGEST, "0" * 64)
+    client.set_tag(run_id, Tag.DATASET, "fashion-mnist")
+    with pytest.raises(NotComparable, match=r"do not share their data: fashion-mnist \(000000000000\), mnist-5k .*--dataset"):
+        query.read()
+    trials = query.read(dataset="mnist-5k")
+    assert len(trials.runs) == 3
+    assert trials.notices == ("1 run on another data set, left out as asked",)
+    with pytest.raises(NothingToAnalyse, match="no finished run on 'mnist', only on fashion-mnist, mnist-5k"):
+        query.read(dataset="mnist")
+
+
+def test_varying_fields_become_part_of_the_label():
+    base = {"l1": 0.0, "l2": 0.0, "seed": 0, "lr": 0.1, "epochs": 3, "threads": 1}
+    other = base | {"l1": 0.001, "l2": 0.0005, "epochs": 5, "threads": 2, "seed": 4}
+    assert query._labels([base, other]) == ["none, epochs 3", "L1 0.001 + L2 0.0005, epochs 5"]
+    assert query._labels([base]) == ["none"]
+
+
+def test_an_absent_store_is_named_and_not_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    with pytest.raises(NothingToAnalyse) as caught:
+        query.read()
+    assert f"there is no tracking store sqlite:///{tmp_path}/mlflow.db yet" in str(caught.value)
+    assert "python -m regstudy train" in str(caught.value)
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_an_unknown_experiment_is_named_with_the_known_ones(workspace):
+    with pytest.raises(NothingToAnalyse) as caught:
+        query.read("nonesuch")
+    assert f"experiment 'nonesuch' is not in the store sqlite:///{workspace}/mlflow.db, which has 'Default'" in str(
+        caught.value
+    )
+
+
+def test_an_empty_experiment_says_what_to_run_first(workspace):
+    with pytest.raises(NothingToAnalyse, match=r"experiment 'Default' of the store .* has no run of regstudy: first run"):
+        query.read()
+
+
+def test_runs_that_all_failed_are_said(workspace):
+    client = mlflow.MlflowClient()
+    run = client.create_run("0", tags={Tag.KIND: TRIAL})
+    client.set_terminated(run.info.run_id, "FAILED")
+    with pytest.raises(NothingToAnalyse, match="1 runs of regstudy, but none has finished"):
+        query.read()
+
+
+def test_the_experiment_is_mlflows_choice(own_copy, monkeypatch):
+    mlflow.create_experiment("mine")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    with pytest.raises(NothingToAnalyse, match="'mine'"):
+        query.read()
+    assert query.read("Default").experiment == "Default"
