@@ -149,6 +149,9 @@ def _curves(axis: Axes, epochs: pd.DataFrame, metric: str, look: dict[str, Look]
                 axis.plot(single["epoch"], single[metric], color=appearance.colour, linewidth=0.7, alpha=0.35)
         axis.plot(by_epoch.index, by_epoch, color=appearance.colour, linestyle=appearance.dash, marker=marker, markersize=5)
         ends[str(name)] = (float(by_epoch.index[-1]), float(by_epoch.iloc[-1]))
+    if epochs["epoch"].max() == 0:
+        axis.set_xlim(-0.5, 0.5)
+        axis.set_xticks([0])
     _zoom(axis, epochs, metric)
     _label_ends(axis, ends, look, label_offset)
 

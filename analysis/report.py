@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from analysis import plots, ranking
 from analysis.query import Trials
 from regstudy.schema import Metric
+from regstudy.terminal import plural
 
 FILES = ("report.html", "report.md", "ranking.csv", "figures")
 PNG_DPI = 144
@@ -131,7 +132,7 @@ def headline(table: pd.DataFrame) -> str:
     """The finding, as far as there is one."""
     n, fewest, most = len(table), int(table["seeds"].min()), int(table["seeds"].max())
     if n == 1:
-        return f"One configuration, {_plural(most, 'seed')}: nothing to compare yet"
+        return f"One configuration, {plural(most, 'seed')}: nothing to compare yet"
     if most == 1:
         return f"{n} configurations, one seed each: no winner can be named"
     seeds = f"{fewest} seeds each" if fewest == most else f"{fewest} to {most} seeds each"
@@ -147,16 +148,12 @@ def _render(template: str, context: dict[str, object]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"points": _points, "md": _markdown_text, "plural": _plural}
+    environment.filters |= {"points": _points, "md": _markdown_text, "plural": plural}
     return environment.get_template(f"{template}.j2").render(context)
 
 
 def _points(fraction: float) -> str:
     return f"{100 * fraction:.2f}"
-
-
-def _plural(n: int, noun: str) -> str:
-    return f"1 {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _range(numbers: "pd.Series[int]") -> str:

@@ -21,7 +21,7 @@ import platformdirs
 from regstudy import terminal
 from regstudy.errors import DataError
 
-PROBE_SECONDS = 8.0
+PROBE_SECONDS = 6.0
 """How long all mirrors together have to answer before the network counts as blocked."""
 
 REMEMBER_SECONDS = 3600

@@ -3,14 +3,13 @@
 from regstudy.config import RunConfig
 from regstudy.datasets import Splits
 from regstudy.schema import Summary, Tag
+from regstudy.terminal import plural
 
 
 def describe(config: RunConfig, data: Splits, values: dict[str, float], tags: dict[str, str]) -> str:
     """What was trained, what came out, and the command that gives it again."""
-    averaged = int(values[Summary.ENDPOINT_EPOCHS])
-    trained = (
-        f"{config.epochs} epochs of {len(data.train):,} images ({data.dataset}), seed {config.seed}, recipe `{config.recipe}`."
-    )
+    averaged = plural(int(values[Summary.ENDPOINT_EPOCHS]), "epoch")
+    trained = f"{plural(config.epochs, 'epoch')} of {len(data.train):,} images ({data.dataset}), seed {config.seed}, recipe `{config.recipe}`."
     best = f"{values[Summary.BEST_TEST_ACCURACY]:.2%} at epoch {values[Summary.BEST_EPOCH]:.0f}"
     lines = [
         f"**L1 = {config.l1:g}** ({config.l1_kind}, {config.l1_scope}), **L2 = {config.l2:g}** ({config.l2_scope}): {trained}",
@@ -18,11 +17,11 @@ def describe(config: RunConfig, data: Splits, values: dict[str, float], tags: di
         "",
         f"| on {len(data.test):,} test images | |",
         "|---|---:|",
-        f"| accuracy, mean of the last {averaged} epochs | {values[Summary.ENDPOINT_TEST_ACCURACY]:.2%} |",
-        f"| loss, mean of the last {averaged} epochs | {values[Summary.ENDPOINT_TEST_LOSS]:.4f} |",
+        f"| accuracy, mean of the last {averaged} | {values[Summary.ENDPOINT_TEST_ACCURACY]:.2%} |",
+        f"| loss, mean of the last {averaged} | {values[Summary.ENDPOINT_TEST_LOSS]:.4f} |",
         f"| best epoch (biased: chosen on the test images) | {best} |",
         f"| misclassified by the final model | {values[Summary.MISCLASSIFIED]:.0f} |",
-        f"| accuracy gap, train − test | {values[Summary.GAP_ACCURACY]:+.2%} |",
+        f"| accuracy gap, train − test | {100 * values[Summary.GAP_ACCURACY]:+.2f} points |",
         f"| exact zeros among convolution weights | {values[Summary.EXACT_ZEROS]:.1%} |",
         "",
         "One run is one seed: it supports no ranking by itself. The same run again:",

@@ -31,7 +31,8 @@ def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: s
     for i, axis in zip(range(shown), axes.flat, strict=False):
         axis.imshow(images[errors.index[i]].cpu().numpy(), cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         actual, predicted = names[int(errors.label[i])], names[int(errors.predicted[i])]
-        axis.set_title(f"{actual} → {predicted}\n{errors.probability[i]:.0%}", fontsize=10)
+        words = f"{actual} → {predicted}  {errors.probability[i]:.0%}"
+        axis.text(0.5, -0.04, words, transform=axis.transAxes, ha="center", va="top", fontsize=10)
     counted = f"the {shown} most confident of {total} errors" if total > shown else f"all {total} errors there are"
     figure.suptitle(f"{title}\nactual → predicted, probability: {counted}", fontsize=11)
     return figure

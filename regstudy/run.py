@@ -43,7 +43,9 @@ def run(config: RunConfig, source: Source) -> str:
         **({Tag.DATA_WARNING: source.warning} if source.warning else {}),
     }
     with tracking.track(config, data, tags) as tracked:
-        terminal.say(f"{config.run_name()}: {config.epochs} epochs of {len(data.train):,} images on {device}")
+        terminal.say(
+            f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {device}"
+        )
         history = _train(network.to(device), data.to(device), config, tracked)
         log_probabilities = evaluation.predict(network, data.to(device).test).cpu()
         values = outcome.summarise(network.cpu(), data, config, history, log_probabilities)
@@ -128,6 +130,6 @@ def _write_parquet(path: Path, columns: dict[str, Tensor], **more: pa.Array) -> 
 
 def _say_what_next(values: dict[str, float], run_id: str) -> None:
     accuracy, averaged = values[Summary.ENDPOINT_TEST_ACCURACY], int(values[Summary.ENDPOINT_EPOCHS])
-    terminal.say(f"done: test accuracy {accuracy:.2%} (mean of the last {averaged} epochs), run {run_id}")
+    terminal.say(f"done: test accuracy {accuracy:.2%} (mean of the last {terminal.plural(averaged, 'epoch')}), run {run_id}")
     terminal.say(f"store: {store.uri()}")
     terminal.say("compare your runs: python -m analysis report        look at them: mlflow ui")

@@ -58,6 +58,11 @@ def run_command(program: str, command: Callable[[], None]) -> int:
     return 0
 
 
+def plural(n: int, noun: str) -> str:
+    """A number with its noun: 1 epoch, 2 epochs."""
+    return f"1 {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def say(line: str) -> None:
     """Print one line on stdout, at once: what follows may take minutes."""
     print(line, flush=True)

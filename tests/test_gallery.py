@@ -26,7 +26,7 @@ def test_contact_sheet_shows_each_error_with_labels_and_probability(wrong, shown
     figure = gallery.contact_sheet(images, outcome.errors(log, labels), gallery.class_names("mnist"), "l1=0")
     drawn = [axis for axis in figure.axes if axis.images]
     assert len(drawn) == shown
-    assert drawn[0].get_title() == "0 → 1\n90%"
+    assert drawn[0].texts[0].get_text() == "0 → 1  90%"
     assert (torch.as_tensor(drawn[0].images[0].get_array()) == images[0]).all()
     assert words in figure.get_suptitle()
 
