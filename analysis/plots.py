@@ -86,7 +86,7 @@ def loss_curves(epochs: pd.DataFrame, look: dict[str, Look], metric: Metric) -> 
     """Test or train loss over epochs."""
     title, where = {
         Metric.TEST_LOSS: ("Test loss", "test images"),
-        Metric.TRAIN_LOSS: ("Train loss", "epoch mean, without penalties, augmented images, dropout on"),
+        Metric.TRAIN_LOSS: ("Train loss", "epoch mean without penalties, in training mode"),
     }[metric]
     figure, axis = _figure(title, f"{where}; {_in_words(epochs)}")
     _curves(axis, epochs, metric.value, look, label_offset=6)
@@ -125,17 +125,17 @@ def _figure(title: str, subtitle: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(8.0, 4.2), layout="constrained")
     axis = figure.add_subplot()
     axis.set_title(f"{title}\n", fontsize=13, fontweight="bold")
-    axis.text(0, 1.03, subtitle, transform=axis.transAxes, fontsize=9.5)
+    # Outside the layout: a long line must not squeeze the axes.
+    axis.text(0, 1.03, subtitle, transform=axis.transAxes, fontsize=9.5).set_in_layout(False)
     axis.set_xlabel("epoch (counted from 0)")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, axis
 
 
 def _in_words(epochs: pd.DataFrame) -> str:
-    """What is drawn: seeds, and whether the axis leaves out the first epochs."""
+    """What the lines are."""
     most = int(epochs.groupby("configuration")["seed"].nunique().max())
-    seeds = "one seed per configuration" if most == 1 else f"thin: single seeds (up to {most}), bold: their median"
-    return seeds + ("; axis zoomed to the later epochs" if epochs["epoch"].max() + 1 >= ZOOM_FROM else "")
+    return "one seed per configuration" if most == 1 else f"thin: single seeds (up to {most}), bold: their median"
 
 
 def _curves(axis: Axes, epochs: pd.DataFrame, metric: str, look: dict[str, Look], label_offset: float) -> None:
@@ -164,6 +164,7 @@ def _zoom(axis: Axes, epochs: pd.DataFrame, metric: str) -> None:
     late = epochs.loc[epochs["epoch"] > last // 8, metric]
     margin = 0.06 * (late.max() - late.min() or abs(late.max()) or 1)
     axis.set_ylim(late.min() - margin, late.max() + margin)
+    axis.set_xlabel("epoch (counted from 0); vertical axis zoomed to the later epochs")
 
 
 def _label_ends(axis: Axes, ends: dict[str, tuple[float, float]], look: dict[str, Look], offset: float) -> None:

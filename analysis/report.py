@@ -172,14 +172,14 @@ def _sheet_file(sheet: Sheet) -> str:
 
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
 def _inline_svg(drawing: Drawing) -> Markup:
-    """For HTML: without the XML prologue, with IDs of its own, described for screen readers, ink in the page's colour."""
+    """For HTML: without the XML prologue, with IDs of its own, described for screen readers."""
     svg = _svg(drawing.figure)
-    svg = svg[svg.index("<svg") :].replace(plots.INK, "currentColor")
+    svg = svg[svg.index("<svg") :]
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{drawing.name}-", svg)
     alt = Markup.escape(drawing.alt)
     opening = rf'<svg viewBox="\1" role="img" aria-label="{alt}">'

@@ -55,7 +55,7 @@ def test_zoom_cuts_first_epochs_never_the_last():
     last = data.loc[data["epoch"] == 39, Metric.TRAIN_LOSS.value]
     assert low < last.min()
     assert last.max() < high
-    assert any("zoomed" in text.get_text() for text in axis.texts)
+    assert "zoomed" in axis.get_xlabel()
 
 
 def test_ranking_shows_every_seed():
