@@ -1,23 +1,11 @@
 """From the store to frames: only ours, only finished, only comparable; and what was left out is counted."""
 
-import shutil
-from pathlib import Path
-
 import mlflow
 import pytest
 
 from analysis import query
 from regstudy.errors import NotComparable, NothingToAnalyse
 from regstudy.schema import REPORT, TRIAL, Metric, Tag
-
-
-@pytest.fixture
-def own_copy(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The trained store, to be changed; artifacts stay where they are."""
-    shutil.copy(trained / "mlflow.db", tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    return tmp_path
 
 
 def test_runs_and_epochs_are_the_stores(own_copy):

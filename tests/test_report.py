@@ -1,25 +1,12 @@
 """The report: every format, self-contained, repeatable, and safe against names that are code."""
 
 import re
-import shutil
-from pathlib import Path
 
 import mlflow
 import pandas as pd
-import pytest
 
 from analysis import cli, query, ranking, report, sheets
 from regstudy.schema import REPORT, Tag
-
-
-@pytest.fixture
-def own_copy(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The trained store, to be changed; artifacts stay where they are."""
-    shutil.copy(trained / "mlflow.db", tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    return tmp_path
-
 
 FILES = {
     "report.html", "report.md", "ranking.csv", "figures",

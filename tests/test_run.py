@@ -244,6 +244,14 @@ def test_plain_lines_where_there_is_no_terminal(workspace, capsys):
     assert "\x1b" not in printed.out
 
 
+@pytest.mark.full_mnist
+def test_three_epochs_of_full_mnist_reach_98_5_percent(workspace):
+    if "REGSTUDY_DATA" not in os.environ:
+        pytest.fail("this test needs full MNIST: set REGSTUDY_DATA to a folder that holds it")
+    metrics = mlflow.get_run(train(dataset="mnist", epochs=3)).data.metrics
+    assert metrics[Metric.TEST_ACCURACY] >= 0.985
+
+
 def test_a_warning_about_the_data_is_loud_and_stays_with_the_run(workspace, capsys):
     config = RunConfig(epochs=1, threads=2)
     run_id = run.run(config, Source("mnist-5k", None, "NOT FULL MNIST: because"))
