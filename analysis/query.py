@@ -13,6 +13,7 @@ from regstudy import store
 from regstudy.errors import NotComparable, NothingToAnalyse
 from regstudy.schema import LAST_EPOCHS, REPORT, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
+from regstudy.terminal import plain
 
 CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS)
 PAGE = 1000
@@ -157,7 +158,7 @@ def _labels(configs: list[dict[str, Any]]) -> list[str]:
 
 
 def _factors(config: dict[str, Any]) -> str:
-    parts = [f"{name.upper()} {config[name]:g}" for name in ("l1", "l2") if config[name]]
+    parts = [f"{name.upper()} {plain(config[name])}" for name in ("l1", "l2") if config[name]]
     return " + ".join(parts) or "none"
 
 

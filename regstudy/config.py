@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, cast, get_args
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from regstudy.errors import ConfigError
+from regstudy.terminal import plain
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,10 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     def run_name(self) -> str:
         """The configuration in a line: the factors and the seed always, other fields where they are not the recipe's."""
         named = {"l1", "l2", "seed", "recipe", "dataset", "data_root", "device", "threads"}
-        others = [f"{name}={_plain(value)}" for name, value in self.overrides().items() if name not in named]
+        others = [f"{name}={plain(value)}" for name, value in self.overrides().items() if name not in named]
         recipe = [] if self.recipe == "published" else [self.recipe]
         dataset = [] if self.dataset == "mnist" else [self.dataset]
-        factors = [f"l1={_plain(self.l1)}", f"l2={_plain(self.l2)}", f"seed={self.seed}"]
+        factors = [f"l1={plain(self.l1)}", f"l2={plain(self.l2)}", f"seed={self.seed}"]
         return " ".join(factors + others + recipe + dataset)
 
     def _resolved_identity(self) -> dict[str, Any]:
@@ -158,10 +159,6 @@ def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0])
     return f"{name}: expected {expected(name)}, got {first['input']!r}"
-
-
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _canonical(value: dict[str, Any]) -> str:

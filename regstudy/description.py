@@ -3,7 +3,7 @@
 from regstudy.config import RunConfig
 from regstudy.datasets import Splits
 from regstudy.schema import Summary, Tag
-from regstudy.terminal import plural
+from regstudy.terminal import plain, plural
 
 
 def describe(config: RunConfig, data: Splits, values: dict[str, float], tags: dict[str, str]) -> str:
@@ -12,7 +12,7 @@ def describe(config: RunConfig, data: Splits, values: dict[str, float], tags: di
     trained = f"{plural(config.epochs, 'epoch')} of {len(data.train):,} images ({data.dataset}), seed {config.seed}, recipe `{config.recipe}`."
     best = f"{values[Summary.BEST_TEST_ACCURACY]:.2%} at epoch {values[Summary.BEST_EPOCH]:.0f}"
     lines = [
-        f"**L1 = {config.l1:g}** ({config.l1_kind}, {config.l1_scope}), **L2 = {config.l2:g}** ({config.l2_scope}): {trained}",
+        f"**L1 = {plain(config.l1)}** ({config.l1_kind}, {config.l1_scope}), **L2 = {plain(config.l2)}** ({config.l2_scope}): {trained}",
         *([f"\n> **{tags[Tag.DATA_WARNING]}**\n"] if Tag.DATA_WARNING in tags else []),
         "",
         f"| on {len(data.test):,} test images | |",

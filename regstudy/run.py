@@ -77,7 +77,7 @@ def reproduce(config: RunConfig) -> str:
     pinned = config.overrides() | {"l1": config.l1, "l2": config.l2, "seed": config.seed, "epochs": config.epochs}
     pinned |= {"dataset": config.dataset, "recipe": config.recipe, "threads": torch.get_num_threads()}
     pinned.pop("data_root", None)
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in pinned.items()]
+    options = [f"--{name.replace('_', '-')} {terminal.plain(value)}" for name, value in pinned.items()]
     return "python -m regstudy train " + " ".join(options)
 
 

@@ -63,6 +63,11 @@ def plural(n: int, noun: str) -> str:
     return f"1 {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def plain(value: object) -> str:
+    """A value in its shortest spelling that gives it back: 0 for 0.0, 0.001 for 0.001."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
 def say(line: str) -> None:
     """Print one line on stdout, at once: what follows may take minutes."""
     print(line, flush=True)

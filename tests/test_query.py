@@ -76,6 +76,8 @@ def test_varying_fields_become_part_of_the_label():
     other = base | {"l1": 0.001, "l2": 0.0005, "epochs": 5, "threads": 2, "seed": 4}
     assert query._labels([base, other]) == ["none, epochs 3", "L1 0.001 + L2 0.0005, epochs 5"]
     assert query._labels([base]) == ["none"]
+    close = [base | {"l1": 0.001}, base | {"l1": 0.001 + 1e-12}]
+    assert len(set(query._labels(close))) == 2
 
 
 def test_an_absent_store_is_named_and_not_made(tmp_path, monkeypatch):
