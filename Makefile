@@ -18,8 +18,9 @@ help: ## this list
 $(READY): requirements.txt requirements-dev.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: error: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
-	@echo "Making the environment $(VENV): downloads about 3.5 GB on Linux (PyTorch with CUDA), 0.6 GB on macOS. Once; some minutes."
-	@$(PYTHON) -m venv --clear $(VENV)
+	@test -d $(VENV) && echo "Bringing the environment $(VENV) up to date." || \
+	  echo "Making the environment $(VENV): downloads about 3.5 GB on Linux (PyTorch with CUDA), 0.6 GB on macOS. Once; some minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
