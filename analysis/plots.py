@@ -139,7 +139,7 @@ def _in_words(epochs: pd.DataFrame) -> str:
 
 
 def _curves(axis: Axes, epochs: pd.DataFrame, metric: str, look: dict[str, Look], label_offset: float) -> None:
-    ends: dict[str, tuple[float, float]] = {}
+    ends: dict[str, float] = {}
     for name, points in epochs.groupby("configuration", sort=False):
         appearance = look[str(name)]
         by_epoch = points.groupby("epoch")[metric].median()
@@ -148,7 +148,7 @@ def _curves(axis: Axes, epochs: pd.DataFrame, metric: str, look: dict[str, Look]
             for _, single in points.sort_values("epoch").groupby("run_id"):
                 axis.plot(single["epoch"], single[metric], color=appearance.colour, linewidth=0.7, alpha=0.35)
         axis.plot(by_epoch.index, by_epoch, color=appearance.colour, linestyle=appearance.dash, marker=marker, markersize=5)
-        ends[str(name)] = (float(by_epoch.index[-1]), float(by_epoch.iloc[-1]))
+        ends[str(name)] = float(by_epoch.iloc[-1])
     if epochs["epoch"].max() == 0:
         axis.set_xlim(-0.5, 0.5)
         axis.set_xticks([0])
@@ -162,20 +162,23 @@ def _zoom(axis: Axes, epochs: pd.DataFrame, metric: str) -> None:
     if last + 1 < ZOOM_FROM:
         return
     late = epochs.loc[epochs["epoch"] > last // 8, metric]
+    if late.isna().all():
+        return
     margin = 0.06 * (late.max() - late.min() or abs(late.max()) or 1)
     axis.set_ylim(late.min() - margin, late.max() + margin)
     axis.set_xlabel("epoch (counted from 0); vertical axis zoomed to the later epochs")
 
 
-def _label_ends(axis: Axes, ends: dict[str, tuple[float, float]], look: dict[str, Look], offset: float) -> None:
-    """Write each name beside the end of its line, moved apart where lines end together."""
+def _label_ends(axis: Axes, ends: dict[str, float], look: dict[str, Look], offset: float) -> None:
+    """Write each name beside the end of its line, moved apart where lines end together; a line without an end is said to have none."""
     low, high = axis.get_ylim()
-    names = sorted(ends, key=lambda name: ends[name][1])
-    wanted = np.array([(ends[name][1] - low) / (high - low) for name in names])
-    for name, height in zip(names, spread(wanted, LABEL_GAP), strict=True):
+    height = {name: (end - low) / (high - low) if np.isfinite(end) else 0.0 for name, end in ends.items()}
+    names = sorted(height, key=lambda name: height[name])
+    wanted = np.array([height[name] for name in names])
+    for name, placed in zip(names, spread(wanted, LABEL_GAP), strict=True):
         axis.annotate(
-            name,
-            (1, height),
+            name if np.isfinite(ends[name]) else f"{name} (diverged)",
+            (1, placed),
             xycoords="axes fraction",
             xytext=(offset, 0),
             textcoords="offset points",

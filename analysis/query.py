@@ -17,6 +17,7 @@ from regstudy.terminal import plain
 
 CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS)
 PAGE = 1000
+LARGEST = 1e300
 FIRST_RUN = "python -m regstudy train --l1 0.001"
 
 
@@ -170,8 +171,11 @@ def _epochs_frame(client: MlflowClient, runs: pd.DataFrame) -> pd.DataFrame:
             key = {"run_id": run_id, "configuration": configuration, "seed": seed, "metric": name.value}
             points += [{**key, "epoch": point.step, "value": point.value} for point in history]
     long = pd.DataFrame(points).drop_duplicates(["run_id", "metric", "epoch"], keep="last")
+    # SQLite keeps an infinite loss as the largest number there is; neither that nor NaN is a measurement.
+    long["value"] = long["value"].where(long["value"].abs() < LARGEST)
     index = ["run_id", "configuration", "seed", "epoch"]
-    return long.pivot_table(index=index, columns="metric", values="value").reset_index().rename_axis(columns=None)
+    wide = long.pivot(index=index, columns="metric", values="value")  # noqa: PD010  # pivot_table drops what is all NaN
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def _with_endpoints(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -148,8 +149,12 @@ def _render(template: str, context: dict[str, object]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"points": _points, "md": _markdown_text, "plural": plural}
+    environment.filters |= {"points": _points, "nats": _nats, "md": _markdown_text, "plural": plural}
     return environment.get_template(f"{template}.j2").render(context)
+
+
+def _nats(loss: float) -> str:
+    return f"{loss:.4f}" if math.isfinite(loss) else "diverged"
 
 
 def _points(fraction: float) -> str:

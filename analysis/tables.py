@@ -1,5 +1,7 @@
 """Tables for the terminal."""
 
+import math
+
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +25,7 @@ def show_ranking(table: pd.DataFrame, trials: Trials) -> None:
             f"{row['accuracy']:.2%}",
             f"{row['sd']:.2%}" if row["seeds"] > 1 else "–",
             f"{row['errors']:.1f}",
-            f"{row['loss']:.4f}",
+            f"{row['loss']:.4f}" if math.isfinite(row["loss"]) else "diverged",
             f"{row['best_epoch_accuracy_biased']:.2%}",
         )
     Console().print(shown)

@@ -1,9 +1,12 @@
 """The report: every format, self-contained, repeatable, and safe against names that are code."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import mlflow
 import pandas as pd
+import pytest
 
 from analysis import cli, query, ranking, report, sheets
 from regstudy.schema import REPORT, Tag
@@ -130,3 +133,24 @@ def test_rank_prints_the_table(own_copy, capsys):
     assert "L1 0.001" in out
     assert "best epoch" in out
     assert "2 seeds per configuration" in out
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_diverged_run_is_shown_as_one(own_copy, value, capsys):
+    client = mlflow.MlflowClient()
+    diverged = next(run for run in client.search_runs(["0"]) if run.info.run_name == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k")
+    with closing(sqlite3.connect(own_copy / "mlflow.db")) as connection, connection:
+        for table in ("metrics", "latest_metrics"):
+            connection.execute(
+                f"UPDATE {table} SET value = ?, is_nan = ? WHERE run_uuid = ? AND key IN ('test/loss', 'train/loss')",
+                [0 if value != value else 1.7976931348623157e308, value != value, diverged.info.run_id],
+            )
+    client.delete_run(next(run.info.run_id for run in client.search_runs(["0"]) if "l1=0.001 l2=0 seed=0" in run.info.run_name))
+    assert cli.main(["report"]) == 0
+    text = (own_copy / "report" / "report.md").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| L1 0.001 |"))
+    assert "| diverged |" in row
+    assert "nan" not in text
+    assert "L1 0.001 (diverged)" in (own_copy / "report" / "figures" / "test_loss.svg").read_text()
+    assert cli.main(["rank"]) == 0
+    assert "diverged" in capsys.readouterr().out
