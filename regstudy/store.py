@@ -8,9 +8,9 @@ import urllib.request
 import warnings
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import mlflow
+from sqlalchemy.engine import make_url
 
 from regstudy.errors import TrackingError
 
@@ -24,9 +24,11 @@ def uri() -> str:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The database file of a SQLite store; None for other stores."""
-    parts = urlsplit(uri)
-    return Path(unquote(parts.path)[1:]) if parts.scheme.startswith("sqlite") else None
+    """The database file of a SQLite store, read from the URI as SQLAlchemy does; None for other stores."""
+    if not uri.startswith("sqlite"):
+        return None
+    database = make_url(uri).database
+    return Path(database) if database else None
 
 
 def quieten() -> None:
