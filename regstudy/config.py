@@ -22,6 +22,9 @@ def _positive_zero(number: float) -> float:
     return number + 0.0  # -0.0 + 0.0 is 0.0: the two are the same factor and must have the same digest
 
 
+SEEDS, COUNTS = 2**63, 2**31
+"""How many seeds there are, and the largest count: what the generators and the tensors can take."""
+
 NonNegative = Annotated[
     float, Field(ge=0, allow_inf_nan=False), AfterValidator(_positive_zero), Expected("a finite number ≥ 0")
 ]
@@ -29,8 +32,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Expected("a finite
 Fraction = Annotated[
     float, Field(ge=0, lt=1, allow_inf_nan=False), AfterValidator(_positive_zero), Expected("a number ≥ 0 and < 1")
 ]
-Count = Annotated[int, Field(ge=1, le=2**31), Expected("a whole number ≥ 1")]
-Natural = Annotated[int, Field(ge=0, le=2**63 - 1), Expected("a whole number ≥ 0")]
+Count = Annotated[int, Field(ge=1, le=COUNTS), Expected("a whole number ≥ 1")]
+Natural = Annotated[int, Field(ge=0, le=SEEDS - 1), Expected("a whole number ≥ 0")]
 
 Recipe = Literal["published", "corrected"]
 Dataset = Literal["auto", "mnist", "fashion-mnist", "mnist-5k"]
@@ -158,7 +161,12 @@ def expected(name: str) -> str:
 def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0])
-    return f"{name}: expected {expected(name)}, got {first['input']!r}"
+    limit = f", at most {_largest(name):,}" if first["type"] in {"less_than_equal", "int_parsing_size"} else ""
+    return f"{name}: expected {expected(name)}{limit}, got {first['input']!r}"
+
+
+def _largest(name: str) -> int:
+    return COUNTS if expected(name) == "a whole number ≥ 1" else SEEDS - 1
 
 
 def _canonical(value: dict[str, Any]) -> str:

@@ -103,4 +103,4 @@ class Artifact(StrEnum):
 
 MODEL_NAME = "squeeze_expand"
 WEIGHTS_FILE = "weights.safetensors"
-CONTACT_SHEET_KEY = "test/misclassified"
+CONTACT_SHEET_KEY = "misclassified"

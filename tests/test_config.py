@@ -50,6 +50,13 @@ def test_bad_text_is_refused_in_one_line_that_names_it(field, text, wanted):
     assert str(caught.value) == f"{field}: expected {wanted}, got {text!r}"
 
 
+@pytest.mark.parametrize(("field", "limit"), [("seed", "9,223,372,036,854,775,807"), ("epochs", "2,147,483,648")])
+@pytest.mark.parametrize("text", ["99999999999999999999", "9223372036854775808"])
+def test_a_number_that_is_too_large_is_told_the_limit(field, limit, text):
+    with pytest.raises(ConfigError, match=f", at most {limit}, got '{text}'"):
+        RunConfig.from_text({field: text})
+
+
 def test_unknown_parameter_is_named_with_the_known_ones():
     with pytest.raises(ConfigError, match="unknown parameter 'bogus': expected one of l1, l2, seed"):
         RunConfig.from_text({"bogus": "1"})

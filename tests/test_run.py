@@ -208,9 +208,8 @@ def test_a_failing_run_ends_failed_with_the_reason(workspace, monkeypatch):
     assert found.status == "FAILED"
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_run_killed(workspace, number, status):
     command = [sys.executable, "-m", "regstudy", "train", "--dataset", "mnist-5k", "--epochs", "1000"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": f"sqlite:///{workspace}/mlflow.db"}
