@@ -146,11 +146,11 @@ def answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
 @pytest.fixture(scope="module")
 def report(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a report, which is logged to a copy of the store."""
-    folder, before = tmp_path_factory.mktemp("report"), mlflow.get_tracking_uri()
+    folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as monkeypatch:
         use_store(folder, trained / "mlflow.db", monkeypatch)
         assert cli.main(["report", "--output", "report"]) == 0
-    mlflow.set_tracking_uri(before)
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
     return (folder / "report" / "report.html").as_uri()
 
 

@@ -23,8 +23,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mlflow_run(folder: Path, *parameters: str, entry: str = "main") -> subprocess.CompletedProcess[str]:
     given = [word for parameter in parameters for word in ("-P", parameter)]
     command = [sys.executable, "-m", "mlflow", "run", str(ROOT), "-e", entry, "--env-manager", "local", *given]
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    # mlflow.set_tracking_uri() of other tests sets it, and the store is to be the folder's.
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def newest(folder: Path) -> mlflow.entities.Run:
