@@ -5,6 +5,7 @@ geometric (Devroye, Non-Uniform Random Variate Generation, 1986, ch. X.2). That 
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,22 +15,40 @@ FEW = 100
 """Below this expected number of drops, 'none at all' is likely enough to matter, and each activation is drawn for itself."""
 
 
-def drop_positions(n: int, p: float, generator: torch.Generator) -> Tensor:
-    """Which of n positions are dropped, each independently with probability p; int64, ascending but for repeats of the first at the end."""
-    device = generator.device
-    mean = n * p
-    if mean < FEW:
-        return (torch.rand(n, generator=generator, device=device) < p).nonzero().flatten()
-    # Ten standard deviations more gaps than expected: the probability that they do not reach n is below 1e-20.
-    spare = int(10 * math.sqrt(mean)) + 1
-    uniform = torch.rand(int(mean) + spare, generator=generator, device=device)
+def drop_positions(sizes: Sequence[int], p: float, generator: torch.Generator) -> list[Tensor]:
+    """Which positions are dropped in tensors of these sizes, each independently with probability p.
+
+    One int64 tensor per size, ascending but for repeats of the first at the end. All are drawn together: fewer, larger steps.
+    """
+    counts = [_gaps_needed(n, p) for n in sizes]
+    uniform = torch.rand(sum(counts), generator=generator, device=generator.device)
     # 1 − uniform is in (0, 1] and exact; its logarithm is finite.
     gaps = uniform.neg_().add_(1).log_().mul_(1 / math.log1p(-p)).long().add_(1)
-    positions = gaps.cumsum_(0).sub_(1)
+    return [
+        _landed(own, n, p) if len(own) else _one_by_one(n, p, generator)
+        for own, n in zip(gaps.split(counts), sizes, strict=True)
+    ]
+
+
+def _gaps_needed(n: int, p: float) -> int:
+    """Ten standard deviations more than expected: the probability that they do not reach n is below 1e-20. None for a small tensor."""
+    return int(n * p) + _spare(n, p) if n * p >= FEW else 0
+
+
+def _spare(n: int, p: float) -> int:
+    return int(10 * math.sqrt(n * p)) + 1
+
+
+def _landed(gaps: Tensor, n: int, p: float) -> Tensor:
+    positions = gaps.cumsum(0).sub_(1)
     # What lies beyond n, among the last of them, repeats the first drop: no effect, and no wait for the device to count.
-    last = positions[-2 * spare :]
+    last = positions[-2 * _spare(n, p) :]
     last.copy_(torch.where(last < n, last, positions[0]))
     return positions
+
+
+def _one_by_one(n: int, p: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(n, generator=generator, device=generator.device) < p).nonzero().flatten()
 
 
 def zero_(activations: Tensor, positions: Tensor) -> Tensor:

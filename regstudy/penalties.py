@@ -42,6 +42,14 @@ def l1_pull(weight: Tensor, config: RunConfig) -> float:
 
 
 @torch.no_grad()
+def add_l1_gradient(parameters: list[Tensor], config: RunConfig) -> None:
+    """Add to each parameter's gradient that of l1_term, λ · sign(w) or λ / size · sign(w), without a graph to go through."""
+    for parameter in parameters:
+        assert parameter.grad is not None
+        parameter.grad.add_(parameter.sign(), alpha=l1_pull(parameter, config))
+
+
+@torch.no_grad()
 def proximal_step(parameters: list[Tensor], config: RunConfig, learning_rate: float) -> None:
     """Soft-threshold in place: move each weight towards zero, and stop there.
 

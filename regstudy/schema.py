@@ -6,7 +6,7 @@ Accuracies are fractions in [0, 1]; losses are mean negative log-likelihoods in 
 
 from enum import StrEnum
 
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 """Raised whenever the same configuration would give other numbers; part of a run's identity."""
 
 LAST_EPOCHS = 5

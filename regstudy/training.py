@@ -13,7 +13,7 @@ from regstudy.config import RunConfig
 from regstudy.datasets import Split, Splits
 from regstudy.evaluation import Score, evaluate
 from regstudy.model import SqueezeExpandNet
-from regstudy.penalties import l1_term, l1_weights, l2_term, parameter_groups, proximal_step, scoped
+from regstudy.penalties import add_l1_gradient, l1_term, l1_weights, l2_term, parameter_groups, proximal_step, scoped
 from regstudy.randomness import generator
 from regstudy.schema import LAST_EPOCHS
 
@@ -71,7 +71,9 @@ class _Learner:
         """One optimiser step, with L1 in the way that the configuration asks for."""
         penalised, proximal = self.config.l1 > 0, self.config.l1_kind == "proximal"
         self.optimizer.zero_grad()
-        (loss + l1_term(self.penalised, self.weights) if penalised and not proximal else loss).backward()
+        loss.backward()
+        if penalised and not proximal:
+            add_l1_gradient(self.penalised, self.config)
         self.optimizer.step()
         if penalised and proximal:
             proximal_step(self.penalised, self.config, self.optimizer.param_groups[0]["lr"])
@@ -120,16 +122,17 @@ def _train_epoch(learner: _Learner, train: Split, epoch: int, advance: Callable[
     config, device, n = learner.config, train.labels.device, len(train)
     learner.start_epoch(epoch, device)
     order = torch.randperm(n, generator=generator(config.seed, "order", epoch)).to(device)
-    draws = draw(n, generator(config.seed, "augmentation", epoch)).to(device)
+    draws = draw(n, generator(config.seed, "augmentation", epoch)).to(device)[order]
     loss_sum, correct = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
     loss = loss_sum
-    for index in order.split(config.batch_size):
-        batch = train[index]
-        images = batch.images if config.augmentation == "none" else augment(batch.images, draws[index])
+    for start in range(0, n, config.batch_size):
+        here = slice(start, start + config.batch_size)
+        batch = train[order[here]]
+        images = batch.images if config.augmentation == "none" else augment(batch.images, draws[here])
         output = learner.model(images)
         loss = F.nll_loss(output, batch.labels)
         learner.step(loss)
-        loss_sum += loss.detach() * len(index)
+        loss_sum += loss.detach() * len(batch)
         correct += (output.detach().argmax(1) == batch.labels).sum()
-        advance(len(index))
+        advance(len(batch))
     return _Pass(loss_sum.item() / n, loss.item(), correct.item() / n)

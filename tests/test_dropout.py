@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from regstudy.dropout import FEW, drop_positions, zero_
+from regstudy import dropout
+from regstudy.dropout import FEW, zero_
+
+
+def drop_positions(n: int, p: float, generator: torch.Generator) -> torch.Tensor:
+    (positions,) = dropout.drop_positions([n], p, generator)
+    return positions
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -88,7 +88,7 @@ def test_dropout_zeroes_five_percent_and_keeps_the_mean():
     pixels = torch.randint(0, 256, (64, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     model(pixels)
     with_dropout = outputs.pop()
-    first.dropout = 0.0
+    model.dropout = 0.0
     model(pixels)
     without = outputs.pop()
     dropped = (with_dropout == 0) & (without != 0)

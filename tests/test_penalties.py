@@ -48,6 +48,18 @@ def test_pull_is_the_size_of_the_gradient(kind):
         torch.testing.assert_close(gradient, penalties.l1_pull(parameter, config) * parameter.detach().sign())
 
 
+@pytest.mark.parametrize("kind", ["mean", "sum"])
+def test_added_gradient_is_autograds_bit_for_bit(kind):
+    config, parameters = RunConfig(l1=0.3, l1_kind=kind), two_tensors()
+    loss_gradients = [torch.full_like(p, 0.125) for p in parameters]
+    for parameter, gradient in zip(parameters, loss_gradients, strict=True):
+        parameter.grad = gradient.clone()
+    penalties.add_l1_gradient(parameters, config)
+    autograds = torch.autograd.grad(l1_term(parameters, config), parameters)
+    for parameter, own, penalty in zip(parameters, loss_gradients, autograds, strict=True):
+        assert torch.equal(parameter.grad, own + penalty), "at w = 0 too: no pull"
+
+
 def test_l2_by_hand_and_as_weight_decay():
     parameters = two_tensors()
     config = RunConfig(l2=0.1)

@@ -20,7 +20,7 @@ from regstudy import datasets, evaluation, model, run
 from regstudy.config import RunConfig
 from regstudy.data_files import Source
 from regstudy.errors import ConfigError
-from regstudy.schema import MODEL_NAME, Artifact, Metric, Summary, Tag
+from regstudy.schema import MODEL_NAME, NUMERICS_VERSION, Artifact, Metric, Summary, Tag
 
 
 def only_run(folder: Path) -> mlflow.entities.Run:
@@ -54,7 +54,7 @@ def test_it_is_finished_and_says_what_it_is(finished):
         "epochs": "1",
         "l1_kind": "mean",
     }
-    assert tags[Tag.NUMERICS_VERSION] == "1"
+    assert tags[Tag.NUMERICS_VERSION] == str(NUMERICS_VERSION)
     assert tags[Tag.PARAMETER_COUNT] == "9680"
     assert tags[Tag.TEST_IMAGES] == "1000"
     assert json.loads(tags[Tag.PACKAGES])["torch"] == torch.__version__

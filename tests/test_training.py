@@ -12,12 +12,16 @@ from regstudy.model import build
 from regstudy.randomness import generator
 
 GOLDEN = {
-    "numerics": 1,
+    "numerics": 2,
     "train_loss": [2.176894, 1.769330],
     "test_loss": [2.249010, 1.836588],
     "test_correct": [11, 33],
 }
-"""Of `golden_config`, two threads; changes only with NUMERICS_VERSION. Tolerances allow for other processors' rounding."""
+"""Of the test's configuration, two threads; changes only with NUMERICS_VERSION.
+
+Tolerances allow for other processors' rounding, which grows with every step: one thread instead of two moves the first loss by 1e-5.
+Another order, augmentation or dropout moves it by 1e-3 or more, so that the first is also what tells a changed random stream.
+"""
 
 
 def config(**values: object) -> RunConfig:
@@ -113,7 +117,8 @@ def test_golden_trajectory():
     from regstudy.schema import NUMERICS_VERSION
 
     assert GOLDEN["numerics"] == NUMERICS_VERSION
-    assert [m.train_loss for m in history] == pytest.approx(GOLDEN["train_loss"], rel=2e-3)
+    assert history[0].train_loss == pytest.approx(GOLDEN["train_loss"][0], rel=1e-4)
+    assert history[1].train_loss == pytest.approx(GOLDEN["train_loss"][1], rel=2e-3)
     assert [m.test.loss for m in history] == pytest.approx(GOLDEN["test_loss"], rel=5e-3)
     assert [round(m.test.accuracy * 100) for m in history] == pytest.approx(GOLDEN["test_correct"], abs=2)
 
