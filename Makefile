@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test ui check format lock clean
+.PHONY: help demo test ui bench check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,6 +41,9 @@ test: $(READY) ## run the tests that need neither a network nor minutes
 ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
 	@port=$$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
 	  echo "MLflow's UI: http://127.0.0.1:$$port (Ctrl-C ends it)"; exec mlflow ui --host 127.0.0.1 --port $$port
+
+bench: $(READY) ## measure speed on full MNIST: a quarter of an hour on an idle machine; into benchmarks/RESULTS.md
+	@python -m benchmarks > benchmarks/.results && mv benchmarks/.results benchmarks/RESULTS.md; cat benchmarks/RESULTS.md
 
 check: $(READY) ## everything that CI checks, but for the tests with markers
 	@ruff format --check .

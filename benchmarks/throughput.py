@@ -1,0 +1,113 @@
+"""Images per second: the product's training steps beside the usual loop and beside the bare arithmetic, interleaved."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from regstudy.config import RunConfig
+from regstudy.datasets import Splits
+from regstudy.evaluation import evaluate
+from regstudy.model import build
+from regstudy.training import fit
+from tests import reference
+
+BATCH, WARM_UP = 128, 5
+WORKERS = (1, 2, 4)
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Images per second of each contender, one number per round."""
+
+    product: list[float]
+    usual: list[float]
+    usual_with_workers: list[float]
+    workers: int
+    bare: list[float]
+    evaluation: list[float]
+
+    def ratio(self, other: list[float]) -> float:
+        """The product's median over another's."""
+        return median(self.product) / median(other)
+
+
+def measure(data: Splits, usual_root: str, rounds: int, usual_batches: int) -> Throughput:
+    """Each round times every contender once, one after the other, so that what the machine does meanwhile meets all of them."""
+    _product(data)
+    workers = max(WORKERS, key=lambda number: _usual(usual_root, number, usual_batches))
+    contenders: list[Callable[[], float]] = [
+        lambda: _product(data),
+        lambda: _usual(usual_root, 0, usual_batches),
+        lambda: _usual(usual_root, workers, usual_batches),
+        lambda: _bare(data),
+        lambda: _evaluation(data),
+    ]
+    figures = [[contender() for contender in contenders] for _ in range(rounds)]
+    product, usual, with_workers, bare, evaluation = (list(column) for column in zip(*figures, strict=True))
+    return Throughput(product, usual, with_workers, workers, bare, evaluation)
+
+
+def _product(data: Splits) -> float:
+    """One epoch of the published recipe with L1, by the product's own measure: augmentation, dropout, penalty and metrics included."""
+    config = RunConfig(l1=0.001, dataset="mnist", epochs=1)
+    few = Splits(data.dataset, data.train, None, data.test[:1000], "", "")
+    (metrics,) = fit(build(config), few, config)
+    return metrics.images_per_second
+
+
+def _usual(data_root: str, workers: int, batches: int) -> float:
+    """The loop that people write: per-image transforms in a DataLoader."""
+    model = reference.network()
+    sgd = reference.optimizer(model, 0.0)
+
+    def train(batch: Any) -> int:
+        images, labels = batch
+        reference.step(model, sgd, images, labels, 0.001)
+        return len(labels)
+
+    return _timed(train, itertools.islice(reference.training_loader(data_root, workers), WARM_UP + batches))
+
+
+def _bare(data: Splits) -> float:
+    """The arithmetic alone: no dropout, no augmentation, no penalty, no metrics, one batch that lies in memory, plain SGD."""
+    images = data.train.images[:BATCH, None].float().sub(33.3).div(78.6).contiguous(memory_format=torch.channels_last)
+    labels = data.train.labels[:BATCH]
+    model = reference.network(dropout=0.0).to(memory_format=torch.channels_last)
+    model = torch.nn.Sequential(*(layer for layer in _flat(model) if not isinstance(layer, torch.nn.Dropout)))
+    sgd = torch.optim.SGD(model.parameters(), lr=0.001)
+
+    def train(_: int) -> int:
+        sgd.zero_grad()
+        F.nll_loss(model(images), labels).backward()
+        sgd.step()
+        return BATCH
+
+    return _timed(train, range(WARM_UP + len(data.train) // BATCH))
+
+
+def _evaluation(data: Splits) -> float:
+    model = build(RunConfig(dataset="mnist"))
+    start = time.perf_counter()
+    evaluate(model, data.test)
+    return len(data.test) / (time.perf_counter() - start)
+
+
+def _flat(model: torch.nn.Sequential) -> Iterable[torch.nn.Module]:
+    for layer in model:
+        yield from layer if isinstance(layer, torch.nn.Sequential) else [layer]
+
+
+def _timed(train: Callable[[Any], int], batches: Iterable[Any]) -> float:
+    """Images per second after a warm-up; what happens between batches (loading them) counts."""
+    seen, start = 0, 0.0
+    for number, batch in enumerate(batches):
+        if number == WARM_UP:
+            seen, start = 0, time.perf_counter()
+        seen += train(batch)
+    return seen / (time.perf_counter() - start)
