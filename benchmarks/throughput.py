@@ -2,6 +2,7 @@
 
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
@@ -63,6 +64,9 @@ def _product(data: Splits) -> float:
 
 def _usual(data_root: str, workers: int, batches: int) -> float:
     """The loop that people write: per-image transforms in a DataLoader."""
+    warnings.filterwarnings(
+        "ignore", "This DataLoader will create", UserWarning
+    )  # more workers than cores: that is what is compared
     model = reference.network()
     sgd = reference.optimizer(model, 0.0)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from regstudy import data_files, terminal
+from regstudy import cores, data_files, terminal
 from regstudy.config import RunConfig, expected
 from regstudy.errors import RegstudyError
 
@@ -44,9 +44,12 @@ def _command(arguments: list[str]) -> None:
     try:
         config = RunConfig.from_text(vars(parser().parse_args(arguments)))
         source = data_files.locate(config.dataset, config.data_root)
-        from regstudy.run import run  # imported here: torch and mlflow cost seconds, which help and errors need not wait for
+        with cores.at_work() as share:
+            from regstudy.run import (
+                run,
+            )  # imported here: torch and mlflow cost seconds, which help and errors need not wait for
 
-        run(config, source)
+            run(config, source, share)
     except RegstudyError as error:
         if os.environ.get("MLFLOW_RUN_ID"):
             from regstudy import tracking

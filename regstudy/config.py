@@ -84,7 +84,9 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         default="auto", description="where to compute; auto: CUDA, MPS, else CPU"
     )
-    threads: Count | None = Field(default=None, description="CPU threads; default: one for each core this process may use")
+    threads: Count | None = Field(
+        default=None, description="CPU threads; default: all cores, shared out among the runs at work"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,12 +25,15 @@ EXAMPLE_IMAGES = 4
 """In the model's input example; torch.export would freeze a batch of one."""
 
 
-def run(config: RunConfig, source: Source) -> str:
-    """Train one configuration as one MLflow run; its run ID. The data set is the source's, whatever the configuration names."""
+def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usable) -> str:
+    """Train one configuration as one MLflow run; its run ID. The data set is the source's, whatever the configuration names.
+
+    `share` says how many threads to take where the configuration does not.
+    """
     start = time.monotonic()
     config = config.model_copy(update={"dataset": source.dataset})
     device = choose_device(config.device)
-    torch.set_num_threads(config.threads or cores.usable())
+    torch.set_num_threads(config.threads or share())
     _be_repeatable(device)
     if source.warning:
         terminal.warn(f"WARNING: {source.warning}")

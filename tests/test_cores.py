@@ -1,0 +1,66 @@
+"""Cores are shared out among the runs at work, with real processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from regstudy import cores
+
+HOLD = """
+import sys
+from pathlib import Path
+from regstudy import cores
+with cores.at_work(Path(sys.argv[1])):
+    print("at work", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def eight(monkeypatch):
+    monkeypatch.setattr(cores, "usable", lambda: 8)
+
+
+def another(folder: Path) -> subprocess.Popen[str]:
+    run = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    assert run.stdout.readline() == "at work\n"
+    return run
+
+
+def end(run: subprocess.Popen[str]) -> None:
+    run.communicate("")
+
+
+def test_one_run_has_all_cores_and_leaves_nothing_behind(tmp_path, eight):
+    with cores.at_work(tmp_path) as share:
+        assert share() == 8
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_at_once_share_them(tmp_path, eight):
+    others = [another(tmp_path) for _ in range(2)]
+    with cores.at_work(tmp_path) as share:
+        assert share() == 2, "8 cores among 3 runs"
+        end(others.pop())
+        assert share() == 4
+        others[0].kill()
+        end(others[0])
+        assert share() == 8, "a killed run holds nothing"
+
+
+def test_there_is_always_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(cores, "usable", lambda: 1)
+    other = another(tmp_path)
+    with cores.at_work(tmp_path) as share:
+        assert share() == 1
+    end(other)
+
+
+def test_without_a_folder_to_write_in_all_cores_are_used(tmp_path, eight):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with cores.at_work(blocked) as share:
+        assert share() == 8
