@@ -24,7 +24,7 @@ from benchmarks import throughput
 from regstudy import cores, data_files, datasets
 from regstudy.config import RunConfig
 
-ROUNDS, START_UPS, USUAL_BATCHES = 7, 5, 80
+ROUNDS, START_UPS, USUAL_BATCHES = 21, 5, 40
 RUNS, EPOCHS = 4, 40
 """The published study: four configurations, 40 epochs each."""
 
