@@ -21,7 +21,7 @@ from statistics import median
 import torch
 
 from benchmarks import throughput
-from regstudy import cores, data_files, datasets
+from regstudy import cores, data_files, datasets, terminal
 from regstudy.config import RunConfig
 
 ROUNDS, START_UPS, USUAL_BATCHES = 21, 5, 40
@@ -215,4 +215,4 @@ def _say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(terminal.run_command("python -m benchmarks", main))

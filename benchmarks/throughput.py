@@ -67,9 +67,8 @@ def _product(data: Splits) -> float:
 
 def _usual(data_root: str, workers: int, batches: int) -> float:
     """The loop that people write: per-image transforms in a DataLoader."""
-    warnings.filterwarnings(
-        "ignore", "This DataLoader will create", UserWarning
-    )  # more workers than cores: that is what is compared
+    # More workers than cores: that is part of what is compared.
+    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
     model = reference.network()
     sgd = reference.optimizer(model, 0.0)
 

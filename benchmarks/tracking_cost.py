@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 from unittest import mock
 
@@ -17,7 +18,12 @@ PARTS = {
     "export and log the model": ("regstudy.tracking.TrackedRun.log_model", "call"),
     "log the outcome": ("regstudy.tracking.TrackedRun.log_outcome", "call"),
 }
-IMPORTS = {"import mlflow": "import mlflow, mlflow.pytorch", "import matplotlib": "import matplotlib.figure"}
+IMPORTS = {
+    "import torch": "torch",
+    "import mlflow": "mlflow.pytorch",
+    "import matplotlib": "matplotlib.figure",
+    "import the rest": "regstudy.run",
+}
 
 
 class Clock:
@@ -59,13 +65,9 @@ class Clock:
 def main() -> None:
     """Train as the options after the program's name say, and print the parts."""
     clock = Clock()
-    with clock.part("import torch"):
-        __import__("torch")
-    for name, statement in IMPORTS.items():
+    for name, module in IMPORTS.items():
         with clock.part(name):
-            exec(statement, {})
-    with clock.part("import the rest"):
-        from regstudy import run  # noqa: F401
+            import_module(module)
     from regstudy import cli
 
     for name, (path, how) in PARTS.items():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from regstudy import cores, data_files, terminal
+from regstudy import data_files, terminal
 from regstudy.config import RunConfig, expected
 from regstudy.errors import RegstudyError
 
@@ -44,10 +44,11 @@ def _command(arguments: list[str]) -> None:
     try:
         config = RunConfig.from_text(vars(parser().parse_args(arguments)))
         source = data_files.locate(config.dataset, config.data_root)
+        # Imported here: torch and mlflow cost seconds, which help and errors need not wait for.
+        from regstudy import cores
+
         with cores.at_work() as share:
-            from regstudy.run import (
-                run,
-            )  # imported here: torch and mlflow cost seconds, which help and errors need not wait for
+            from regstudy.run import run
 
             run(config, source, share)
     except RegstudyError as error:

@@ -28,7 +28,7 @@ def at_work(folder: Path | None = None) -> Iterator[Callable[[], int]]:
     lock = FileLock(own)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=1)  # another run may be looking at the file, for an instant
     except (OSError, Timeout):
         yield usable
         return
