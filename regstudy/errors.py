@@ -13,6 +13,10 @@ class ConfigError(RegstudyError):
     """A value of the configuration is unknown or out of range."""
 
 
+class DesignError(RegstudyError):
+    """A study's design cannot be read, or says what cannot be."""
+
+
 class DataError(RegstudyError):
     """A data set is missing, damaged or cannot be stored."""
 
