@@ -15,7 +15,7 @@ from regstudy.config import RunConfig
 from regstudy.datasets import Splits
 from regstudy.evaluation import evaluate
 from regstudy.model import build
-from regstudy.training import fit
+from regstudy.training import Learner, fit
 from tests import reference
 
 BATCH, WARM_UP = 128, 5
@@ -62,7 +62,7 @@ def _product(data: Splits) -> float:
     config = RunConfig(l1=0.001, dataset="mnist", epochs=1)
     few = Splits(data.dataset, data.train[: (WARM_UP + ROUND) * BATCH], None, data.test[:1000], "", "")
     done: list[float] = []
-    for _ in fit(build(config), few, config, lambda _: done.append(time.perf_counter())):
+    for _ in fit(Learner(build(config), config), few, lambda _: done.append(time.perf_counter())):
         pass
     return ROUND * BATCH / (done[-1] - done[WARM_UP - 1])
 

@@ -77,6 +77,14 @@ ARCHIVES = {
 }
 
 
+DIGESTS = {
+    "mnist": "fe6e7e7cdeb4d5d54a6c575fba84d27cde9d050fcc1794807ceaad3c268c7c42",
+    "fashion-mnist": "33eef921b3a6518844aa8bd3892de3cc020ec5af9ea99701b6ce314889461c8b",
+    "mnist-5k": "c39470cd206d88edf17a4a7f3651b0255beea60a9f432f8d6dc6480b9bf851a6",
+}
+"""SHA-256 over all images and labels of each data set, as datasets.py reads them: what identifies the data before they are read."""
+
+
 def locate(dataset: str, data_root: str | None) -> Source:
     """Find the data set, downloading it if need be; `auto` falls back to the small one that a package carries, and says so."""
     if dataset == "mnist-5k":

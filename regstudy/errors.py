@@ -25,6 +25,14 @@ class TrackingError(RegstudyError):
     """The tracking store cannot be reached, or does not take what we log."""
 
 
+class StudyError(RegstudyError):
+    """Some of a study's trials could not be finished."""
+
+
+class ResumeError(RegstudyError):
+    """A run cannot be continued."""
+
+
 class NothingToAnalyse(RegstudyError):
     """The store holds no runs of the kind asked for."""
 

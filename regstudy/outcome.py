@@ -44,6 +44,7 @@ def epoch_values(metrics: EpochMetrics) -> dict[str, float]:
         Metric.TEST_ACCURACY: metrics.test.accuracy,
         Metric.SECONDS: metrics.seconds,
         Metric.IMAGES_PER_SECOND: metrics.images_per_second,
+        Metric.EPOCHS_DONE: metrics.epoch + 1,
     }
     if metrics.validation is not None:
         values |= {Metric.VALIDATION_LOSS: metrics.validation.loss, Metric.VALIDATION_ACCURACY: metrics.validation.accuracy}
@@ -55,13 +56,14 @@ def epoch_values(metrics: EpochMetrics) -> dict[str, float]:
 def summarise(
     model: SqueezeExpandNet, data: Splits, config: RunConfig, history: Sequence[EpochMetrics], log_probabilities: Tensor
 ) -> dict[str, float]:
-    """All per-run numbers under their names; log-probabilities (n, 10) are the final model's on the test images."""
-    return {
-        **_endpoints(history),
-        **_roughness(history, len(data.test)),
-        **_calibration_and_recall(log_probabilities, data.test.labels),
-        **_anatomy(model, data, config),
-    }
+    """All per-run numbers under their names; log-probabilities (n, 10) are the final model's on the test images.
+
+    A diverged run has no endpoint, gap or roughness, and nothing that is no finite number.
+    """
+    values = {**_calibration_and_recall(log_probabilities, data.test.labels), **_anatomy(model, data, config)}
+    if not history[-1].diverged:
+        values |= {**_endpoints(history), **_roughness(history, len(data.test))}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def errors(log_probabilities: Tensor, labels: Tensor) -> Errors:

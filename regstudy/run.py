@@ -1,4 +1,4 @@
-"""run(config): the one place where data, model, training and tracking are wired to a single MLflow run."""
+"""run(config): the one place where data, model, training, checkpoints and tracking are wired to a single MLflow run."""
 
 import tempfile
 import time
@@ -11,15 +11,33 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from regstudy import cores, datasets, evaluation, gallery, model, outcome, progress, provenance, store, terminal, tracking
+from regstudy import (
+    checkpoint,
+    cores,
+    data_files,
+    datasets,
+    evaluation,
+    gallery,
+    ledger,
+    model,
+    outcome,
+    progress,
+    provenance,
+    store,
+    terminal,
+    tracking,
+)
+from regstudy.checkpoint import Checkpoint
 from regstudy.config import RunConfig
 from regstudy.data_files import Source
 from regstudy.datasets import Splits
 from regstudy.description import describe
+from regstudy.design import Trial, labels
 from regstudy.errors import ConfigError
+from regstudy.executors import Assignment
 from regstudy.model import SqueezeExpandNet
-from regstudy.schema import WEIGHTS_FILE, Artifact, Summary, Tag
-from regstudy.training import EpochMetrics, fit
+from regstudy.schema import COMPLETED, DIVERGED, WEIGHTS_FILE, Artifact, Metric, Summary, Tag
+from regstudy.training import EpochMetrics, Learner, fit
 
 EXAMPLE_IMAGES = 4
 """In the model's input example; torch.export would freeze a batch of one."""
@@ -30,38 +48,51 @@ def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usab
 
     `share` says how many threads to take where the configuration does not.
     """
-    start = time.monotonic()
+    begun = time.monotonic()
     config = config.model_copy(update={"dataset": source.dataset})
-    device = choose_device(config.device)
-    torch.set_num_threads(config.threads or share())
-    _be_repeatable(device)
-    if source.warning:
-        terminal.warn(f"WARNING: {source.warning}")
-    data = datasets.load(source, config)
-    network = model.build(config)
-    state = provenance.source_state()
-    tags = provenance.tags(state, device) | {
-        Tag.PARAMETER_COUNT: str(model.parameter_count(network)),
-        Tag.COMMAND: reproduce(config),
-        **({Tag.DATA_WARNING: source.warning} if source.warning else {}),
-    }
-    with tracking.track(config, data, tags) as tracked:
-        terminal.say(
-            f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {device}"
-        )
-        history = _train(network.to(device), data.to(device), config, tracked)
-        log_probabilities = evaluation.predict(network, data.to(device).test).cpu()
-        values = outcome.summarise(network.cpu(), data, config, history, log_probabilities)
-        with tempfile.TemporaryDirectory() as folder:
-            _write_artifacts(Path(folder), data, history, log_probabilities, config, state.diff)
-            tracked.log_files(Path(folder), Path(folder) / Artifact.CONTACT_SHEET, history[-1].epoch)
-            weights = Path(folder) / WEIGHTS_FILE
-            save_file({name: t.contiguous() for name, t in network.state_dict().items()}, weights)
-            tracked.log_model(network, data.test.images[:EXAMPLE_IMAGES].numpy(), weights, config.epochs)
-        values[Summary.WALL_SECONDS] = time.monotonic() - start
-        tracked.log_outcome(values, history[-1].epoch, describe(config, data, values, tags))
-    _say_what_next(values, tracked.run_id)
-    return tracked.run_id
+    trial = Trial(config, labels([config.model_dump()])[0], data_files.DIGESTS[source.dataset])
+    device, data = choose_device(config.device), datasets.load(source, config)
+    run_id = tracking.start(config.run_name(), tracking.identity(config, trial))
+    with tracking.at_work(run_id):
+        _fill(run_id, config, source, data, device, share, begun)
+    checkpoint.remove(run_id)
+    _say_what_next(run_id)
+    return run_id
+
+
+def run_trial(given: Assignment) -> str | None:
+    """Train a study's trial, from its last checkpoint if there is one; its run ID. None if it is done, or another process is at it."""
+    begun = time.monotonic()
+    store.quieten()
+    store.use(given.store)
+    config = given.trial.config
+    tags = tracking.identity(config, given.trial) | given.tags
+    claim = ledger.claimed(given.experiment_id, given.trial.digest, config.run_name(), tags)
+    with cores.at_work(), claim as run_id:
+        if run_id is None:
+            return None
+        with tracking.at_work(run_id):
+            device, data = choose_device(config.device), datasets.load(given.source, config)
+            _fill(run_id, config, given.source, data, device, lambda: given.threads, begun)
+        checkpoint.remove(run_id)
+    return run_id
+
+
+def resume(run_id: str) -> str:
+    """Continue a run that was stopped, from its last checkpoint; its run ID. ResumeError if there is nothing to continue."""
+    begun = time.monotonic()
+    store.quieten()
+    store.require_writable()
+    entry = ledger.resumable(run_id)
+    config = RunConfig.model_validate_json(entry.tags[Tag.CONFIG])
+    source = data_files.locate(config.dataset, config.data_root)
+    device, data = choose_device(config.device), datasets.load(source, config)
+    ledger.take_over(entry)
+    with cores.at_work() as share, tracking.at_work(run_id):
+        _fill(run_id, config, source, data, device, share, begun)
+    checkpoint.remove(run_id)
+    _say_what_next(run_id)
+    return run_id
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -91,13 +122,59 @@ def _be_repeatable(device: torch.device) -> None:
         torch.backends.cudnn.deterministic = True
 
 
-def _train(network: SqueezeExpandNet, data: Splits, config: RunConfig, tracked: tracking.TrackedRun) -> Sequence[EpochMetrics]:
-    history: list[EpochMetrics] = []
-    with progress.shown(config.epochs, len(data.train)) as display:
-        for metrics in fit(network, data, config, display.advance):
+def _fill(
+    run_id: str, config: RunConfig, source: Source, data: Splits, device: torch.device, share: Callable[[], int], begun: float
+) -> None:
+    """Train, and log everything that a run holds; from the checkpoint on, if there is one."""
+    saved = checkpoint.load(run_id)
+    # Another number of threads would change the last bits.
+    torch.set_num_threads(saved.threads if saved else config.threads or share())
+    _be_repeatable(device)
+    if source.warning:
+        terminal.warn(f"WARNING: {source.warning}")
+    network = model.build(config)
+    state = provenance.source_state()
+    tags = provenance.tags(state, device) | {
+        Tag.PARAMETER_COUNT: str(model.parameter_count(network)),
+        Tag.COMMAND: reproduce(config),
+        **({Tag.DATA_WARNING: source.warning} if source.warning else {}),
+    }
+    tracked = tracking.describe(run_id, config, data, tags)
+    what = f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {device}"
+    terminal.say(f"{what}, from epoch {len(saved.history)} on" if saved else what)
+    history = _train(network.to(device), data.to(device), config, tracked, saved)
+    log_probabilities = evaluation.predict(network, data.to(device).test).cpu()
+    values = outcome.summarise(network.cpu(), data, config, history, log_probabilities)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_artifacts(Path(folder), data, history, log_probabilities, config, state.diff)
+        tracked.log_files(Path(folder), Path(folder) / Artifact.CONTACT_SHEET, history[-1].epoch)
+        weights = Path(folder) / WEIGHTS_FILE
+        save_file({name: t.contiguous() for name, t in network.state_dict().items()}, weights)
+        tracked.log_model(network, data.test.images[:EXAMPLE_IMAGES].numpy(), weights)
+    earlier = sum(metrics.seconds for metrics in saved.history) if saved else 0.0
+    values[Summary.WALL_SECONDS] = time.monotonic() - begun + earlier
+    result = DIVERGED if history[-1].diverged else COMPLETED
+    tracked.log_outcome(values, history[-1].epoch, result, describe(config, data, values, tags))
+
+
+def _train(
+    network: SqueezeExpandNet, data: Splits, config: RunConfig, tracked: tracking.TrackedRun, saved: Checkpoint | None
+) -> Sequence[EpochMetrics]:
+    learner = Learner(network, config)
+    history = list(saved.history) if saved else []
+    if saved:
+        learner.restore(saved.state, len(history))
+        for metrics in history:
+            # A checkpoint comes before its epoch's metrics: those of the last may be missing.
+            tracked.log_epoch(outcome.epoch_values(metrics), metrics.epoch)
+        if history[-1].diverged:
+            return history
+    with progress.shown(config.epochs, len(data.train), len(history)) as display:
+        for metrics in fit(learner, data, display.advance):
+            history.append(metrics)
+            checkpoint.save_after_epoch(tracked.run_id, history, torch.get_num_threads(), learner.state())
             tracked.log_epoch(outcome.epoch_values(metrics), metrics.epoch)
             display.epoch_done(metrics)
-            history.append(metrics)
     return history
 
 
@@ -131,8 +208,13 @@ def _write_parquet(path: Path, columns: dict[str, Tensor], **more: pa.Array) -> 
     pq.write_table(pa.table(table | more), path, compression="zstd")
 
 
-def _say_what_next(values: dict[str, float], run_id: str) -> None:
-    accuracy, averaged = values[Summary.ENDPOINT_TEST_ACCURACY], int(values[Summary.ENDPOINT_EPOCHS])
-    terminal.say(f"done: test accuracy {accuracy:.2%} (mean of the last {terminal.plural(averaged, 'epoch')}), run {run_id}")
+def _say_what_next(run_id: str) -> None:
+    values = ledger.metrics(run_id)
+    if Summary.ENDPOINT_TEST_ACCURACY in values:
+        accuracy, averaged = values[Summary.ENDPOINT_TEST_ACCURACY], int(values[Summary.ENDPOINT_EPOCHS])
+        result = f"test accuracy {accuracy:.2%} (mean of the last {terminal.plural(averaged, 'epoch')})"
+    else:
+        result = f"diverged in epoch {int(values[Metric.EPOCHS_DONE])}: a loss is no finite number any more"
+    terminal.say(f"done: {result}, run {run_id}")
     terminal.say(f"store: {store.uri()}")
     terminal.say("compare your runs: python -m analysis report        look at them: mlflow ui")

@@ -14,6 +14,13 @@ LAST_EPOCHS = 5
 
 TRIAL = "trial"
 REPORT = "report"
+STUDY = "study"
+STUDY_START = "study-start"
+"""Kinds of runs: one configuration and seed; a report; the parent of a study's trials; what `mlflow run` makes for a start of a study."""
+
+COMPLETED = "completed"
+DIVERGED = "diverged"
+"""Outcomes of a finished trial: it saw all its epochs, or a loss left the numbers."""
 
 
 class Metric(StrEnum):
@@ -33,6 +40,7 @@ class Metric(StrEnum):
     CLEAN_ACCURACY = "train_clean/accuracy"
     SECONDS = "time/epoch_seconds"
     IMAGES_PER_SECOND = "time/images_per_second"
+    EPOCHS_DONE = "time/epochs_done"
 
 
 class Summary(StrEnum):
@@ -64,6 +72,22 @@ class Summary(StrEnum):
     WALL_SECONDS = "time/wall_seconds"
 
 
+class Progress(StrEnum):
+    """Of a study's run, at the step of how many trials are done."""
+
+    DONE = "study/trials_done"
+    PLANNED = "study/trials_planned"
+
+
+class PerConfiguration(StrEnum):
+    """Of a study's run: the endpoint's statistics over the seeds of a configuration, whose name stands in place of the braces."""
+
+    MEAN = "mean/{}"
+    SD = "sd/{}"
+    N = "n/{}"
+    DIVERGED = "diverged/{}"
+
+
 class Tag(StrEnum):
     """What identifies and explains a run."""
 
@@ -88,6 +112,16 @@ class Tag(StrEnum):
     PLATFORM = "regstudy.platform"
     COMMAND = "regstudy.command"
     FAILURE = "regstudy.failure"
+    TRIAL_DIGEST = "regstudy.trial_digest"
+    CONFIGURATION = "regstudy.configuration"
+    BLOCK = "regstudy.block"
+    OUTCOME = "regstudy.outcome"
+    STUDY = "regstudy.study"
+    STUDY_DIGEST = "regstudy.study_digest"
+    SEEDS = "regstudy.seeds"
+    HEARTBEAT = "regstudy.heartbeat"
+    MACHINE = "regstudy.machine"
+    OWNER = "regstudy.owner"
 
 
 class Artifact(StrEnum):
@@ -104,3 +138,5 @@ class Artifact(StrEnum):
 MODEL_NAME = "squeeze_expand"
 WEIGHTS_FILE = "weights.safetensors"
 CONTACT_SHEET_KEY = "misclassified"
+DESIGN_FILE = "design.yaml"
+"""Artifact of a study's run: its design, as it was run last."""

@@ -23,6 +23,11 @@ def uri() -> str:
     return mlflow.get_tracking_uri()
 
 
+def use(uri: str) -> None:
+    """Work on this store from now on."""
+    mlflow.set_tracking_uri(uri)
+
+
 def sqlite_file(uri: str) -> Path | None:
     """The database file of a SQLite store, read from the URI as SQLAlchemy does; None for other stores."""
     if not uri.startswith("sqlite"):

@@ -63,6 +63,13 @@ def plural(n: int, noun: str) -> str:
     return f"1 {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def in_words(seconds: float) -> str:
+    """A length of time in the unit that suits it: 45 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def plain(value: object) -> str:
     """A value in its shortest spelling that gives it back: 0 for 0.0, 0.001 for 0.001."""
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

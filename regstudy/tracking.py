@@ -1,12 +1,14 @@
-"""The only module of regstudy that talks to MLflow: one training run = one MLflow run, which never stays RUNNING.
+"""One training run is one MLflow run, which never stays RUNNING. What a run holds is written here and nowhere else.
 
 Uses MLflow's own defaults and environment variables for store and experiment. Under `mlflow run` it adopts the run that exists already.
 """
 
 import os
 import re
+import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,18 +19,20 @@ import mlflow.pytorch as mlflow_pytorch
 import numpy as np
 from mlflow.data.http_dataset_source import HTTPDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import LoggedModelStatus, RunStatus
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run, RunStatus
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
+from mlflow.models import Model, infer_signature
+from mlflow.tracking import MlflowClient
 from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import store
+from regstudy import checkpoint, ledger, locks, store
 from regstudy.config import RunConfig
 from regstudy.datasets import Splits
+from regstudy.design import Trial
 from regstudy.errors import TrackingError
 from regstudy.model import SqueezeExpandNet
-from regstudy.schema import CONTACT_SHEET_KEY, MODEL_NAME, NUMERICS_VERSION, TRIAL, Tag
+from regstudy.schema import CONTACT_SHEET_KEY, MODEL_NAME, NUMERICS_VERSION, TRIAL, Metric, Tag
 from regstudy.terminal import Interrupted
 
 HOMEPAGES = {
@@ -48,64 +52,113 @@ MODEL_REQUIREMENTS = ("mlflow", "torch", "numpy")
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """An open MLflow run and its LoggedModel."""
+    """The MLflow run at work, and its LoggedModel; `logged` is what an earlier process logged before it was stopped."""
 
     run_id: str
     model_id: str
     dataset: MetaDataset
+    logged: frozenset[tuple[str, int]]
 
-    def log_epoch(self, values: dict[str, float], epoch: int) -> None:
-        """All of an epoch's metrics in one call, linked to the model; those on the data set's images, to it too."""
-        mlflow.log_metrics(values, step=epoch, model_id=self.model_id, dataset=self.dataset)
+    def log_epoch(self, values: Mapping[str, float], epoch: int) -> None:
+        """All of an epoch's metrics in one call, linked to the model; those on the data set's images, to it too. None a second time."""
+        missing = {name: value for name, value in values.items() if (name, epoch) not in self.logged}
+        if missing:
+            mlflow.log_metrics(missing, step=epoch, model_id=self.model_id, dataset=self.dataset)
 
-    def log_outcome(self, values: dict[str, float], epoch: int, description: str) -> None:
+    def log_outcome(self, values: Mapping[str, float], epoch: int, outcome: str, description: str) -> None:
         """The per-run numbers, at the last epoch's step, and the description that MLflow's page shows."""
-        mlflow.log_metrics(values, step=epoch, model_id=self.model_id, dataset=self.dataset)
-        mlflow.set_tag("mlflow.note.content", description)
+        self.log_epoch(values, epoch)
+        mlflow.set_tags({Tag.OUTCOME: outcome, "mlflow.note.content": description})
 
     def log_files(self, folder: Path, contact_sheet: Path, epoch: int) -> None:
         """All files of a folder as artifacts, in one call; the contact sheet for the image view as well."""
         mlflow.log_artifacts(str(folder))
+        if MlflowClient().list_artifacts(self.run_id, "images"):
+            return  # by an earlier process: MLflow would show the sheet twice
         with Image.open(contact_sheet) as picture:
             mlflow.log_image(picture.convert("RGB"), key=CONTACT_SHEET_KEY, step=epoch, synchronous=True)
 
-    def log_model(self, model: SqueezeExpandNet, example: np.ndarray, weights: Path, epochs: int) -> None:
-        """The model in `pt2` format (no pickle) with signature and example; `example` is (≥ 2, 28, 28) uint8."""
+    def log_model(self, model: SqueezeExpandNet, example: np.ndarray, weights: Path) -> None:
+        """The model in `pt2` format (no pickle) with signature and example; `example` is (≥ 2, 28, 28) uint8.
+
+        Not by mlflow.pytorch.log_model, which fails when it is called again after the process died in the midst of it.
+        """
+        logged = mlflow.get_logged_model(self.model_id)
+        if logged.status == LoggedModelStatus.READY:
+            return  # by an earlier process
         signature = infer_signature(example, np.zeros((len(example), 10), np.float32))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
             # torch.export and mlflow warn about their own internals; nothing here is for the user to mend.
             warnings.simplefilter("ignore")
-            mlflow_pytorch.log_model(
+            mlflow_pytorch.save_model(
                 model.eval().cpu(),
-                name=MODEL_NAME,
-                model_id=self.model_id,
+                f"{folder}/model",
+                mlflow_model=Model(artifact_path=logged.artifact_location, run_id=self.run_id, model_id=self.model_id),
                 signature=signature,
                 input_example=example,
                 serialization_format="pt2",
                 pip_requirements=[_pinned(name) for name in MODEL_REQUIREMENTS],
                 extra_files=[str(weights)],
-                # A step without metrics: MLflow links those of the step given here to the model a second time, and stumbles.
-                step=epochs,
             )
+            MlflowClient().log_model_artifacts(self.model_id, f"{folder}/model")
+        mlflow.finalize_logged_model(self.model_id, LoggedModelStatus.READY)
+
+
+def identity(config: RunConfig, trial: Trial) -> dict[str, str]:
+    """What identifies a run, as tags; on it from its first moment, since nobody could continue a run that does not say what it is."""
+    return {
+        Tag.KIND: TRIAL,
+        Tag.CONFIG: config.canonical_json(),
+        Tag.CONFIG_DIGEST: config.digest(),
+        Tag.CONFIGURATION_DIGEST: config.configuration_digest(),
+        Tag.TRIAL_DIGEST: trial.digest,
+        Tag.CONFIGURATION: trial.configuration,
+        Tag.BLOCK: str(config.seed),
+        Tag.DATASET: config.dataset,
+        Tag.DATA_DIGEST: trial.data_digest,
+        Tag.NUMERICS_VERSION: str(NUMERICS_VERSION),
+        Tag.MACHINE: locks.machine(),
+        Tag.HEARTBEAT: f"{time.time():.0f}",
+    }
+
+
+def start(name: str, tags: dict[str, str]) -> str:
+    """Open a run, under `mlflow run` the one that exists already, and make it the active one; its ID."""
+    store.quieten()
+    uri = store.require_writable()
+    adopted = bool(os.environ.get("MLFLOW_RUN_ID"))
+    try:
+        run = mlflow.start_run(run_name=None if adopted else name, tags=tags)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise TrackingError(f"the tracking store {uri} cannot be used: {_first_line(error)}") from error
+    if adopted and GENERATED_NAME.fullmatch(run.info.run_name or ""):
+        mlflow.set_tag("mlflow.runName", name)
+    return run.info.run_id
 
 
 @contextmanager
-def track(config: RunConfig, data: Splits, tags: dict[str, str]) -> Iterator[TrackedRun]:
-    """Open the MLflow run of a configuration; end it FINISHED, FAILED with the reason in a tag, or KILLED."""
-    store.quieten()
-    run_id = _start(config.run_name())
+def at_work(run_id: str) -> Iterator[None]:
+    """Be at work on the active run, and end it: FINISHED, FAILED with the reason in a tag, or KILLED."""
     try:
-        tracked = _describe(run_id, config, data, tags)
+        with ledger.at_work(run_id):
+            yield
     except BaseException as error:
-        _end(error)
-        raise
-    try:
-        yield tracked
-    except BaseException as error:
-        mlflow.finalize_logged_model(tracked.model_id, LoggedModelStatus.FAILED)
-        _end(error)
+        _end(run_id, error)
         raise
     mlflow.end_run()
+
+
+def describe(run_id: str, config: RunConfig, data: Splits, tags: dict[str, str]) -> TrackedRun:
+    """Log everything that is known before training, as far as an earlier process has not."""
+    run = mlflow.get_run(run_id)
+    # `mlflow run` has logged its parameters already, as raw text; logging 0.001 again after 1e-3 would fail.
+    mlflow.log_params({k: v for k, v in config.model_dump(exclude_none=True).items() if k not in run.data.params})
+    mlflow.set_tags({Tag.SPLIT_DIGEST: data.split_digest, Tag.TEST_IMAGES: str(len(data.test)), **tags})
+    source = HTTPDatasetSource(HOMEPAGES[data.dataset])
+    dataset = MetaDataset(source, name=data.dataset, digest=data.split_digest[:DATASET_DIGEST_LENGTH])
+    if run.inputs is None or not run.inputs.dataset_inputs:
+        mlflow.log_input(dataset, context="training")
+    return TrackedRun(run_id, _model_id(run, config), dataset, _logged(run))
 
 
 def fail_adopted_run(reason: str) -> None:
@@ -117,48 +170,30 @@ def fail_adopted_run(reason: str) -> None:
         mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
 
 
-def _start(name: str) -> str:
-    uri = store.require_writable()
-    adopted = bool(os.environ.get("MLFLOW_RUN_ID"))
-    try:
-        run = mlflow.start_run(run_name=None if adopted else name)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise TrackingError(f"the tracking store {uri} cannot be used: {_first_line(error)}") from error
-    if adopted and GENERATED_NAME.fullmatch(run.info.run_name or ""):
-        mlflow.set_tag("mlflow.runName", name)
-    return run.info.run_id
-
-
-def _describe(run_id: str, config: RunConfig, data: Splits, tags: dict[str, str]) -> TrackedRun:
-    """Everything that is known before training."""
-    known = set(mlflow.get_run(run_id).data.params)
-    # `mlflow run` has logged its parameters already, as raw text; logging 0.001 again after 1e-3 would fail.
-    missing = {name: value for name, value in config.model_dump(exclude_none=True).items() if name not in known}
-    mlflow.log_params(missing)
-    identity = {
-        Tag.KIND: TRIAL,
-        Tag.CONFIG: config.canonical_json(),
-        Tag.CONFIG_DIGEST: config.digest(),
-        Tag.CONFIGURATION_DIGEST: config.configuration_digest(),
-        Tag.DATASET: data.dataset,
-        Tag.DATA_DIGEST: data.data_digest,
-        Tag.SPLIT_DIGEST: data.split_digest,
-        Tag.NUMERICS_VERSION: str(NUMERICS_VERSION),
-        Tag.TEST_IMAGES: str(len(data.test)),
-    }
-    mlflow.set_tags({**identity, **tags})
-    source = HTTPDatasetSource(HOMEPAGES[data.dataset])
-    dataset = MetaDataset(source, name=data.dataset, digest=data.split_digest[:DATASET_DIGEST_LENGTH])
-    mlflow.log_input(dataset, context="training")
+def _model_id(run: Run, config: RunConfig) -> str:
+    """The run's LoggedModel, made at need."""
+    if run.outputs is not None and run.outputs.model_outputs:
+        return run.outputs.model_outputs[0].model_id
     params = {name: str(value) for name, value in config.identity().items()}
-    model = mlflow.initialize_logged_model(MODEL_NAME, source_run_id=run_id, params=params, model_type="classifier")
-    return TrackedRun(run_id, model.model_id, dataset)
+    model = mlflow.initialize_logged_model(MODEL_NAME, source_run_id=run.info.run_id, params=params, model_type="classifier")
+    MlflowClient().log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=config.epochs - 1)])
+    return model.model_id
 
 
-def _end(error: BaseException) -> None:
+def _logged(run: Run) -> frozenset[tuple[str, int]]:
+    if Metric.EPOCHS_DONE not in run.data.metrics and not checkpoint.exists(run.info.run_id):
+        return frozenset()  # a new run: nothing to ask
+    client, names = MlflowClient(), {*Metric, *run.data.metrics}
+    return frozenset((name, point.step) for name in names for point in client.get_metric_history(run.info.run_id, name))
+
+
+def _end(run_id: str, error: BaseException) -> None:
     """KILLED where somebody stopped the run, else FAILED; with the reason."""
     killed = isinstance(error, (Interrupted, KeyboardInterrupt, GeneratorExit, SystemExit))
     mlflow.set_tag(Tag.FAILURE, f"{type(error).__name__}: {_first_line(error)}"[:MAX_REASON])
+    outputs = None if killed else mlflow.get_run(run_id).outputs
+    for model in outputs.model_outputs if outputs is not None else []:
+        mlflow.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
     mlflow.end_run(RunStatus.to_string(RunStatus.KILLED if killed else RunStatus.FAILED))
 
 

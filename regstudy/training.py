@@ -1,5 +1,6 @@
 """Training: fit() yields facts after each epoch. It knows nothing of MLflow, files or terminals, and reads no global random state."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from regstudy.model import SqueezeExpandNet
 from regstudy.penalties import add_l1_gradient, l1_term, l1_weights, l2_term, parameter_groups, proximal_step, scoped
 from regstudy.randomness import generator
 from regstudy.schema import LAST_EPOCHS
+
+MOMENTUM = "momentum/"
+"""Before a parameter's name: its momentum in a Learner's state."""
 
 STEP_EVERY, STEP_FACTOR = 6, 0.1
 """The schedule that the published study built and never stepped."""
@@ -44,6 +48,11 @@ class EpochMetrics:
     seconds: float
     images_per_second: float
 
+    @property
+    def diverged(self) -> bool:
+        """Training has left the numbers: nothing after this epoch would mean anything."""
+        return not (math.isfinite(self.train_loss) and math.isfinite(self.test.loss))
+
 
 @dataclass(frozen=True)
 class _Pass:
@@ -54,14 +63,34 @@ class _Pass:
     accuracy: float
 
 
-class _Learner:
-    """A model with what trains it."""
+class Learner:
+    """A model with what trains it, between two epochs: all that the next epoch's numbers depend on."""
 
     def __init__(self, model: SqueezeExpandNet, config: RunConfig) -> None:
         self.model, self.config = model, config
         self.optimizer = torch.optim.SGD(parameter_groups(model, config), lr=config.lr, momentum=config.momentum, fused=True)
         self.penalised = scoped(model, config.l1_scope)
         self.weights = l1_weights(self.penalised, config)
+        self.next_epoch = 0
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights, normalisation statistics and momentum by name; random numbers need none, they follow from seed and epoch."""
+        momentum = {
+            f"{MOMENTUM}{name}": self.optimizer.state[parameter]["momentum_buffer"]
+            for name, parameter in self.model.named_parameters()
+            if self.optimizer.state[parameter].get("momentum_buffer") is not None
+        }
+        return self.model.state_dict() | momentum
+
+    def restore(self, state: dict[str, Tensor], next_epoch: int) -> None:
+        """Go on from a state as `state` gave it, at this epoch."""
+        self.model.load_state_dict({name: t for name, t in state.items() if not name.startswith(MOMENTUM)})
+        for name, parameter in self.model.named_parameters():
+            if f"{MOMENTUM}{name}" in state:
+                # In the parameter's own memory layout: the sums of another one would round otherwise.
+                buffer = torch.empty_like(parameter).copy_(state[f"{MOMENTUM}{name}"])
+                self.optimizer.state[parameter]["momentum_buffer"] = buffer.detach()
+        self.next_epoch = next_epoch
 
     def start_epoch(self, epoch: int, device: torch.device) -> None:
         """Set the epoch's learning rate and its dropout."""
@@ -88,31 +117,17 @@ class _Learner:
         return l1_term(self.penalised, self.weights).item(), l2.item()
 
 
-def fit(
-    model: SqueezeExpandNet, data: Splits, config: RunConfig, advance: Callable[[int], None] = lambda _images: None
-) -> Iterator[EpochMetrics]:
-    """Train in place and yield after each epoch; stop consuming to stop training. `advance` hears of each batch."""
-    learner = _Learner(model, config)
-    for epoch in range(config.epochs):
-        start = time.perf_counter()
-        trained = _train_epoch(learner, data.train, epoch, advance)
-        trained_seconds = time.perf_counter() - start
-        l1, l2 = learner.penalties()
-        late = epoch >= config.epochs - LAST_EPOCHS
-        yield EpochMetrics(
-            epoch=epoch,
-            train_loss=trained.loss,
-            last_batch_loss=trained.last_batch_loss,
-            l1_penalty=l1,
-            l2_penalty=l2,
-            train_accuracy=trained.accuracy,
-            learning_rate=learning_rate(config, epoch),
-            test=evaluate(model, data.test),
-            validation=None if data.validation is None else evaluate(model, data.validation),
-            clean=evaluate(model, data.train[:CLEAN_IMAGES]) if late else None,
-            seconds=time.perf_counter() - start,
-            images_per_second=len(data.train) / trained_seconds,
-        )
+def fit(learner: Learner, data: Splits, advance: Callable[[int], None] = lambda _images: None) -> Iterator[EpochMetrics]:
+    """Train in place, from the learner's next epoch on, and yield after each; stop consuming to stop training.
+
+    The last epoch is the first with a loss that is no finite number, if there is one. `advance` hears of each batch.
+    """
+    for epoch in range(learner.next_epoch, learner.config.epochs):
+        metrics = _epoch(learner, data, epoch, advance)
+        learner.next_epoch = epoch + 1
+        yield metrics
+        if metrics.diverged:
+            return
 
 
 def learning_rate(config: RunConfig, epoch: int) -> float:
@@ -120,7 +135,30 @@ def learning_rate(config: RunConfig, epoch: int) -> float:
     return config.lr if config.schedule == "constant" else config.lr * STEP_FACTOR ** (epoch // STEP_EVERY)
 
 
-def _train_epoch(learner: _Learner, train: Split, epoch: int, advance: Callable[[int], None]) -> _Pass:
+def _epoch(learner: Learner, data: Splits, epoch: int, advance: Callable[[int], None]) -> EpochMetrics:
+    """Train for an epoch and look at what came of it."""
+    model, config, start = learner.model, learner.config, time.perf_counter()
+    trained = _train_epoch(learner, data.train, epoch, advance)
+    trained_seconds = time.perf_counter() - start
+    l1, l2 = learner.penalties()
+    late = epoch >= config.epochs - LAST_EPOCHS
+    return EpochMetrics(
+        epoch=epoch,
+        train_loss=trained.loss,
+        last_batch_loss=trained.last_batch_loss,
+        l1_penalty=l1,
+        l2_penalty=l2,
+        train_accuracy=trained.accuracy,
+        learning_rate=learning_rate(config, epoch),
+        test=evaluate(model, data.test),
+        validation=None if data.validation is None else evaluate(model, data.validation),
+        clean=evaluate(model, data.train[:CLEAN_IMAGES]) if late else None,
+        seconds=time.perf_counter() - start,
+        images_per_second=len(data.train) / trained_seconds,
+    )
+
+
+def _train_epoch(learner: Learner, train: Split, epoch: int, advance: Callable[[int], None]) -> _Pass:
     """Every image once, in random order, the last smaller batch included; losses are summed on the device, unread until the end."""
     config, device, n = learner.config, train.labels.device, len(train)
     learner.start_epoch(epoch, device)

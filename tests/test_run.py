@@ -149,10 +149,10 @@ def test_the_description_has_the_result_and_the_command(finished):
 
 
 def test_the_described_command_is_the_same_configuration(finished):
-    from regstudy.cli import parser
+    from regstudy.cli import configuration, parser
 
     given = finished.data.tags[Tag.COMMAND].split()[3:]
-    config = RunConfig.from_text(vars(parser().parse_args(given)))
+    config = configuration(parser().parse_args(given))
     assert config.digest() == finished.data.tags[Tag.CONFIG_DIGEST]
 
 

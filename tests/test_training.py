@@ -42,7 +42,7 @@ def numbers(metrics: training.EpochMetrics) -> tuple[float, ...]:
 
 def run(**values: object) -> list[tuple[float, ...]]:
     c = config(**values)
-    return [numbers(metrics) for metrics in training.fit(build(c), data(), c)]
+    return [numbers(metrics) for metrics in training.fit(training.Learner(build(c), c), data())]
 
 
 def reference(c: RunConfig, splits: Splits) -> list[float]:
@@ -85,7 +85,7 @@ def reference(c: RunConfig, splits: Splits) -> list[float]:
 def test_it_is_the_plain_loop(values):
     c, splits = config(dropout=0.0, **values), data()
     assert len(splits.train) % c.batch_size, "the last, smaller batch is part of the test"
-    ours = [metrics.last_batch_loss for metrics in training.fit(build(c), splits, c)]
+    ours = [metrics.last_batch_loss for metrics in training.fit(training.Learner(build(c), c), splits)]
     assert ours == pytest.approx(reference(c, splits), rel=1e-3)
 
 
@@ -102,7 +102,7 @@ def test_published_steps_are_the_references():
     normalised = ((splits.train.images.float() / 255 - reference_loop.MEAN[0]) / reference_loop.STANDARD_DEVIATION[0])[:, None]
     order = torch.randperm(len(splits.train), generator=generator(c.seed, "order", 0)).split(c.batch_size)
     steps = [reference_loop.step(theirs, sgd, normalised[i], splits.train.labels[i], c.l1) for i in order]
-    (metrics,) = training.fit(ours, splits, c)
+    (metrics,) = training.fit(training.Learner(ours, c), splits)
     assert metrics.last_batch_loss == pytest.approx(steps[-1][1], rel=1e-5)
     assert metrics.train_accuracy * len(splits.train) == pytest.approx(sum(right for right, _ in steps))
     for parameter, own in zip(theirs.parameters(), ours.parameters(), strict=True):
@@ -112,7 +112,7 @@ def test_published_steps_are_the_references():
 def test_last_small_batch_is_kept():
     seen: list[int] = []
     c = config(epochs=1, batch_size=128)
-    list(training.fit(build(c), data(), c, seen.append))
+    list(training.fit(training.Learner(build(c), c), data(), seen.append))
     assert seen == [128, 128, 128, 16]
 
 
@@ -134,7 +134,7 @@ def test_numbers_do_not_depend_on_global_random_state():
 def test_golden_trajectory():
     """If this fails, the same configuration gives other numbers: raise NUMERICS_VERSION, then renew GOLDEN."""
     c = config(l1=0.001, l2=0.0005, seed=7)
-    history = list(training.fit(build(c), data(), c))
+    history = list(training.fit(training.Learner(build(c), c), data()))
     from regstudy.schema import NUMERICS_VERSION
 
     assert GOLDEN["numerics"] == NUMERICS_VERSION
@@ -169,7 +169,7 @@ def test_proximal_l1_makes_exact_zeros_and_the_others_do_not():
     def zeros(kind: str) -> int:
         c = config(l1=1e-3, l1_kind=kind, l1_scope="convolutions")
         model = build(c)
-        list(training.fit(model, data(), c))
+        list(training.fit(training.Learner(model, c), data()))
         return int(sum((w == 0).sum() for w in model.parameters() if w.dim() == 4))
 
     assert zeros("proximal") > 50
@@ -179,26 +179,26 @@ def test_proximal_l1_makes_exact_zeros_and_the_others_do_not():
 def test_penalties_are_reported_as_they_stand():
     c = config(l1=0.01, l2=0.02, epochs=1)
     model = build(c)
-    (metrics,) = training.fit(model, data(), c)
+    (metrics,) = training.fit(training.Learner(model, c), data())
     assert metrics.l1_penalty == pytest.approx(0.01 * sum(p.abs().mean().item() for p in model.parameters()), rel=1e-5)
     assert metrics.l2_penalty == pytest.approx(0.01 * sum(p.square().sum().item() for p in model.parameters()), rel=1e-5)
 
 
 def test_clean_images_are_scored_in_the_last_five_epochs_only():
     c = config(epochs=7, batch_size=400)
-    history = list(training.fit(build(c), data(), c))
+    history = list(training.fit(training.Learner(build(c), c), data()))
     assert [m.clean is not None for m in history] == [False] * 2 + [True] * 5
 
 
 def test_a_validation_split_is_scored():
     c = config(epochs=1, validation_size=100)
-    (metrics,) = training.fit(build(c), data(validation_size=100), c)
+    (metrics,) = training.fit(training.Learner(build(c), c), data(validation_size=100))
     assert metrics.validation is not None
     assert 0 <= metrics.validation.accuracy <= 1
 
 
 def test_it_learns():
     c = config(epochs=6)
-    history = list(training.fit(build(c), data(), c))
+    history = list(training.fit(training.Learner(build(c), c), data()))
     assert history[-1].test.accuracy > 0.75
     assert history[-1].train_loss < history[0].train_loss / 2

@@ -1,0 +1,178 @@
+"""Where trials run: in this process, in processes of this machine, or on a Ray cluster. Knows nothing of what a trial is or needs.
+
+Each place takes a trial and gives a future of how it ended. A crash of the process at work ends that future alone, with an exception.
+"""
+
+import io
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regstudy.data_files import Source
+from regstudy.design import Trial
+from regstudy.errors import RegstudyError, UsageError
+from regstudy.terminal import Interrupted
+
+STOP_SECONDS = 4.0
+"""How long a cluster's trials have for ending their runs when the study is stopped."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A study's trial, as it is given to whichever process trains it."""
+
+    trial: Trial
+    source: Source
+    store: str
+    experiment_id: str
+    tags: dict[str, str]
+    threads: int
+
+
+@dataclass(frozen=True)
+class End:
+    """How a trial ended: with a run; without (it is done, or another study is at it); or with an error, which a retry may mend."""
+
+    run_id: str | None
+    error: str = ""
+    mendable: bool = True
+
+
+@dataclass(frozen=True)
+class Place:
+    """Takes trials; `width` of them at a time, None: as many as one likes."""
+
+    submit: Callable[[Assignment], "Future[End]"]
+    width: int | None
+
+
+@contextmanager
+def here() -> Iterator[Place]:
+    """Trials run in this process, one after another."""
+
+    def submit(given: Assignment) -> "Future[End]":
+        future: Future[End] = Future()
+        future.set_result(_train(given))
+        return future
+
+    yield Place(submit, 1)
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[Place]:
+    """Trials run in so many processes of this machine; one that crashes is replaced."""
+    from pebble import ProcessPool
+
+    # Not forked: neither torch's threads nor MLflow's connections survive that.
+    context: Any = multiprocessing.get_context("spawn")
+    pool = ProcessPool(jobs, initializer=_obey_parent, context=context)
+    try:
+        yield Place(lambda given: pool.schedule(_train_quietly, args=[given]), jobs)
+    except BaseException:
+        for child in multiprocessing.active_children():
+            child.terminate()  # all at once: the pool would wait for each
+        pool.stop()
+        raise
+    finally:
+        pool.close()
+        pool.join()
+
+
+@contextmanager
+def ray_tasks(address: str | None, threads: int, gpus: float) -> Iterator[Place]:
+    """Trials run as tasks of a Ray cluster, or of a Ray that is started here meanwhile; each has its cores and GPUs."""
+    ray = _ray()
+    on_terminate = signal.getsignal(signal.SIGTERM)
+    ray.init(address, runtime_env=_runtime_environment(), log_to_driver=False, **({} if address else _local_ray()))
+    signal.signal(signal.SIGTERM, on_terminate)  # Ray's own would end this process at once
+    # Retries are counted by the study, for crashes and errors alike.
+    task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_train_quietly)
+    sent: list[Any] = []
+
+    def submit(given: Assignment) -> "Future[End]":
+        sent.append(task.remote(given))
+        return sent[-1].future()
+
+    try:
+        yield Place(submit, None)
+    except BaseException:
+        for reference in sent:
+            ray.cancel(reference, force=False)
+        ray.wait(sent, num_returns=len(sent), timeout=STOP_SECONDS)
+        raise
+    finally:
+        ray.shutdown()
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            "--executor ray: Ray is not installed; pip install 'regstudy[ray]', or choose another executor"
+        ) from None
+    return ray
+
+
+def _local_ray() -> dict[str, Any]:
+    return {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+
+
+def _runtime_environment() -> dict[str, Any]:
+    """What workers need: this package, and the variables that it or MLflow reads."""
+    prefixes = ("MLFLOW_", "REGSTUDY_")
+    variables = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
+    return {"py_modules": [str(Path(__file__).parent)], "env_vars": variables}
+
+
+def _train(given: Assignment) -> End:
+    from regstudy.run import run_trial
+
+    try:
+        return End(run_trial(given))
+    except RegstudyError as error:
+        return End(None, str(error), mendable=False)
+    except Exception as error:  # noqa: BLE001  # whatever it is belongs to this trial, and is told
+        return End(None, f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
+
+
+_training = threading.Event()
+
+
+def _train_quietly(given: Assignment) -> End:
+    """In a process of its own, whose prints nobody reads; ends it when it is told to stop."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        _training.set()
+        try:
+            return _train(given)
+        except Interrupted as stop:
+            os._exit(stop.exit_status)
+        finally:
+            _training.clear()
+
+
+def _obey_parent() -> None:
+    """End the run and this process on SIGTERM, and when the parent has died without a word."""
+
+    def stop(signal_number: int, _frame: object) -> None:
+        signal.signal(signal_number, signal.SIG_IGN)  # the run is being ended; a second signal must not cut that short
+        if not _training.is_set():
+            os._exit(128 + signal_number)
+        raise Interrupted(signal_number)
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    threading.Thread(target=watch, daemon=True).start()

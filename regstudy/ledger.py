@@ -1,0 +1,294 @@
+"""Which trials the store holds, in what state, and who is at work on them. Claims a trial for one process, so that none is run twice.
+
+A process at work holds a lock that ends with it, for those on the same machine, and beats: it writes the time onto its run again and
+again, for those elsewhere.
+"""
+
+import hashlib
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow.entities import Run, RunStatus
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from regstudy import checkpoint, locks
+from regstudy.errors import ResumeError, TrackingError
+from regstudy.schema import DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
+
+BEAT_SECONDS = 10.0
+STALE_SECONDS = 60.0
+"""A run elsewhere that has not written the time for so long is dead; clocks of machines must agree to half of that."""
+
+START_SECONDS = 2.0
+"""A run on this machine may exist for an instant before its lock."""
+
+CLAIM = "regstudy.claim.{}"
+"""Parameter of a run that is taken over: a store takes a parameter's value once, so that only one process can."""
+
+ATTEMPTS = 10
+PAGE = 1000
+FINISHED, RUNNING = RunStatus.to_string(RunStatus.FINISHED), RunStatus.to_string(RunStatus.RUNNING)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A trial's run, as the store has it."""
+
+    run_id: str
+    trial: str
+    state: str  # done, diverged, running, stale, failed, killed
+    epochs_done: int
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.state in FINAL
+
+
+FINAL = ("done", "diverged")
+ORDER = (*FINAL, "running", "stale", "killed", "failed")
+"""The best state that a trial's runs are in is the trial's."""
+
+
+def experiment() -> str:
+    """The experiment that MLflow itself would log to, by its variables or its default; asking makes a new store's tables."""
+    try:
+        if os.environ.get("MLFLOW_EXPERIMENT_ID"):
+            return os.environ["MLFLOW_EXPERIMENT_ID"]
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")
+        found = MlflowClient().get_experiment_by_name(name)
+        return found.experiment_id if found else MlflowClient().create_experiment(name)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise TrackingError(f"the tracking store {mlflow.get_tracking_uri()} cannot be used: {reason}") from error
+
+
+def entries(experiment_id: str, data_digest: str) -> dict[str, Entry]:
+    """All trials on this data that the store knows of, by their digest; of several runs of one, the one that got furthest."""
+    kind = f"tags.`{Tag.KIND}` = '{TRIAL}' and tags.`{Tag.DATA_DIGEST}` = '{data_digest}'"
+    best: dict[str, Entry] = {}
+    for entry in map(_entry, _search(experiment_id, kind)):
+        rival = best.get(entry.trial)
+        if rival is None or _rank(entry) < _rank(rival):
+            best[entry.trial] = entry
+    return best
+
+
+def running(experiment_id: str, data_digest: str) -> list[Entry]:
+    """The trials on this data that some process is at work on."""
+    kind = f"tags.`{Tag.KIND}` = '{TRIAL}' and tags.`{Tag.DATA_DIGEST}` = '{data_digest}' and attributes.status = '{RUNNING}'"
+    return [entry for entry in map(_entry, _search(experiment_id, kind)) if entry.state == "running"]
+
+
+def find(experiment_id: str, trial: str) -> list[Entry]:
+    """All runs of one trial, the one that got furthest first."""
+    return sorted(map(_entry, _search(experiment_id, f"tags.`{Tag.TRIAL_DIGEST}` = '{trial}'")), key=_rank)
+
+
+@contextmanager
+def claimed(experiment_id: str, trial: str, name: str, tags: dict[str, str]) -> Iterator[str | None]:
+    """Have the trial to oneself while inside; None if it is done, or another process is at it.
+
+    Gives the ID of the run to fill, new or to be continued; it is the active one.
+    """
+    with locks.held(_trial_lock(experiment_id, trial)) as first_here:
+        yield _claim(experiment_id, trial, name, tags) if first_here else None
+
+
+@contextmanager
+def at_work(run_id: str) -> Iterator[None]:
+    """Be known as the process that is at work on this run."""
+    client, stop = MlflowClient(), threading.Event()
+
+    def beat() -> None:
+        while True:
+            with suppress(MlflowException, OSError):  # a server that is away for a while costs a beat, not the run
+                client.set_tag(run_id, Tag.HEARTBEAT, f"{time.time():.0f}")
+            if stop.wait(BEAT_SECONDS):
+                return
+
+    client.set_tag(run_id, Tag.MACHINE, locks.machine())
+    with locks.held(_run_lock(run_id)):
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(1)
+
+
+def is_alive(run: Run) -> bool:
+    """Whether a process is at work on a run that the store calls RUNNING."""
+    age = time.time() - float(run.data.tags.get(Tag.HEARTBEAT, run.info.start_time / 1000))
+    here = locks.machine()
+    if here and run.data.tags.get(Tag.MACHINE, here) == here:
+        return locks.is_held(_run_lock(run.info.run_id)) or age < START_SECONDS
+    return age < STALE_SECONDS
+
+
+def metrics(run_id: str) -> Mapping[str, float]:
+    """The latest value of each of a run's metrics."""
+    return mlflow.get_run(run_id).data.metrics
+
+
+def resumable(run_id: str) -> Entry:
+    """A run that was stopped and can be continued here; ResumeError says why not."""
+    try:
+        entry = _entry(mlflow.get_run(run_id))
+    except MlflowException:
+        raise ResumeError(
+            f"there is no run {run_id!r} in the store {mlflow.get_tracking_uri()}: look its ID up in MLflow's UI"
+        ) from None
+    reason = _why_not(entry)
+    if reason:
+        raise ResumeError(f"run {run_id} cannot be continued: {reason}")
+    return entry
+
+
+def take_over(entry: Entry) -> None:
+    """Make a stopped run the active one; ResumeError if another process was quicker."""
+    if not _take_over(entry, {Tag.MACHINE: locks.machine()}):
+        raise ResumeError(f"run {entry.run_id} cannot be continued: another process has just taken it over")
+
+
+def _why_not(entry: Entry) -> str:
+    if entry.tags.get(Tag.KIND) != TRIAL or not entry.trial:
+        return "it is no training run of regstudy, or one made before runs could be continued"
+    if entry.finished:
+        return "it is finished"
+    if entry.state == "running":
+        return "a process is at work on it"
+    if entry.tags[Tag.NUMERICS_VERSION] != str(NUMERICS_VERSION):
+        return f"it was made with numerics version {entry.tags[Tag.NUMERICS_VERSION]}, and this is {NUMERICS_VERSION}"
+    if not _can_go_on(entry):
+        return "its checkpoint is not on this machine (REGSTUDY_CHECKPOINTS names the folder); start it anew"
+    return ""
+
+
+def only_one(experiment_id: str, query: str, create: Callable[[], str]) -> str:
+    """The run that fits a query, made if there is none; though several processes ask at once, one remains.
+
+    Whoever has made one looks again, and withdraws it if there is another: both may, and try again after different pauses.
+    """
+    client = MlflowClient()
+    for _ in range(ATTEMPTS):
+        found = _search(experiment_id, query)
+        if found:
+            return min(found, key=lambda run: (run.info.start_time, run.info.run_id)).info.run_id
+        own = create()
+        if [run.info.run_id for run in _search(experiment_id, query)] == [own]:
+            return own
+        client.delete_run(own)
+        _pause()
+    raise MlflowException(f"no agreement about the run of {query} after {ATTEMPTS} attempts")
+
+
+def _claim(experiment_id: str, trial: str, name: str, tags: dict[str, str]) -> str | None:
+    for _ in range(ATTEMPTS):
+        runs = find(experiment_id, trial)
+        if any(entry.finished or (entry.state == "running" and not _was_ours(entry, tags)) for entry in runs):
+            return None
+        dead = next((entry for entry in runs if _can_go_on(entry)), None)
+        if dead is not None:
+            if _take_over(dead, tags):
+                return dead.run_id
+            continue
+        for entry in runs:
+            _give_up(entry)
+        own = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags).info.run_id
+        others = [entry for entry in find(experiment_id, trial) if entry.run_id != own]
+        if not any(entry.finished or entry.state == "running" for entry in others):
+            return own
+        mlflow.end_run(RunStatus.to_string(RunStatus.KILLED))
+        MlflowClient().delete_run(own)
+        _pause()
+    return None
+
+
+def _was_ours(entry: Entry, tags: Mapping[str, str]) -> bool:
+    """The same `study run` asks for it again: it knows that the process which was at it has died, on whatever machine."""
+    return Tag.OWNER in tags and entry.tags.get(Tag.OWNER) == tags[Tag.OWNER]
+
+
+def _can_go_on(entry: Entry) -> bool:
+    """With its checkpoint, or with nothing logged yet: then no epoch would be missing or doubled."""
+    return checkpoint.exists(entry.run_id) or entry.epochs_done == 0
+
+
+def _take_over(entry: Entry, tags: Mapping[str, str]) -> bool:
+    run = mlflow.get_run(entry.run_id)
+    number = sum(name.startswith(CLAIM.format("")) for name in run.data.params)
+    try:
+        # A value of one's own: equal ones would not clash.
+        MlflowClient().log_param(
+            entry.run_id, CLAIM.format(number), f"{time.time():.6f} {os.getpid()} {random.SystemRandom().getrandbits(64):x}"
+        )
+    except MlflowException:
+        return False
+    mlflow.start_run(run_id=entry.run_id)
+    mlflow.set_tags({**tags, Tag.HEARTBEAT: f"{time.time():.0f}"})
+    if Tag.FAILURE in run.data.tags:
+        mlflow.delete_tag(Tag.FAILURE)
+    return True
+
+
+def _give_up(entry: Entry) -> None:
+    """A dead run whose checkpoint is elsewhere stays as it is, but is not left RUNNING."""
+    if entry.state in {"running", "stale"}:
+        client = MlflowClient()
+        client.set_tag(
+            entry.run_id, Tag.FAILURE, "its process died, and its checkpoint is not on the machine that ran the trial again"
+        )
+        client.set_terminated(entry.run_id, RunStatus.to_string(RunStatus.KILLED))
+
+
+def _entry(run: Run) -> Entry:
+    tags = run.data.tags
+    if run.info.status == FINISHED:
+        state = "diverged" if tags.get(Tag.OUTCOME) == DIVERGED else "done"
+    elif run.info.status == RUNNING:
+        state = "running" if is_alive(run) else "stale"
+    else:
+        state = "killed" if run.info.status == RunStatus.to_string(RunStatus.KILLED) else "failed"
+    done = int(run.data.metrics.get(Metric.EPOCHS_DONE, 0))
+    return Entry(run.info.run_id, tags.get(Tag.TRIAL_DIGEST, ""), state, done, run.data.metrics, tags)
+
+
+def _rank(entry: Entry) -> tuple[int, int, str]:
+    return ORDER.index(entry.state), -entry.epochs_done, entry.run_id
+
+
+def _search(experiment_id: str, query: str) -> Sequence[Run]:
+    client, runs, token = MlflowClient(), [], None
+    while True:
+        page = client.search_runs([experiment_id], query, max_results=PAGE, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
+def _run_lock(run_id: str) -> Path:
+    return locks.folder("runs") / f"{run_id}.lock"
+
+
+def _trial_lock(experiment_id: str, trial: str) -> Path:
+    """Of the trial in this store: another store may want a run of its own."""
+    where = hashlib.sha256(f"{mlflow.get_tracking_uri()} {experiment_id} {trial}".encode()).hexdigest()
+    return locks.folder("trials") / f"{where}.lock"
+
+
+def _pause() -> None:
+    time.sleep(random.SystemRandom().uniform(0.05, 1.0))

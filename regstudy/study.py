@@ -1,0 +1,238 @@
+"""A study, from its design to its trials: what is done, what is left, how long it will take; and running what is left."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from statistics import median
+
+from regstudy import cores, data_files, executors, ledger, locks, parent, store, terminal
+from regstudy.data_files import Source
+from regstudy.design import Design, Trial
+from regstudy.errors import StudyError, UsageError
+from regstudy.executors import Assignment, End, Place
+from regstudy.ledger import Entry
+from regstudy.schema import Metric, Summary, Tag
+from regstudy.watch import Watch
+
+ATTEMPTS = 3
+"""How often a trial that fails is tried in one start of the study."""
+
+POLL_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class How:
+    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study."""
+
+    executor: str | None = None
+    jobs: int | None = None
+    threads: int | None = None
+    gpus: float = 0.0
+    address: str | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds per epoch, evaluation included, and per trial beside its epochs."""
+
+    epoch: float
+    trial: float
+
+    def seconds(self, epochs: int, trials: int, jobs: int) -> float:
+        """How long so many epochs in so many trials take, so many trials at a time."""
+        return (self.epoch * epochs + self.trial * trials) / jobs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A design's trials on a data set, beside what the store knows of them."""
+
+    design: Design
+    source: Source
+    experiment_id: str
+    trials: tuple[Trial, ...]
+    entries: dict[str, Entry]
+
+    @property
+    def data_digest(self) -> str:
+        """SHA-256 of the data set."""
+        return data_files.DIGESTS[self.source.dataset]
+
+    def state(self, trial: Trial) -> str:
+        """The state of a trial's run; missing if there is none."""
+        entry = self.entries.get(trial.digest)
+        return entry.state if entry else "missing"
+
+    def counts(self) -> Counter[str]:
+        """How many trials are in each state."""
+        return Counter(map(self.state, self.trials))
+
+    def unfinished(self) -> list[Trial]:
+        """What is left, block by block."""
+        return [trial for trial in self.trials if self.state(trial) not in ledger.FINAL]
+
+    def by_configuration(self) -> dict[str, list[Entry | None]]:
+        """Each configuration's runs, seed by seed."""
+        grouped: dict[str, list[Entry | None]] = {trial.configuration: [] for trial in self.trials}
+        for trial in self.trials:
+            grouped[trial.configuration].append(self.entries.get(trial.digest))
+        return grouped
+
+    def epochs_left(self) -> int:
+        """Epochs that nobody has trained yet."""
+        return sum(trial.config.epochs - self._epochs_done(trial) for trial in self.unfinished())
+
+    def pace(self, threads: int) -> Pace | None:
+        """How long epochs took here on so many threads, by the finished runs there are: medians; None if there are none."""
+        here, threads_tag = locks.machine(), str(threads)
+        runs = [
+            entry.metrics
+            for entry in self.entries.values()
+            if entry.finished and entry.tags.get(Tag.MACHINE) == here and entry.tags.get(Tag.THREADS) == threads_tag
+        ]
+        if not runs:
+            return None
+        fixed = [m[Summary.WALL_SECONDS] - m[Metric.SECONDS] * m[Metric.EPOCHS_DONE] for m in runs]
+        return Pace(median(m[Metric.SECONDS] for m in runs), max(0.0, median(fixed)))
+
+    def again(self) -> "Plan":
+        """The same, as the store knows it now."""
+        return Plan(
+            self.design, self.source, self.experiment_id, self.trials, ledger.entries(self.experiment_id, self.data_digest)
+        )
+
+    def after(self, trial: Trial) -> "Plan":
+        """The same, as the store knows this one trial now."""
+        found = ledger.find(self.experiment_id, trial.digest)[:1]
+        entries = self.entries | {entry.trial: entry for entry in found}
+        return Plan(self.design, self.source, self.experiment_id, self.trials, entries)
+
+    def _epochs_done(self, trial: Trial) -> int:
+        entry = self.entries.get(trial.digest)
+        return entry.epochs_done if entry else 0
+
+
+def plan(design: Design, data_root: str | None) -> Plan:
+    """Find the data and look at the store, which is made if there is none; DesignError if values are left open."""
+    design = design.with_values({})
+    source = data_files.locate(str(design.overrides.get("dataset", "auto")), data_root)
+    store.quieten()
+    store.require_writable()
+    experiment_id = ledger.experiment()
+    digest = data_files.DIGESTS[source.dataset]
+    trials = tuple(design.trials(source.dataset, digest))
+    return Plan(design, source, experiment_id, trials, ledger.entries(experiment_id, digest))
+
+
+def resolve(how: How, todo: int) -> How:
+    """Fill in what is left open: as many trials at a time as there are cores, which together are faster than one on all of them."""
+    if how.executor not in {None, "here", "processes", "ray"}:
+        raise UsageError(f"--executor: expected here, processes or ray, got {how.executor!r}")
+    usable = cores.usable()
+    jobs = how.jobs or (1 if how.executor == "here" or how.device not in {"auto", "cpu"} else usable // (how.threads or 1))
+    jobs = max(1, min(jobs, todo))
+    if how.executor == "here" and jobs > 1:
+        raise UsageError(f"--jobs {jobs}: the executor 'here' runs one trial at a time; choose processes")
+    threads = how.threads or (1 if how.executor == "ray" else max(1, usable // jobs))
+    return How(how.executor or ("processes" if jobs > 1 else "here"), jobs, threads, how.gpus, how.address, how.device)
+
+
+def run(planned: Plan, how: How) -> Plan:
+    """Run what is left; the plan as it then stands. StudyError names what could not be finished."""
+    adopted = os.environ.pop("MLFLOW_RUN_ID", None)  # else the first trial would take it for its own
+    run_id = parent.open_run(planned.experiment_id, planned.design, planned.data_digest, planned.source.dataset)
+    if adopted:
+        parent.mark_start(adopted, run_id, planned.design.name)
+    with parent.ended_properly(run_id):
+        errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
+        after = planned.again()
+        record(after, run_id)
+        parent.close(run_id, complete=not after.unfinished())
+    if errors:
+        trial = next(trial for trial in planned.trials if trial.digest in errors)
+        raise StudyError(
+            f"{terminal.plural(len(errors), 'trial')} of {len(after.trials)} failed {ATTEMPTS} times or cannot be run; the first, "
+            f"{trial.configuration} with seed {trial.config.seed}: {errors[trial.digest]}"
+        )
+    return after
+
+
+def record(planned: Plan, run_id: str) -> None:
+    """Write onto the study's run how far it is."""
+    grouped = {name: [entry for entry in entries if entry] for name, entries in planned.by_configuration().items()}
+    parent.log_progress(run_id, planned.design, grouped, len(planned.trials))
+    parent.describe(run_id, planned.design, grouped)
+
+
+def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
+    """Run, round after round: what another process was at may have been left by it meanwhile. Trials that failed, by digest, and why."""
+    attempts: Counter[str] = Counter()
+    errors: dict[str, str] = {}
+    tags = {Tag.STUDY: planned.design.name, Tag.STUDY_DIGEST: planned.design.digest, "mlflow.parentRunId": run_id}
+    tags |= {Tag.OWNER: f"{locks.machine()}/{os.getpid()}/{time.time():.0f}"}
+    with ExitStack() as stack:
+        place = stack.enter_context(_place(how))
+        watch = stack.enter_context(Watch(planned, live=how.executor != "here"))
+        told = False
+        while todo := [t for t in planned.unfinished() if t.digest not in errors]:
+            free = [trial for trial in todo if planned.state(trial) != "running"]
+            if not free and not told:
+                watch.say(f"waiting for {terminal.plural(len(todo), 'trial')} that another process is at")
+                told = True
+            for trial, end in _collect(place, [_assignment(trial, planned, tags, how) for trial in free]):
+                attempts[trial.digest] += 1
+                if end.error and (not end.mendable or attempts[trial.digest] >= ATTEMPTS):
+                    errors[trial.digest] = end.error
+                elif end.error:
+                    watch.say(f"{trial.configuration}, seed {trial.config.seed}: {end.error}; it will be tried again")
+                planned = planned.after(trial)
+                record(planned, run_id)
+                watch.update(planned, trial, end)
+            if not free:
+                time.sleep(POLL_SECONDS)
+            planned = planned.again()
+    return errors
+
+
+def _collect(place: Place, assignments: list[Assignment]) -> Iterator[tuple[Trial, End]]:
+    """Hand out what the place takes at a time, in order, and give each trial's end as it comes."""
+    waiting: dict[Future[End], Assignment] = {}
+    queue = iter(assignments)
+    while True:
+        while place.width is None or len(waiting) < place.width:
+            given = next(queue, None)
+            if given is None:
+                break
+            waiting[place.submit(given)] = given
+        if not waiting:
+            return
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield waiting.pop(future).trial, _end(future)
+
+
+def _end(future: "Future[End]") -> End:
+    """How it ended; a process that died has no words of its own."""
+    try:
+        return future.result()
+    except Exception as error:  # noqa: BLE001  # each library has its own for a process that died
+        return End(None, f"its process died ({type(error).__name__}: {next(iter(str(error).splitlines()), '')})")
+
+
+def _place(how: How) -> AbstractContextManager[Place]:
+    if how.executor == "ray":
+        return executors.ray_tasks(how.address, how.threads or 1, how.gpus)
+    return executors.processes(how.jobs or 1) if how.executor == "processes" else executors.here()
+
+
+def _assignment(trial: Trial, planned: Plan, tags: dict[str, str], how: How) -> Assignment:
+    threads = how.threads or 1
+    root = None if planned.source.root is None else str(planned.source.root)
+    config = trial.config.model_copy(update={"device": how.device, "threads": threads, "data_root": root})
+    own = Trial(config, trial.configuration, trial.data_digest)
+    return Assignment(own, planned.source, store.uri(), planned.experiment_id, tags, threads)

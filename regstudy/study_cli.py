@@ -1,0 +1,187 @@
+"""The commands `study plan`, `study run` and `study status`: their options, and what they print."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from regstudy import design as designs
+from regstudy import terminal
+from regstudy.design import Design, described
+from regstudy.errors import UsageError
+from regstudy.schema import Tag
+from regstudy.terminal import in_words, plural
+
+if TYPE_CHECKING:
+    from regstudy.study import How, Plan
+
+TRIAL_SECONDS = 5.0
+"""What a trial takes beside its epochs, before any was seen to."""
+
+STATES = {
+    "done": "done",
+    "diverged": "diverged (done)",
+    "running": "running",
+    "stale": "stale: left by a process that died",
+    "killed": "stopped",
+    "failed": "failed",
+    "missing": "missing",
+}
+
+
+def command(given: argparse.Namespace) -> None:
+    """Run one of the study commands."""
+    if given.action == "schema":
+        terminal.say(json.dumps(designs.json_schema(), indent=2))
+        return
+    design = _design(given)
+    from regstudy import study
+
+    planned = study.plan(design, given.data_root or None)
+    if planned.source.warning:
+        terminal.warn(f"WARNING: {planned.source.warning}")
+    if given.action == "status":
+        _say_status(planned)
+        return
+    how = study.resolve(_how(given), len(planned.unfinished()))
+    _say_plan(planned, how)
+    if given.action == "run":
+        after = study.run(planned, how)
+        terminal.say(f"done: all {plural(len(after.trials), 'trial')} of the study {design.name}")
+        _report(design.name)
+
+
+def _design(given: argparse.Namespace) -> Design:
+    design = designs.load(given.design)
+    values = dict(_assigned(text) for part in given.set for text in part.split(","))
+    changes = {
+        "seeds": _seeds(given.seeds),
+        "epochs": _number(given.epochs, "--epochs", "a whole number ≥ 1"),
+        "dataset": given.dataset or None,
+    }
+    return design.with_values(values).with_changes(**changes)
+
+
+def _assigned(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise UsageError(f"--set: expected FIELD=VALUE, for example l1=0.001, got {text!r}")
+    return name.strip(), value.strip()
+
+
+def _seeds(text: str) -> list[int] | None:
+    """`5` is five seeds, `1,2,7` are these three, `7,` is this one."""
+    if not text:
+        return None
+    wrong = UsageError(f"--seeds: expected a number of seeds ≥ 1, or a list such as 1,2,7, got {text!r}")
+    try:
+        numbers = [int(part) for part in text.split(",") if part]
+    except ValueError:
+        raise wrong from None
+    if "," in text:
+        return numbers
+    if numbers[0] < 1 or numbers[0] > designs.MOST_TRIALS:
+        raise wrong
+    return list(range(numbers[0]))
+
+
+def _number(text: str, option: str, takes: str, most: int = designs.MOST_TRIALS) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        raise UsageError(f"{option}: expected {takes}, got {text!r}")
+    return int(text)
+
+
+def _share_of_gpu(text: str) -> float:
+    try:
+        number = float(text or 0)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 64:
+        raise UsageError(f"--gpus: expected a number from 0 to 64, or a fraction such as 0.5, got {text!r}")
+    return number
+
+
+def _how(given: argparse.Namespace) -> "How":
+    from regstudy.study import How
+
+    jobs = _number(given.jobs, "--jobs", "a whole number ≥ 1")
+    threads = _number(given.threads, "--threads", "a whole number ≥ 1")
+    if given.action == "plan":
+        return How(jobs=jobs, threads=threads)
+    gpus = _share_of_gpu(given.gpus)
+    return How(given.executor or None, jobs, threads, gpus, given.address or None, given.device)
+
+
+def _say_plan(planned: "Plan", how: "How") -> None:
+    todo, counts = planned.unfinished(), planned.counts()
+    design = planned.design
+    epochs = sorted({trial.config.epochs for trial in planned.trials})
+    terminal.say(
+        f"study {design.name}: {described(design)} = {plural(len(planned.trials), 'trial')} of "
+        f"{' or '.join(map(str, epochs))} epochs on {planned.source.dataset}"
+    )
+    there = [f"{counts[state]} {words}" for state, words in STATES.items() if counts[state]]
+    terminal.say(f"so far: {', '.join(there)}")
+    if not todo:
+        terminal.say("nothing is left to run")
+        return
+    where = {"here": "in this process", "processes": plural(how.jobs or 1, "process").replace("processs", "processes")}
+    place = where.get(str(how.executor), f"Ray{' at ' + how.address if how.address else ''}")
+    terminal.say(f"left: {plural(len(todo), 'trial')}, {place}, {plural(how.threads or 1, 'thread')} each{_time(planned, how)}")
+
+
+def _time(planned: "Plan", how: "How") -> str:
+    """How long what is left will take; not for Ray, whose machines nobody has measured from here."""
+    if how.executor == "ray":
+        return ""
+    from regstudy.study import Pace
+
+    threads = how.threads or 1
+    pace, source = planned.pace(threads), "by the runs so far"
+    if pace is None:
+        from regstudy import speed
+
+        pace = Pace(speed.epoch_seconds(planned.source, planned.trials[0].config, threads), TRIAL_SECONDS)
+        source = "measured just now"
+    seconds = pace.seconds(planned.epochs_left(), len(planned.unfinished()), how.jobs or 1)
+    return f"; about {in_words(seconds)} ({pace.epoch:.1f} s per epoch, {source})"
+
+
+def _say_status(planned: "Plan") -> None:
+    """Seeds as columns, configurations as rows; then what each state means, and what to do."""
+    design, counts = planned.design, planned.counts()
+    terminal.say(f"study {design.name} on {planned.source.dataset}: {described(design)}")
+    table = Table(box=None, pad_edge=False, header_style="")
+    table.add_column("configuration")
+    for state, words in STATES.items():
+        if counts[state]:
+            table.add_column(words.partition(":")[0], justify="right")
+    by_configuration: dict[str, list[str]] = {}
+    for trial in planned.trials:
+        by_configuration.setdefault(trial.configuration, []).append(planned.state(trial))
+    for name, states in by_configuration.items():
+        table.add_row(name, *(str(states.count(state) or "") for state in STATES if counts[state]))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(table)
+    for trial in planned.trials:
+        entry = planned.entries.get(trial.digest)
+        if entry and entry.state in {"running", "stale", "killed", "failed"}:
+            reason = entry.tags.get(Tag.FAILURE, "")
+            terminal.say(
+                f"  {STATES[entry.state].partition(':')[0]}: {trial.configuration}, seed {trial.config.seed}, epoch "
+                f"{entry.epochs_done} of {trial.config.epochs}, run {entry.run_id}{': ' + reason if reason else ''}"
+            )
+    if planned.unfinished():
+        terminal.say(f"go on with: python -m regstudy study run {design.name}")
+
+
+def _report(name: str) -> None:
+    """The report is the other package's: the store is all that the two share."""
+    folder = Path("report") / name
+    subprocess.run([sys.executable, "-m", "analysis", "report", "--study", name, "--output", str(folder)], check=False)

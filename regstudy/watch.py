@@ -1,0 +1,94 @@
+"""What a study shows while it runs: all trials at work with the time left on a terminal, a line per finished trial elsewhere."""
+
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from regstudy import ledger
+from regstudy.design import Trial
+from regstudy.executors import End
+from regstudy.schema import Summary
+from regstudy.terminal import in_words, plural
+
+if TYPE_CHECKING:
+    from regstudy.study import Plan
+
+POLL_SECONDS = 2.0
+
+
+class Watch:
+    """Looks at the store now and then, whoever is at work on the trials; `live` draws bars."""
+
+    def __init__(self, planned: "Plan", *, live: bool) -> None:
+        self._planned = planned
+        self._console, self._start = Console(), time.monotonic()
+        self._left_at_start = planned.epochs_left()
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
+        self._bars = Progress(*columns, console=self._console, disable=not (live and self._console.is_terminal))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self._shown: dict[str, TaskID] = {}
+        total, done = len(planned.trials), len(planned.trials) - len(planned.unfinished())
+        self._all = self._bars.add_task("all trials", total=total, completed=done, note="")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        if not self._bars.disable:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(POLL_SECONDS)
+        self._bars.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line, above the bars if there are any."""
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def update(self, planned: "Plan", trial: Trial, end: End) -> None:
+        """A trial has ended, one way or another."""
+        self._planned = planned
+        done = len(planned.trials) - len(planned.unfinished())
+        if end.run_id is not None:
+            self.say(
+                f"{done:>4}/{len(planned.trials)}  seed {trial.config.seed}  {trial.configuration}: {_result(planned, trial)}  {self._left()}"
+            )
+        self._bars.update(self._all, completed=done, note=self._left())
+
+    def _left(self, under_way: int = 0) -> str:
+        """The time left, at the speed so far."""
+        left = self._planned.epochs_left() - under_way
+        trained = self._left_at_start - left
+        return f"{in_words((time.monotonic() - self._start) / trained * left)} left" if trained > 0 else ""
+
+    def _poll(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                running = {e.trial: e for e in ledger.running(self._planned.experiment_id, self._planned.data_digest)}
+            except Exception:  # noqa: BLE001, S112  # a store that is busy: the next look will do
+                continue
+            trials = {trial.digest: trial for trial in self._planned.trials}
+            known = self._planned.entries
+            fresh = 0
+            for digest in trials.keys() & running.keys():
+                trial, done = trials[digest], running[digest].epochs_done
+                fresh += done - (known[digest].epochs_done if digest in known else 0)
+                if digest not in self._shown:
+                    name = f"seed {trial.config.seed}  {trial.configuration}"
+                    self._shown[digest] = self._bars.add_task(name, total=trial.config.epochs, note="epochs")
+                self._bars.update(self._shown[digest], completed=done)
+            for digest in self._shown.keys() - running.keys():
+                self._bars.remove_task(self._shown.pop(digest))
+            self._bars.update(self._all, note=self._left(fresh))
+
+
+def _result(planned: "Plan", trial: Trial) -> str:
+    entry = planned.entries[trial.digest]
+    if entry.state == "diverged":
+        return f"diverged after {plural(entry.epochs_done, 'epoch')}"
+    return f"test accuracy {entry.metrics[Summary.ENDPOINT_TEST_ACCURACY]:.2%}"
