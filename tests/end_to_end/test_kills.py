@@ -4,13 +4,10 @@ import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from mlflow.tracking import MlflowClient
 from test_resume import assert_same
 
