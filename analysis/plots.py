@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from regstudy.schema import Metric
+from regstudy.schema import CLASS_NAMES, Metric
 
 GREY = "#6e6e6e"
 OKABE_ITO = ("#0072B2", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#56B4E9")
@@ -36,6 +36,7 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+SHEET_ROWS = 5
 ZOOM_FROM = 6
 """Curves of at least so many epochs are zoomed: their first epochs would flatten all that matters."""
 
@@ -114,6 +115,29 @@ def ranking_dots(runs: pd.DataFrame, order: Sequence[str], look: dict[str, Look]
     top.xaxis.set_major_formatter("{x:.2f}")
     top.set_xlabel("accuracy (%)")
     return figure
+
+
+def contact_sheet(wrong: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
+    """The 25 most confident errors, or as many as there are; one row per error, in that order, with its 784 pixels as bytes."""
+    figure = Figure(figsize=(6.4, 8.0), layout="constrained")
+    axes = figure.subplots(SHEET_ROWS, SHEET_ROWS)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    shown = wrong.head(SHEET_ROWS**2).to_dict("records")
+    for row, axis in zip(shown, axes.flat, strict=False):
+        pixels = np.frombuffer(row["pixels"], np.uint8).reshape(28, 28)
+        axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+        words = f"{names[int(row['label'])]} → {names[int(row['predicted'])]}  {row['predicted_probability']:.0%}"
+        axis.text(0.5, -0.04, words, transform=axis.transAxes, ha="center", va="top", fontsize=10)
+    total = len(wrong)
+    counted = f"the {len(shown)} most confident of {total} errors" if total > len(shown) else f"all {total} errors there are"
+    figure.suptitle(f"{title}\nactual → predicted, probability: {counted}", fontsize=11)
+    return figure
+
+
+def class_names(dataset: str) -> tuple[str, ...]:
+    """What the ten labels stand for."""
+    return CLASS_NAMES.get(dataset, tuple("0123456789"))
 
 
 def _conversions(n: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:

@@ -2,31 +2,42 @@
 
 import pandas as pd
 
-COLUMNS = ("configuration", "seeds", "accuracy", "sd", "errors", "loss", "best_epoch_accuracy_biased", "epochs_averaged")
+COLUMNS = (
+    "configuration",
+    "seeds",
+    "accuracy",
+    "sd",
+    "errors",
+    "loss",
+    "best_epoch_accuracy_biased",
+    "epochs_averaged",
+    "diverged",
+)
 
 
 def rank(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per configuration, best endpoint first.
+    """One row per configuration, best endpoint first; `seeds` is how many are in the means.
 
     `accuracy`, `loss`: means over seeds of the mean over each run's last epochs. `sd`: of the seeds' accuracies, missing for one seed.
     `errors`: the accuracy as wrong test images. `best_epoch_accuracy_biased`: mean over seeds of the highest accuracy of any epoch, which
-    was chosen on the test images and so is too high.
+    was chosen on the test images and so is too high. `diverged`: seeds whose run left the numbers; they are in no mean, and a configuration
+    with such a seed ranks behind those without.
     """
     grouped = runs.groupby("configuration", sort=False)
     table = pd.DataFrame(
         {
-            "seeds": grouped["seed"].nunique(),
+            "seeds": grouped["accuracy"].count(),
             "accuracy": grouped["accuracy"].mean(),
             "sd": grouped["accuracy"].std(ddof=1),
             "errors": (1 - grouped["accuracy"].mean()) * grouped["test_images"].first(),
             "loss": grouped["loss"].mean(),
             "best_epoch_accuracy_biased": grouped["best_accuracy"].mean(),
             "epochs_averaged": grouped["averaged"].min(),
+            "diverged": grouped["diverged"].sum(),
         }
     ).reset_index()
-    return table.sort_values(["accuracy", "loss", "configuration"], ascending=[False, True, True], ignore_index=True)[
-        list(COLUMNS)
-    ]
+    by = ["diverged", "accuracy", "loss", "configuration"]
+    return table.sort_values(by, ascending=[True, False, True, True], ignore_index=True)[list(COLUMNS)]
 
 
 def standing(table: pd.DataFrame) -> str:

@@ -123,8 +123,8 @@ def _context(
         "notices": trials.notices,
         "drawings": drawings,
         "sheets": [(sheet, base64.b64encode(sheet.png).decode(), _sheet_file(sheet)) for sheet in sheets],
-        "store": trials.store,
-        "experiment": trials.experiment,
+        "store": trials.source.where,
+        "experiment": trials.source.experiment,
         "command": command,
     }
 
@@ -149,7 +149,7 @@ def _render(template: str, context: dict[str, object]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"points": _points, "nats": _nats, "md": _markdown_text, "plural": plural}
+    environment.filters |= {"points": _points, "nats": _nats, "count": _images, "md": _markdown_text, "plural": plural}
     return environment.get_template(f"{template}.j2").render(context)
 
 
@@ -157,8 +157,12 @@ def _nats(loss: float) -> str:
     return f"{loss:.4f}" if math.isfinite(loss) else "diverged"
 
 
+def _images(count: float) -> str:
+    return f"{count:.1f}" if math.isfinite(count) else "diverged"
+
+
 def _points(fraction: float) -> str:
-    return f"{100 * fraction:.2f}"
+    return f"{100 * fraction:.2f}" if math.isfinite(fraction) else "diverged"
 
 
 def _range(numbers: "pd.Series[int]") -> str:

@@ -13,7 +13,7 @@ def show_ranking(table: pd.DataFrame, trials: Trials) -> None:
     """Print the ranking; nothing is emphasised, since no test has been made."""
     n = int(trials.runs["test_images"].iloc[0])
     shown = Table(
-        title=f"{trials.experiment}: {trials.runs['dataset'].iloc[0]}", title_justify="left", box=None, pad_edge=False
+        title=f"{trials.source.experiment}: {trials.runs['dataset'].iloc[0]}", title_justify="left", box=None, pad_edge=False
     )
     shown.add_column("configuration")
     for heading in ("seeds", "test accuracy", "SD", f"wrong of {n:,}", "test loss", "best epoch (biased)"):
@@ -21,11 +21,15 @@ def show_ranking(table: pd.DataFrame, trials: Trials) -> None:
     for row in table.to_dict("records"):
         shown.add_row(
             str(row["configuration"]),
-            str(row["seeds"]),
-            f"{row['accuracy']:.2%}",
+            str(row["seeds"]) + (f" + {row['diverged']} diverged" if row["diverged"] else ""),
+            _or_diverged(row["accuracy"], ".2%"),
             f"{row['sd']:.2%}" if row["seeds"] > 1 else "–",
-            f"{row['errors']:.1f}",
-            f"{row['loss']:.4f}" if math.isfinite(row["loss"]) else "diverged",
-            f"{row['best_epoch_accuracy_biased']:.2%}",
+            _or_diverged(row["errors"], ".1f"),
+            _or_diverged(row["loss"], ".4f"),
+            _or_diverged(row["best_epoch_accuracy_biased"], ".2%"),
         )
     Console().print(shown)
+
+
+def _or_diverged(number: float, shape: str) -> str:
+    return format(number, shape) if math.isfinite(number) else "diverged"

@@ -39,3 +39,7 @@ class NothingToAnalyse(RegstudyError):
 
 class NotComparable(RegstudyError):
     """The runs differ in something that makes a comparison meaningless."""
+
+
+class SnapshotError(RegstudyError):
+    """A snapshot is not as it was written, or cannot be written."""

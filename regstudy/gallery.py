@@ -9,16 +9,16 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from regstudy.outcome import Errors
+from regstudy.schema import CLASS_NAMES
 from regstudy.training import EpochMetrics
 
 ROWS = COLUMNS = 5
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8c8c8c"
-FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 
 
 def class_names(dataset: str) -> tuple[str, ...]:
     """What the ten labels stand for."""
-    return FASHION if dataset == "fashion-mnist" else tuple("0123456789")
+    return CLASS_NAMES.get(dataset, tuple("0123456789"))
 
 
 def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: str) -> Figure:

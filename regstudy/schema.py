@@ -140,3 +140,8 @@ WEIGHTS_FILE = "weights.safetensors"
 CONTACT_SHEET_KEY = "misclassified"
 DESIGN_FILE = "design.yaml"
 """Artifact of a study's run: its design, as it was run last."""
+
+CLASS_NAMES = {
+    "fashion-mnist": ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
+}
+"""What the ten labels of a data set stand for, where it is not the digits."""

@@ -72,7 +72,7 @@ def test_numbers_are_the_rankings(own_copy):
 
 def test_the_same_input_gives_the_same_bytes(own_copy):
     trials = query.read()
-    pages = sheets.fetch(trials.runs)
+    pages = sheets.draw(trials.source, trials.runs)
     for name in ("one", "two"):
         report.write(trials, pages, own_copy / name, "command")
     for path in (own_copy / "one").rglob("*"):
