@@ -172,6 +172,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     def _check_configurations(self) -> None:
         if self.unset():
             return
+        RunConfig.from_text({"dataset": str(self.overrides.get("dataset", "auto"))})
         configs = self.configs("mnist", 0)
         for number, config in enumerate(configs):
             if config in configs[:number]:
@@ -372,8 +373,10 @@ def _check_fields(fields: Mapping[str, Any], place: Place, reserved: frozenset[s
             raise _at((*place, name), f"expected one of {known}")
 
 
-def _refuse_repeated_keys(node: yaml.Node | None) -> None:
-    """YAML readers silently keep the last of two equal keys."""
+def _refuse_repeated_keys(node: yaml.Node | None, above: tuple[yaml.Node, ...] = ()) -> None:
+    """YAML readers silently keep the last of two equal keys; an alias may even stand within what it names."""
+    if node in above:
+        raise yaml.MarkedYAMLError(problem="a part of it contains itself", problem_mark=above[-1].start_mark)
     if isinstance(node, yaml.MappingNode):
         seen: set[Hashable] = set()
         for key, _ in node.value:
@@ -381,7 +384,7 @@ def _refuse_repeated_keys(node: yaml.Node | None) -> None:
                 raise yaml.MarkedYAMLError(problem=f"{key.value!r} is there twice", problem_mark=key.start_mark)
             seen.add(key.value)
     for child in _children(node):
-        _refuse_repeated_keys(child)
+        _refuse_repeated_keys(child, (*above, node) if node else above)
 
 
 def _children(node: yaml.Node | None) -> Iterator[yaml.Node]:

@@ -4,6 +4,7 @@ Each place takes a trial and gives a future of how it ended. A crash of the proc
 """
 
 import io
+import logging
 import multiprocessing
 import os
 import signal
@@ -89,8 +90,9 @@ def processes(jobs: int) -> Iterator[Place]:
 def ray_tasks(address: str | None, threads: int, gpus: float) -> Iterator[Place]:
     """Trials run as tasks of a Ray cluster, or of a Ray that is started here meanwhile; each has its cores and GPUs."""
     ray = _ray()
+    logging.getLogger("ray").setLevel(logging.ERROR)
     on_terminate = signal.getsignal(signal.SIGTERM)
-    ray.init(address, runtime_env=_runtime_environment(), log_to_driver=False, **({} if address else _local_ray()))
+    ray.init(address, runtime_env=_runtime_environment(), log_to_driver=False, logging_level=logging.ERROR, **({} if address else _local_ray()))
     signal.signal(signal.SIGTERM, on_terminate)  # Ray's own would end this process at once
     # Retries are counted by the study, for crashes and errors alike.
     task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_train_quietly)

@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import checkpoint, locks
+from regstudy import checkpoint, locks, store
 from regstudy.errors import ResumeError, TrackingError
 from regstudy.schema import DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
 
@@ -64,6 +64,7 @@ ORDER = (*FINAL, "running", "stale", "killed", "failed")
 def experiment() -> str:
     """The experiment that MLflow itself would log to, by its variables or its default; asking makes a new store's tables."""
     try:
+        store.make_tables()
         if os.environ.get("MLFLOW_EXPERIMENT_ID"):
             return os.environ["MLFLOW_EXPERIMENT_ID"]
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")

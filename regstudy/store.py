@@ -1,17 +1,21 @@
-"""How both packages open MLflow's store: quietly, at once, or not at all. Reads and writes nothing in it."""
+"""How both packages open MLflow's store: quietly, at once, or not at all; and how a new one comes to be."""
 
+import hashlib
 import logging
 import os
 import sqlite3
 import urllib.error
+import urllib.parse
 import urllib.request
 import warnings
 from contextlib import closing
 from pathlib import Path
 
 import mlflow
+from filelock import FileLock
 from sqlalchemy.engine import make_url
 
+from regstudy import locks
 from regstudy.errors import TrackingError
 
 SERVER_SECONDS = 5.0
@@ -61,6 +65,26 @@ def require_writable() -> str:
                     "run in a folder that can, or set MLFLOW_TRACKING_URI"
                 ) from None
     return address
+
+
+def make_tables() -> None:
+    """Make a new SQLite store's tables, one process at a time: several at once would break it for good."""
+    database = sqlite_file(uri())
+    if database is None or _has_tables(database):
+        return
+    name = hashlib.sha256(str(database.absolute()).encode()).hexdigest()
+    with FileLock(locks.folder("stores") / f"{name}.lock"):
+        if not _has_tables(database):
+            mlflow.MlflowClient().search_experiments(max_results=1)
+
+
+def _has_tables(database: Path) -> bool:
+    """Whether MLflow has finished making them: the default experiment comes last."""
+    try:
+        with closing(sqlite3.connect(f"file:{urllib.parse.quote(str(database))}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT 1 FROM experiments LIMIT 1").fetchone())
+    except sqlite3.OperationalError:
+        return False
 
 
 def require_answer() -> str:

@@ -142,8 +142,8 @@ def resolve(how: How, todo: int) -> How:
     return How(how.executor or ("processes" if jobs > 1 else "here"), jobs, threads, how.gpus, how.address, how.device)
 
 
-def run(planned: Plan, how: How) -> Plan:
-    """Run what is left; the plan as it then stands. StudyError names what could not be finished."""
+def run(planned: Plan, how: How) -> str:
+    """Run what is left; the ID of the study's own run. StudyError names what could not be finished."""
     adopted = os.environ.pop("MLFLOW_RUN_ID", None)  # else the first trial would take it for its own
     run_id = parent.open_run(planned.experiment_id, planned.design, planned.data_digest, planned.source.dataset)
     if adopted:
@@ -159,7 +159,7 @@ def run(planned: Plan, how: How) -> Plan:
             f"{terminal.plural(len(errors), 'trial')} of {len(after.trials)} failed {ATTEMPTS} times or cannot be run; the first, "
             f"{trial.configuration} with seed {trial.config.seed}: {errors[trial.digest]}"
         )
-    return after
+    return run_id
 
 
 def record(planned: Plan, run_id: str) -> None:

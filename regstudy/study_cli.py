@@ -51,9 +51,9 @@ def command(given: argparse.Namespace) -> None:
     how = study.resolve(_how(given), len(planned.unfinished()))
     _say_plan(planned, how)
     if given.action == "run":
-        after = study.run(planned, how)
-        terminal.say(f"done: all {plural(len(after.trials), 'trial')} of the study {design.name}")
-        _report(design.name)
+        run_id = study.run(planned, how)
+        terminal.say(f"done: all {plural(len(planned.trials), 'trial')} of the study {design.name}")
+        _report(design.name, run_id)
 
 
 def _design(given: argparse.Namespace) -> Design:
@@ -181,7 +181,7 @@ def _say_status(planned: "Plan") -> None:
         terminal.say(f"go on with: python -m regstudy study run {design.name}")
 
 
-def _report(name: str) -> None:
+def _report(name: str, run_id: str) -> None:
     """The report is the other package's: the store is all that the two share."""
     folder = Path("report") / name
-    subprocess.run([sys.executable, "-m", "analysis", "report", "--study", name, "--output", str(folder)], check=False)
+    subprocess.run([sys.executable, "-m", "analysis", "report", "--study", run_id, "--output", str(folder)], check=False)

@@ -128,6 +128,7 @@ def start(name: str, tags: dict[str, str]) -> str:
     uri = store.require_writable()
     adopted = bool(os.environ.get("MLFLOW_RUN_ID"))
     try:
+        store.make_tables()
         run = mlflow.start_run(run_name=None if adopted else name, tags=tags)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise TrackingError(f"the tracking store {uri} cannot be used: {_first_line(error)}") from error

@@ -66,7 +66,7 @@ def stopped_run(**values: object) -> str:
     return MlflowClient().search_runs(["0"], max_results=1)[0].info.run_id
 
 
-@pytest.mark.parametrize("epochs", [1, EPOCHS])
+@pytest.mark.parametrize("epochs", [1, pytest.param(EPOCHS, marks=pytest.mark.slow)])
 def test_a_stopped_run_goes_on_as_if_nothing_had_been(workspace, stopped_after, tmp_path, epochs):
     whole = train(epochs=EPOCHS, l1=0.001, l2=0.0005)
     stopped_after(epochs)
@@ -83,6 +83,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(workspace, stopped_after, 
     assert not checkpoint.exists(stopped)
 
 
+@pytest.mark.slow
 def test_metrics_that_a_crash_kept_from_the_store_are_logged_later(workspace, stopped_after, tmp_path, monkeypatch):
     whole = train(epochs=EPOCHS)
     stopped_after(2)
@@ -95,6 +96,7 @@ def test_metrics_that_a_crash_kept_from_the_store_are_logged_later(workspace, st
     assert_same(whole, stopped, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_crash_while_the_model_is_logged_costs_nothing(workspace, tmp_path, monkeypatch):
     from regstudy.tracking import TrackedRun
 

@@ -1,0 +1,171 @@
+"""Studies as commands, in processes that are killed, started twice, or all at once on a new store: every trial there exactly once."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import mlflow
+import pytest
+from conftest import ROOT, train
+from mlflow.tracking import MlflowClient
+from test_resume import assert_same
+
+from regstudy.schema import TRIAL, Metric, Tag
+
+DESIGN = """\
+name: small
+about: Does it survive?
+overrides: {epochs: 4, dataset: mnist-5k}
+grid: {l1: [0, 0.001], l2: [0, 0.0005]}
+seeds: 1
+"""
+
+
+def study(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """`study run` in a session of its own, so that all its processes can be found."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", *options]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+
+
+def trials() -> list[mlflow.entities.Run]:
+    return list(MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = '{TRIAL}'"))
+
+
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    """The processes of its session that train."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getsid(int(path.name)) == process.pid and b"spawn_main" in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
+def assert_each_once() -> None:
+    found = trials()
+    assert Counter(run.data.tags[Tag.CONFIGURATION] for run in found) == {
+        name: 1 for name in ("none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005")
+    }
+    assert {run.info.status for run in MlflowClient().search_runs(["0"])} == {"FINISHED"}
+    for run in found:
+        steps = [point.step for point in MlflowClient().get_metric_history(run.info.run_id, Metric.TEST_ACCURACY)]
+        assert steps == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
+    """Workers, and the study itself: with SIGKILL, which nobody hears, and with SIGTERM."""
+    (workspace / "small.yaml").write_text(DESIGN)
+    draw = random.Random(1)
+    for kill in ("worker", "study", "worker", "terminate", "study"):
+        process = study(workspace, "--jobs", "2", "--threads", "1")
+        try:
+            process.wait(draw.uniform(8, 16))
+        except subprocess.TimeoutExpired:
+            if kill == "worker":
+                os.kill(draw.choice(workers(process)), signal.SIGKILL)
+                process.kill()  # what it would do next is another test's
+            elif kill == "study":
+                process.kill()
+            else:
+                process.terminate()
+                begun = time.monotonic()
+                assert process.wait(10) == 143, process.stdout and process.stdout.read()
+                assert time.monotonic() - begun < 5
+                assert "RUNNING" not in {run.info.status for run in trials()}
+        process.communicate()
+    last = study(workspace, "--jobs", "2", "--threads", "1")
+    output, _ = last.communicate()
+    assert last.returncode == 0, output
+    assert_each_once()
+    for run in trials():
+        config = {name: float(run.data.params[name]) for name in ("l1", "l2")}
+        whole = train(**config, epochs=4, threads=1)
+        assert_same(whole, run.info.run_id, tmp_path_factory.mktemp("weights"))
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_costs_the_study_nothing(workspace):
+    (workspace / "small.yaml").write_text(DESIGN)
+    process = study(workspace, "--jobs", "2", "--threads", "1")
+    deadline = time.monotonic() + 60
+    while len(trials()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    os.kill(workers(process)[0], signal.SIGKILL)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "its process died" in output
+    assert_each_once()
+
+
+@pytest.mark.slow
+def test_two_studies_started_together_do_no_trial_twice(workspace):
+    (workspace / "small.yaml").write_text(DESIGN)
+    both = [study(workspace, "--jobs", "2", "--threads", "1") for _ in range(2)]
+    outputs = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert_each_once()
+    assert len(MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = 'study'")) == 1
+
+
+def log_a_run(number: int, folder: str) -> None:
+    """What a training process does to the store, without the training."""
+    from regstudy import store, tracking
+    from regstudy.config import RunConfig
+    from regstudy.design import Trial
+
+    os.chdir(folder)
+    store.use(f"sqlite:///{folder}/mlflow.db")
+    config = RunConfig(dataset="mnist-5k", seed=number)
+    run_id = tracking.start("a run", tracking.identity(config, Trial(config, "none", "digest")))
+    with tracking.at_work(run_id):
+        for epoch in range(20):
+            mlflow.log_metrics({name: epoch + 0.5 for name in Metric}, step=epoch)
+
+
+@pytest.mark.slow
+def test_eight_processes_at_once_on_a_new_store(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["regstudy.run", "mlflow.pytorch", "regstudy.cli"])
+    for attempt in range(10):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        processes = [context.Process(target=log_a_run, args=[number, str(folder)]) for number in range(8)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0] * 8
+        client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+        found = client.search_runs(["0"])
+        assert [run.info.status for run in found] == ["FINISHED"] * 8
+        for run in found:
+            for name in Metric:
+                points = client.get_metric_history(run.info.run_id, name)
+                assert [(point.step, point.value) for point in points] == [(epoch, epoch + 0.5) for epoch in range(20)]
+
+
+@pytest.mark.full_mnist
+def test_only_what_is_missing_is_run_on_full_mnist(workspace):
+    def run(*options: str) -> str:
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        command = [sys.executable, "-m", "regstudy", "study", "run", "published", "--dataset", "mnist", "--epochs", "1", *options]
+        return subprocess.run(command, cwd=workspace, env=environment, check=True, capture_output=True, text=True).stdout
+
+    assert "so far: 8 missing" in run("--seeds", "2", "--jobs", "2")
+    assert len(trials()) == 8
+    assert "so far: 8 done\nnothing is left to run" in run("--seeds", "2", "--jobs", "2")
+    assert len(trials()) == 8
+    assert "so far: 8 done, 4 missing" in run("--seeds", "3", "--jobs", "2")
+    assert len(trials()) == 12

@@ -1,0 +1,172 @@
+"""Who may work on a trial: one process at a time, on this machine and elsewhere, and what is left by the dead is taken up."""
+
+import time
+
+import mlflow
+import pytest
+from mlflow.tracking import MlflowClient
+
+from regstudy import checkpoint, ledger, locks
+from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
+
+TRIAL_DIGEST = "a" * 64
+TAGS = {
+    Tag.KIND: TRIAL,
+    Tag.TRIAL_DIGEST: TRIAL_DIGEST,
+    Tag.DATA_DIGEST: "data",
+    Tag.NUMERICS_VERSION: str(NUMERICS_VERSION),
+}
+
+
+def tags(**more: str) -> dict[str, str]:
+    return {**TAGS, Tag.MACHINE: locks.machine(), Tag.HEARTBEAT: f"{time.time():.0f}"} | more
+
+
+def claim(**more: str):
+    return ledger.claimed("0", TRIAL_DIGEST, "name", tags(**more))
+
+
+def made(status: str, *, age: float = 1000, epochs: int = 0, **more: str) -> str:
+    """A run as another process left it."""
+    client = MlflowClient()
+    run_id = client.create_run("0", tags=tags(**{Tag.HEARTBEAT: f"{time.time() - age:.0f}"} | more)).info.run_id
+    if epochs:
+        client.log_metric(run_id, Metric.EPOCHS_DONE, epochs)
+    if status != "RUNNING":
+        client.set_terminated(run_id, status)
+    return run_id
+
+
+def visible() -> set[str]:
+    return {run.info.run_id for run in MlflowClient().search_runs(["0"])}
+
+
+def test_a_new_trial_gets_a_run_that_says_what_it_is(workspace):
+    with claim() as run_id:
+        run = mlflow.active_run()
+        assert run is not None
+        assert run.info.run_id == run_id
+        assert run.data.tags[Tag.TRIAL_DIGEST] == TRIAL_DIGEST
+        with claim() as second:
+            assert second is None, "another process here is at it"
+
+
+@pytest.mark.parametrize("outcome", [COMPLETED, DIVERGED])
+def test_what_is_done_is_not_done_again(workspace, outcome):
+    done = made("FINISHED", **{Tag.OUTCOME: outcome})
+    with claim() as run_id:
+        assert run_id is None
+    assert ledger.entries("0", "data")[TRIAL_DIGEST].finished
+    assert visible() == {done}
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "KILLED", "FAILED"])
+def test_what_a_dead_process_left_is_continued(workspace, status):
+    left = made(status, **{Tag.FAILURE: "out of memory"})
+    with claim() as run_id:
+        assert run_id == left
+        assert MlflowClient().get_run(left).info.status == "RUNNING"
+        assert Tag.FAILURE not in MlflowClient().get_run(left).data.tags
+    assert visible() == {left}
+
+
+def test_a_run_of_another_machine_is_left_alone_while_it_beats(workspace):
+    theirs = made("RUNNING", age=10, **{Tag.MACHINE: "another"})
+    with claim() as run_id:
+        assert run_id is None
+    with claim(**{Tag.OWNER: "other study"}) as run_id:
+        assert run_id is None
+    assert ledger.entries("0", "data")[TRIAL_DIGEST].state == "running"
+    assert [entry.run_id for entry in ledger.running("0", "data")] == [theirs]
+
+
+def test_a_run_of_another_machine_that_is_silent_is_taken_over(workspace):
+    theirs = made("RUNNING", age=ledger.STALE_SECONDS + 5, **{Tag.MACHINE: "another"})
+    assert ledger.entries("0", "data")[TRIAL_DIGEST].state == "stale"
+    with claim() as run_id:
+        assert run_id == theirs
+
+
+def test_a_study_that_asks_again_knows_that_its_own_process_died(workspace):
+    theirs = made("RUNNING", age=1, **{Tag.MACHINE: "another", Tag.OWNER: "this study"})
+    with claim(**{Tag.OWNER: "this study"}) as run_id:
+        assert run_id == theirs
+
+
+def test_a_run_whose_checkpoint_is_elsewhere_is_given_up_and_made_anew(workspace):
+    theirs = made("RUNNING", epochs=3, **{Tag.MACHINE: "another"})
+    with claim() as run_id:
+        assert run_id not in {None, theirs}
+    given_up = MlflowClient().get_run(theirs)
+    assert given_up.info.status == "KILLED"
+    assert "its checkpoint is not on the machine" in given_up.data.tags[Tag.FAILURE]
+
+
+def test_the_run_that_got_furthest_is_continued(workspace):
+    runs = {epochs: made("KILLED", epochs=epochs) for epochs in (2, 5, 3)}
+    for run_id in runs.values():
+        checkpoint.save_after_epoch(run_id, [], 1, {})
+    with claim() as run_id:
+        assert run_id == runs[5]
+
+
+def test_a_run_is_taken_over_by_one_process_only(workspace):
+    left = made("KILLED")
+    (entry,) = ledger.find("0", TRIAL_DIGEST)
+    assert ledger._take_over(entry, tags())
+    mlflow.end_run()
+    MlflowClient().set_terminated(left, "KILLED")
+    # Another process that had looked at the same moment, and counts as many claims as the first did.
+    seen = MlflowClient().get_run(left)
+    seen.data.params.clear()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mlflow, "get_run", lambda _: seen)
+        assert not ledger._take_over(entry, tags())
+
+
+def test_whoever_sees_another_withdraws(workspace, monkeypatch):
+    """Another machine has made its run between our look and our own run."""
+    monkeypatch.setattr(ledger, "_pause", lambda: None)
+    plain, looks = ledger.find, []
+
+    def find(experiment_id: str, trial: str):
+        looks.append(trial)
+        if len(looks) == 2:
+            made("RUNNING", age=1, **{Tag.MACHINE: "another"})
+        return plain(experiment_id, trial)
+
+    monkeypatch.setattr(ledger, "find", find)
+    with claim() as run_id:
+        assert run_id is None
+    assert len(visible()) == 1, "our own is deleted"
+
+
+def test_one_run_remains_though_another_appears(workspace, monkeypatch):
+    monkeypatch.setattr(ledger, "_pause", lambda: None)
+    client = MlflowClient()
+
+    def create() -> str:
+        if not visible():
+            client.create_run("0", tags={"kind": "parent"}, start_time=1)
+        return client.create_run("0", tags={"kind": "parent"}).info.run_id
+
+    chosen = ledger.only_one("0", "tags.kind = 'parent'", create)
+    assert {chosen} == visible()
+
+
+def test_the_process_at_work_holds_a_lock_and_beats(workspace, monkeypatch):
+    monkeypatch.setattr(ledger, "BEAT_SECONDS", 0.05)
+    run_id = made("RUNNING")
+    client = MlflowClient()
+    assert not ledger.is_alive(client.get_run(run_id))
+    with ledger.at_work(run_id):
+        assert ledger.is_alive(client.get_run(run_id))
+        client.delete_tag(run_id, Tag.HEARTBEAT)
+        for _ in range(100):
+            time.sleep(0.05)
+            if Tag.HEARTBEAT in client.get_run(run_id).data.tags:
+                break
+        else:
+            pytest.fail("no beat in five seconds")
+    client.set_tag(run_id, Tag.HEARTBEAT, "0")
+    assert not ledger.is_alive(client.get_run(run_id))

@@ -1,0 +1,206 @@
+"""A small study, really run: what it leaves in the store, that nothing is run twice, and how failures end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean, stdev
+
+import pytest
+from conftest import use_store
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from regstudy import cli, design, executors, run, study
+from regstudy.errors import DataError, StudyError
+from regstudy.schema import TRIAL, Metric, Summary, Tag
+from regstudy.study import How, Plan
+
+DESIGN = """\
+name: small
+about: Does it work?
+overrides: {epochs: 1, dataset: mnist-5k}
+configurations:
+  - {l1: 0}
+  - {l1: 0.001}
+seeds: 2
+"""
+HERE = How("here", 1, 2)
+
+
+def planned(text: str = DESIGN, seeds: list[int] | None = None) -> Plan:
+    return study.plan(design.parse(text, "small").with_changes(seeds=seeds, epochs=None, dataset=None), None)
+
+
+def runs(kind: str) -> list[Run]:
+    return list(MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = '{kind}'"))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, migrated_database) -> Iterator[Path]:
+    """The folder of a study that was run in this process; a single run had done one of its trials before."""
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_store(folder, migrated_database, monkeypatch)
+        (folder / "small.yaml").write_text(DESIGN)
+        cli.main(["train", "--dataset", "mnist-5k", "--epochs", "1", "--l1", "0.001", "--seed", "1", "--threads", "2"])
+        study.run(planned(), HERE)
+        yield folder
+
+
+def test_every_trial_is_there_once(done):
+    trials = runs(TRIAL)
+    assert sorted((run.data.tags[Tag.CONFIGURATION], run.data.tags[Tag.BLOCK]) for run in trials) == [
+        ("L1 0.001", "0"),
+        ("L1 0.001", "1"),
+        ("none", "0"),
+        ("none", "1"),
+    ]
+    assert {run.info.status for run in trials} == {"FINISHED"}
+    assert len({run.data.tags[Tag.TRIAL_DIGEST] for run in trials}) == 4
+
+
+def test_trials_say_what_they_belong_to(done):
+    (parent,) = runs("study")
+    single, *ours = sorted(runs(TRIAL), key=lambda run: run.info.start_time)
+    assert Tag.STUDY not in single.data.tags, "a run that was there before stays what it was"
+    for trial in ours:
+        assert trial.data.tags[Tag.STUDY] == "small"
+        assert trial.data.tags[Tag.STUDY_DIGEST] == parent.data.tags[Tag.STUDY_DIGEST] == planned().design.digest
+        assert trial.data.tags["mlflow.parentRunId"] == parent.info.run_id
+
+
+def test_the_parent_has_mean_sd_and_n_per_configuration(done):
+    (parent,) = runs("study")
+    assert parent.info.status == "FINISHED"
+    assert parent.info.run_name == "study small"
+    metrics = parent.data.metrics
+    for name in ("none", "L1 0.001"):
+        scores = [r.data.metrics[Summary.ENDPOINT_TEST_ACCURACY] for r in runs(TRIAL) if r.data.tags[Tag.CONFIGURATION] == name]
+        assert metrics[f"n/{name}"] == 2
+        assert metrics[f"mean/{name}"] == pytest.approx(mean(scores), abs=1e-12)
+        assert metrics[f"sd/{name}"] == pytest.approx(stdev(scores), abs=1e-12)
+    assert metrics["study/trials_done"] == metrics["study/trials_planned"] == 4
+    note = parent.data.tags["mlflow.note.content"]
+    assert f"| none | {100 * metrics['mean/none']:.3f} |" in note
+
+
+def test_the_parent_holds_the_design(done, tmp_path):
+    (parent,) = runs("study")
+    text = Path(MlflowClient().download_artifacts(parent.info.run_id, "design.yaml", str(tmp_path))).read_text()
+    assert design.parse(text, "artifact").digest == parent.data.tags[Tag.STUDY_DIGEST]
+    assert parent.data.tags[Tag.SEEDS] == "[0, 1]"
+
+
+def test_again_nothing_is_run(done, monkeypatch, capsys):
+    monkeypatch.setattr(run, "run_trial", lambda _: pytest.fail("nothing is left to run"))
+    before = {r.info.run_id for r in MlflowClient().search_runs(["0"])}
+    assert planned().unfinished() == []
+    assert cli.main(["study", "plan", "small.yaml"]) == 0
+    assert "so far: 4 done\nnothing is left to run" in capsys.readouterr().out
+    study.run(planned(), HERE)
+    assert {r.info.run_id for r in MlflowClient().search_runs(["0"])} == before
+
+
+def test_more_seeds_mean_only_the_new_ones(done, capsys):
+    left = planned(seeds=[0, 1, 5]).unfinished()
+    assert [(trial.config.seed, trial.configuration) for trial in left] == [(5, "none"), (5, "L1 0.001")]
+    assert cli.main(["study", "status", "small.yaml", "--seeds", "0,1,5"]) == 0
+    out = capsys.readouterr().out
+    assert "study small on mnist-5k: 2 configurations × 3 seeds" in out
+    assert "go on with: python -m regstudy study run" in out
+
+
+def test_an_epoch_more_is_another_trial(done):
+    assert len(planned(DESIGN.replace("epochs: 1", "epochs: 2")).unfinished()) == 4
+
+
+def test_the_plan_says_how_long_by_the_runs_there_are(done, capsys):
+    pace = planned().pace(2)
+    seconds = sorted(r.data.metrics[Metric.SECONDS] for r in runs(TRIAL))
+    assert pace is not None
+    assert pace.epoch == pytest.approx(mean(seconds[1:3]))
+    assert planned().pace(64) is None
+    cli.main(["study", "plan", "small.yaml", "--seeds", "4", "--jobs", "1", "--threads", "2"])
+    assert "left: 4 trials, in this process, 2 threads each; about" in capsys.readouterr().out
+
+
+def test_jobs_and_threads_share_out_the_cores(monkeypatch):
+    monkeypatch.setattr(study.cores, "usable", lambda: 8)
+    assert study.resolve(How(), 100) == How("processes", 8, 1)
+    assert study.resolve(How(), 3) == How("processes", 3, 2)
+    assert study.resolve(How(jobs=2), 100) == How("processes", 2, 4)
+    assert study.resolve(How(threads=4), 100) == How("processes", 2, 4)
+    assert study.resolve(How(executor="here"), 100) == How("here", 1, 8)
+    assert study.resolve(How(device="cuda"), 100).jobs == 1
+
+
+def test_what_fails_is_tried_three_times_and_named(workspace, monkeypatch):
+    tries = []
+
+    def fail(given: executors.Assignment) -> str:
+        tries.append(given.trial.configuration)
+        raise RuntimeError("out of memory\nand more")
+
+    monkeypatch.setattr(run, "run_trial", fail)
+    with pytest.raises(StudyError) as caught:
+        study.run(planned(seeds=[0]), HERE)
+    assert "2 trials of 2 failed 3 times" in str(caught.value)
+    assert "none with seed 0: RuntimeError: out of memory" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(tries) == ["L1 0.001"] * 3 + ["none"] * 3
+    (parent,) = runs("study")
+    assert parent.info.status == "FAILED"
+
+
+def test_what_no_retry_can_mend_is_tried_once(workspace, monkeypatch):
+    tries = []
+
+    def fail(given: executors.Assignment) -> str:
+        tries.append(given.trial.configuration)
+        raise DataError("the file is damaged")
+
+    monkeypatch.setattr(run, "run_trial", fail)
+    with pytest.raises(StudyError, match="the file is damaged"):
+        study.run(planned(seeds=[0]), HERE)
+    assert sorted(tries) == ["L1 0.001", "none"]
+
+
+def test_the_run_that_mlflow_made_for_the_start_is_no_trials(workspace, monkeypatch):
+    client = MlflowClient()
+    adopted = client.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", adopted)
+    monkeypatch.setattr(run, "run_trial", lambda _: (_ for _ in ()).throw(DataError("not here")))
+    with pytest.raises(StudyError):
+        study.run(planned(seeds=[0]), HERE)
+    (parent,) = runs("study")
+    assert parent.info.run_id in client.get_run(adopted).data.tags["mlflow.note.content"]
+    assert client.get_run(adopted).data.tags[Tag.KIND] == "study-start"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["plan", "nonesuch"], "there is no design 'nonesuch'"),
+        (["plan", "published", "--seeds", "0"], "--seeds: expected a number of seeds ≥ 1, or a list such as 1,2,7, got '0'"),
+        (["plan", "published", "--seeds", "1,x"], "--seeds: expected"),
+        (["plan", "published", "--seeds", "1,1"], "a seed is listed twice"),
+        (["plan", "published", "--epochs", "1.5"], "--epochs: expected a whole number ≥ 1, got '1.5'"),
+        (["plan", "published", "--dataset", "cifar"], "dataset: expected one of auto, mnist, fashion-mnist, mnist-5k, got 'cifar'"),
+        (["run", "published", "--jobs", "0"], "--jobs: expected a whole number ≥ 1, got '0'"),
+        (["run", "published", "--executor", "slurm"], "--executor: expected here, processes or ray, got 'slurm'"),
+        (["run", "published", "--executor", "here", "--jobs", "2"], "the executor 'here' runs one trial at a time"),
+        (["run", "published", "--gpus", "many"], "--gpus: expected a number from 0 to 64"),
+        (["run", "factorial"], "leaves l1 and l2 open: give --set l1=VALUE --set l2=VALUE"),
+        (["run", "factorial", "--set", "l1"], "--set: expected FIELD=VALUE, for example l1=0.001, got 'l1'"),
+        (["run", "factorial", "--set", "l1=x,l2=1"], "l1: expected a finite number ≥ 0, got 'x'"),
+        (["run", "published", "--set", "l1=1"], "leaves no such field open"),
+        (["status"], "the following arguments are required: DESIGN"),
+        (["walk"], "invalid choice: 'walk'"),
+    ],
+)
+def test_bad_input_is_one_line(workspace, options, message, capsys):
+    dataset = [] if "--dataset" in options or len(options) < 2 else ["--dataset", "mnist-5k"]
+    assert cli.main(["study", *options, *dataset]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+    assert runs("study") == []
