@@ -1,6 +1,7 @@
 # `make` lists what there is. Everything happens in .venv, which is made at need and can be deleted at any time.
 PYTHON ?= python3
 EPOCHS ?= 3
+SEEDS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -24,13 +25,10 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
-demo: $(READY) ## train the four published configurations for a few epochs, and compare them
-	@for factors in "l1=0 l2=0" "l1=0.001 l2=0" "l1=0 l2=0.0005" "l1=0.001 l2=0.0005"; do \
-	  set -- $$factors; \
-	  echo; echo "mlflow run . --env-manager local -P $$1 -P $$2 -P epochs=$(EPOCHS)"; \
-	  MLFLOW_LOGGING_LEVEL=ERROR mlflow run . --env-manager local -P $$1 -P $$2 -P epochs=$(EPOCHS) || exit $$?; \
-	done
-	@echo; python -m analysis report
+demo: $(READY) ## train the four published configurations for a few epochs with three seeds each, and compare them
+	@echo "mlflow run . --env-manager local -e study -P design=published -P seeds=$(SEEDS) -P epochs=$(EPOCHS)"
+	@MLFLOW_LOGGING_LEVEL=ERROR mlflow run . --env-manager local -e study -P design=published -P seeds=$(SEEDS) -P epochs=$(EPOCHS)
+	@echo; python -m analysis rank
 	@echo
 	@echo "MLflow's UI:  make ui"
 	@echo "Next, try:    source $(BIN)/activate && mlflow run . --env-manager local -P l1=0.0001 -P epochs=$(EPOCHS) && python -m analysis report"

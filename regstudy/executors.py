@@ -16,25 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regstudy.data_files import Source
-from regstudy.design import Trial
+from regstudy.assignment import Assignment
 from regstudy.errors import RegstudyError, UsageError
 from regstudy.terminal import Interrupted
 
 STOP_SECONDS = 4.0
 """How long a cluster's trials have for ending their runs when the study is stopped."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A study's trial, as it is given to whichever process trains it."""
-
-    trial: Trial
-    source: Source
-    store: str
-    experiment_id: str
-    tags: dict[str, str]
-    threads: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +33,10 @@ class End:
     mendable: bool = True
 
 
+Train = Callable[[Assignment], str | None]
+"""Trains a trial; its run's ID, or None if nothing was left to do. A function that processes can import."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Takes trials; `width` of them at a time, None: as many as one likes."""
@@ -55,19 +46,19 @@ class Place:
 
 
 @contextmanager
-def here() -> Iterator[Place]:
+def here(train: Train) -> Iterator[Place]:
     """Trials run in this process, one after another."""
 
     def submit(given: Assignment) -> "Future[End]":
         future: Future[End] = Future()
-        future.set_result(_train(given))
+        future.set_result(_attempt(train, given))
         return future
 
     yield Place(submit, 1)
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[Place]:
+def processes(train: Train, jobs: int) -> Iterator[Place]:
     """Trials run in so many processes of this machine; one that crashes is replaced."""
     from pebble import ProcessPool
 
@@ -75,7 +66,7 @@ def processes(jobs: int) -> Iterator[Place]:
     context: Any = multiprocessing.get_context("spawn")
     pool = ProcessPool(jobs, initializer=_obey_parent, context=context)
     try:
-        yield Place(lambda given: pool.schedule(_train_quietly, args=[given]), jobs)
+        yield Place(lambda given: pool.schedule(_attempt_quietly, args=[train, given]), jobs)
     except BaseException:
         for child in multiprocessing.active_children():
             child.terminate()  # all at once: the pool would wait for each
@@ -87,19 +78,25 @@ def processes(jobs: int) -> Iterator[Place]:
 
 
 @contextmanager
-def ray_tasks(address: str | None, threads: int, gpus: float) -> Iterator[Place]:
+def ray_tasks(train: Train, address: str | None, threads: int, gpus: float) -> Iterator[Place]:
     """Trials run as tasks of a Ray cluster, or of a Ray that is started here meanwhile; each has its cores and GPUs."""
     ray = _ray()
     logging.getLogger("ray").setLevel(logging.ERROR)
     on_terminate = signal.getsignal(signal.SIGTERM)
-    ray.init(address, runtime_env=_runtime_environment(), log_to_driver=False, logging_level=logging.ERROR, **({} if address else _local_ray()))
+    ray.init(
+        address,
+        runtime_env=_runtime_environment(),
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        **({} if address else _local_ray()),
+    )
     signal.signal(signal.SIGTERM, on_terminate)  # Ray's own would end this process at once
     # Retries are counted by the study, for crashes and errors alike.
-    task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_train_quietly)
+    task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_attempt_quietly)
     sent: list[Any] = []
 
     def submit(given: Assignment) -> "Future[End]":
-        sent.append(task.remote(given))
+        sent.append(task.remote(train, given))
         return sent[-1].future()
 
     try:
@@ -135,11 +132,9 @@ def _runtime_environment() -> dict[str, Any]:
     return {"py_modules": [str(Path(__file__).parent)], "env_vars": variables}
 
 
-def _train(given: Assignment) -> End:
-    from regstudy.run import run_trial
-
+def _attempt(train: Train, given: Assignment) -> End:
     try:
-        return End(run_trial(given))
+        return End(train(given))
     except RegstudyError as error:
         return End(None, str(error), mendable=False)
     except Exception as error:  # noqa: BLE001  # whatever it is belongs to this trial, and is told
@@ -149,12 +144,12 @@ def _train(given: Assignment) -> End:
 _training = threading.Event()
 
 
-def _train_quietly(given: Assignment) -> End:
+def _attempt_quietly(train: Train, given: Assignment) -> End:
     """In a process of its own, whose prints nobody reads; ends it when it is told to stop."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         _training.set()
         try:
-            return _train(given)
+            return _attempt(train, given)
         except Interrupted as stop:
             os._exit(stop.exit_status)
         finally:

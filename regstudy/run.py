@@ -27,6 +27,7 @@ from regstudy import (
     terminal,
     tracking,
 )
+from regstudy.assignment import Assignment
 from regstudy.checkpoint import Checkpoint
 from regstudy.config import RunConfig
 from regstudy.data_files import Source
@@ -34,7 +35,6 @@ from regstudy.datasets import Splits
 from regstudy.description import describe
 from regstudy.design import Trial, labels
 from regstudy.errors import ConfigError
-from regstudy.executors import Assignment
 from regstudy.model import SqueezeExpandNet
 from regstudy.schema import COMPLETED, DIVERGED, WEIGHTS_FILE, Artifact, Metric, Summary, Tag
 from regstudy.training import EpochMetrics, Learner, fit

@@ -1,4 +1,4 @@
-"""A study, from its design to its trials: what is done, what is left, how long it will take; and running what is left."""
+"""Running what is left of a study: round after round, until every trial is done or has failed too often."""
 
 import os
 import time
@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from statistics import median
 
-from regstudy import cores, data_files, executors, ledger, locks, parent, store, terminal
-from regstudy.data_files import Source
-from regstudy.design import Design, Trial
+from regstudy import cores, executors, locks, parent, store, terminal
+from regstudy.assignment import Assignment
+from regstudy.design import Trial
 from regstudy.errors import StudyError, UsageError
-from regstudy.executors import Assignment, End, Place
-from regstudy.ledger import Entry
-from regstudy.schema import Metric, Summary, Tag
+from regstudy.executors import End, Place
+from regstudy.plan import Plan
+from regstudy.schema import Tag
 from regstudy.watch import Watch
 
 ATTEMPTS = 3
@@ -34,99 +33,6 @@ class How:
     gpus: float = 0.0
     address: str | None = None
     device: str = "auto"
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds per epoch, evaluation included, and per trial beside its epochs."""
-
-    epoch: float
-    trial: float
-
-    def seconds(self, epochs: int, trials: int, jobs: int) -> float:
-        """How long so many epochs in so many trials take, so many trials at a time."""
-        return (self.epoch * epochs + self.trial * trials) / jobs
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A design's trials on a data set, beside what the store knows of them."""
-
-    design: Design
-    source: Source
-    experiment_id: str
-    trials: tuple[Trial, ...]
-    entries: dict[str, Entry]
-
-    @property
-    def data_digest(self) -> str:
-        """SHA-256 of the data set."""
-        return data_files.DIGESTS[self.source.dataset]
-
-    def state(self, trial: Trial) -> str:
-        """The state of a trial's run; missing if there is none."""
-        entry = self.entries.get(trial.digest)
-        return entry.state if entry else "missing"
-
-    def counts(self) -> Counter[str]:
-        """How many trials are in each state."""
-        return Counter(map(self.state, self.trials))
-
-    def unfinished(self) -> list[Trial]:
-        """What is left, block by block."""
-        return [trial for trial in self.trials if self.state(trial) not in ledger.FINAL]
-
-    def by_configuration(self) -> dict[str, list[Entry | None]]:
-        """Each configuration's runs, seed by seed."""
-        grouped: dict[str, list[Entry | None]] = {trial.configuration: [] for trial in self.trials}
-        for trial in self.trials:
-            grouped[trial.configuration].append(self.entries.get(trial.digest))
-        return grouped
-
-    def epochs_left(self) -> int:
-        """Epochs that nobody has trained yet."""
-        return sum(trial.config.epochs - self._epochs_done(trial) for trial in self.unfinished())
-
-    def pace(self, threads: int) -> Pace | None:
-        """How long epochs took here on so many threads, by the finished runs there are: medians; None if there are none."""
-        here, threads_tag = locks.machine(), str(threads)
-        runs = [
-            entry.metrics
-            for entry in self.entries.values()
-            if entry.finished and entry.tags.get(Tag.MACHINE) == here and entry.tags.get(Tag.THREADS) == threads_tag
-        ]
-        if not runs:
-            return None
-        fixed = [m[Summary.WALL_SECONDS] - m[Metric.SECONDS] * m[Metric.EPOCHS_DONE] for m in runs]
-        return Pace(median(m[Metric.SECONDS] for m in runs), max(0.0, median(fixed)))
-
-    def again(self) -> "Plan":
-        """The same, as the store knows it now."""
-        return Plan(
-            self.design, self.source, self.experiment_id, self.trials, ledger.entries(self.experiment_id, self.data_digest)
-        )
-
-    def after(self, trial: Trial) -> "Plan":
-        """The same, as the store knows this one trial now."""
-        found = ledger.find(self.experiment_id, trial.digest)[:1]
-        entries = self.entries | {entry.trial: entry for entry in found}
-        return Plan(self.design, self.source, self.experiment_id, self.trials, entries)
-
-    def _epochs_done(self, trial: Trial) -> int:
-        entry = self.entries.get(trial.digest)
-        return entry.epochs_done if entry else 0
-
-
-def plan(design: Design, data_root: str | None) -> Plan:
-    """Find the data and look at the store, which is made if there is none; DesignError if values are left open."""
-    design = design.with_values({})
-    source = data_files.locate(str(design.overrides.get("dataset", "auto")), data_root)
-    store.quieten()
-    store.require_writable()
-    experiment_id = ledger.experiment()
-    digest = data_files.DIGESTS[source.dataset]
-    trials = tuple(design.trials(source.dataset, digest))
-    return Plan(design, source, experiment_id, trials, ledger.entries(experiment_id, digest))
 
 
 def resolve(how: How, todo: int) -> How:
@@ -160,6 +66,13 @@ def run(planned: Plan, how: How) -> str:
             f"{trial.configuration} with seed {trial.config.seed}: {errors[trial.digest]}"
         )
     return run_id
+
+
+def train(given: Assignment) -> str | None:
+    """Train a trial, in whichever process."""
+    from regstudy.run import run_trial  # here: only processes that train need torch
+
+    return run_trial(given)
 
 
 def record(planned: Plan, run_id: str) -> None:
@@ -226,8 +139,8 @@ def _end(future: "Future[End]") -> End:
 
 def _place(how: How) -> AbstractContextManager[Place]:
     if how.executor == "ray":
-        return executors.ray_tasks(how.address, how.threads or 1, how.gpus)
-    return executors.processes(how.jobs or 1) if how.executor == "processes" else executors.here()
+        return executors.ray_tasks(train, how.address, how.threads or 1, how.gpus)
+    return executors.processes(train, how.jobs or 1) if how.executor == "processes" else executors.here(train)
 
 
 def _assignment(trial: Trial, planned: Plan, tags: dict[str, str], how: How) -> Assignment:

@@ -18,7 +18,8 @@ from regstudy.schema import Tag
 from regstudy.terminal import in_words, plural
 
 if TYPE_CHECKING:
-    from regstudy.study import How, Plan
+    from regstudy.plan import Plan
+    from regstudy.study import How
 
 TRIAL_SECONDS = 5.0
 """What a trial takes beside its epochs, before any was seen to."""
@@ -40,9 +41,9 @@ def command(given: argparse.Namespace) -> None:
         terminal.say(json.dumps(designs.json_schema(), indent=2))
         return
     design = _design(given)
-    from regstudy import study
+    from regstudy import plan, study
 
-    planned = study.plan(design, given.data_root or None)
+    planned = plan.make(design, given.data_root or None)
     if planned.source.warning:
         terminal.warn(f"WARNING: {planned.source.warning}")
     if given.action == "status":
@@ -141,7 +142,7 @@ def _time(planned: "Plan", how: "How") -> str:
     """How long what is left will take; not for Ray, whose machines nobody has measured from here."""
     if how.executor == "ray":
         return ""
-    from regstudy.study import Pace
+    from regstudy.plan import Pace
 
     threads = how.threads or 1
     pace, source = planned.pace(threads), "by the runs so far"

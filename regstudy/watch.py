@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -10,11 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from regstudy import ledger
 from regstudy.design import Trial
 from regstudy.executors import End
+from regstudy.plan import Plan
 from regstudy.schema import Summary
 from regstudy.terminal import in_words, plural
-
-if TYPE_CHECKING:
-    from regstudy.study import Plan
 
 POLL_SECONDS = 2.0
 
@@ -22,7 +20,7 @@ POLL_SECONDS = 2.0
 class Watch:
     """Looks at the store now and then, whoever is at work on the trials; `live` draws bars."""
 
-    def __init__(self, planned: "Plan", *, live: bool) -> None:
+    def __init__(self, planned: Plan, *, live: bool) -> None:
         self._planned = planned
         self._console, self._start = Console(), time.monotonic()
         self._left_at_start = planned.epochs_left()
@@ -50,7 +48,7 @@ class Watch:
         """Print a line, above the bars if there are any."""
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
-    def update(self, planned: "Plan", trial: Trial, end: End) -> None:
+    def update(self, planned: Plan, trial: Trial, end: End) -> None:
         """A trial has ended, one way or another."""
         self._planned = planned
         done = len(planned.trials) - len(planned.unfinished())
@@ -87,7 +85,7 @@ class Watch:
             self._bars.update(self._all, note=self._left(fresh))
 
 
-def _result(planned: "Plan", trial: Trial) -> str:
+def _result(planned: Plan, trial: Trial) -> str:
     entry = planned.entries[trial.digest]
     if entry.state == "diverged":
         return f"diverged after {plural(entry.epochs_done, 'epoch')}"

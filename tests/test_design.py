@@ -27,7 +27,15 @@ def names(d: design.Design) -> list[str]:
 
 
 def test_the_shipped_designs_are_the_published_studies():
-    assert design.shipped() == ["factorial", "fashion", "published", "published-stepped", "published-v2", "sweep-l1", "sweep-l2"]
+    assert design.shipped() == [
+        "factorial",
+        "fashion",
+        "published",
+        "published-stepped",
+        "published-v2",
+        "sweep-l1",
+        "sweep-l2",
+    ]
     four = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]
     assert names(design.load("published"))[:4] == four
     assert names(design.load("published-v2"))[:4] == ["none", "L1 0.0005", "L2 0.0001", "L1 0.0005 + L2 0.0001"]
@@ -118,7 +126,11 @@ def test_the_schema_is_the_committed_one_and_holds_the_shipped_designs():
         ("expect: higher", "expect: big", "line 19: claims.0.contrasts.0.expect: input should be 'higher', 'lower'"),
         ("of: {l1: 0.001}", "of: {l1: 0.002}", "line 19: claims.0.contrasts.0.of: l1 0.002 is no configuration of this study"),
         ("of: {l1: 0.001}", "of: {l1: yes}", "line 19: claims.0.contrasts.0.of.l1: expected a number or a word, got True"),
-        ("against: {l1: 0}", "against: {l1: 0.001}", "line 23: claims.1.contrasts.0: this compares a configuration with itself"),
+        (
+            "against: {l1: 0}",
+            "against: {l1: 0.001}",
+            "line 23: claims.1.contrasts.0: this compares a configuration with itself",
+        ),
         ("[l1-best, l2-worse]", "[l1-worst]", "line 53: claims.8.together: 'l1-worst' is no claim before this one"),
         ("margin: 0.05\n", "margin: 0.05\nmargin: 0.06\n", "line 14: is not YAML: 'margin' is there twice"),
         ("about: >-", "about", "is not YAML"),
@@ -142,7 +154,9 @@ def test_what_is_no_design_is_refused(text):
 
 
 def test_an_unknown_design_is_named_with_the_shipped_ones(tmp_path):
-    with pytest.raises(DesignError, match="there is no design 'nonesuch': expected the path of a YAML file, or one of factorial"):
+    with pytest.raises(
+        DesignError, match="there is no design 'nonesuch': expected the path of a YAML file, or one of factorial"
+    ):
         design.load("nonesuch")
     (tmp_path / "latin.yaml").write_bytes("about: \xfc".encode("latin-1"))
     with pytest.raises(DesignError, match="is not UTF-8 text"):

@@ -9,10 +9,12 @@ from conftest import use_store
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from regstudy import cli, design, executors, run, study
+from regstudy import cli, design, plan, run, study
+from regstudy.assignment import Assignment
 from regstudy.errors import DataError, StudyError
+from regstudy.plan import Plan
 from regstudy.schema import TRIAL, Metric, Summary, Tag
-from regstudy.study import How, Plan
+from regstudy.study import How
 
 DESIGN = """\
 name: small
@@ -27,7 +29,7 @@ HERE = How("here", 1, 2)
 
 
 def planned(text: str = DESIGN, seeds: list[int] | None = None) -> Plan:
-    return study.plan(design.parse(text, "small").with_changes(seeds=seeds, epochs=None, dataset=None), None)
+    return plan.make(design.parse(text, "small").with_changes(seeds=seeds, epochs=None, dataset=None), None)
 
 
 def runs(kind: str) -> list[Run]:
@@ -136,7 +138,7 @@ def test_jobs_and_threads_share_out_the_cores(monkeypatch):
 def test_what_fails_is_tried_three_times_and_named(workspace, monkeypatch):
     tries = []
 
-    def fail(given: executors.Assignment) -> str:
+    def fail(given: Assignment) -> str:
         tries.append(given.trial.configuration)
         raise RuntimeError("out of memory\nand more")
 
@@ -154,7 +156,7 @@ def test_what_fails_is_tried_three_times_and_named(workspace, monkeypatch):
 def test_what_no_retry_can_mend_is_tried_once(workspace, monkeypatch):
     tries = []
 
-    def fail(given: executors.Assignment) -> str:
+    def fail(given: Assignment) -> str:
         tries.append(given.trial.configuration)
         raise DataError("the file is damaged")
 
@@ -184,7 +186,10 @@ def test_the_run_that_mlflow_made_for_the_start_is_no_trials(workspace, monkeypa
         (["plan", "published", "--seeds", "1,x"], "--seeds: expected"),
         (["plan", "published", "--seeds", "1,1"], "a seed is listed twice"),
         (["plan", "published", "--epochs", "1.5"], "--epochs: expected a whole number ≥ 1, got '1.5'"),
-        (["plan", "published", "--dataset", "cifar"], "dataset: expected one of auto, mnist, fashion-mnist, mnist-5k, got 'cifar'"),
+        (
+            ["plan", "published", "--dataset", "cifar"],
+            "dataset: expected one of auto, mnist, fashion-mnist, mnist-5k, got 'cifar'",
+        ),
         (["run", "published", "--jobs", "0"], "--jobs: expected a whole number ≥ 1, got '0'"),
         (["run", "published", "--executor", "slurm"], "--executor: expected here, processes or ray, got 'slurm'"),
         (["run", "published", "--executor", "here", "--jobs", "2"], "the executor 'here' runs one trial at a time"),

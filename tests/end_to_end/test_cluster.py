@@ -32,7 +32,7 @@ def training() -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if b"ray::_train_quietly" in (path / "cmdline").read_bytes():
+            if b"ray::_attempt_quietly" in (path / "cmdline").read_bytes():
                 found.append(int(path.name))
         except OSError:
             continue
@@ -49,7 +49,18 @@ def wait_for(condition, what: str) -> None:
 def test_a_worker_and_a_node_are_killed(workspace, cluster):
     (workspace / "small.yaml").write_text(DESIGN.replace("epochs: 4", "epochs: 4, batch_size: 64"))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--executor", "ray", "--address", cluster.address]
+    command = [
+        sys.executable,
+        "-m",
+        "regstudy",
+        "study",
+        "run",
+        "small.yaml",
+        "--executor",
+        "ray",
+        "--address",
+        cluster.address,
+    ]
     process = subprocess.Popen(
         command, cwd=workspace, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -16,6 +16,7 @@ from conftest import ROOT, train
 from mlflow.tracking import MlflowClient
 from test_resume import assert_same
 
+from regstudy import data_files, ledger
 from regstudy.schema import TRIAL, Metric, Tag
 
 DESIGN = """\
@@ -32,7 +33,13 @@ def study(folder: Path, *options: str) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", *options]
     return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
 
 
@@ -52,11 +59,16 @@ def workers(process: subprocess.Popen[str]) -> list[int]:
     return found
 
 
+def at_work_on_all_that_was_left() -> bool:
+    states = {entry.state for entry in ledger.entries("0", data_files.DIGESTS["mnist-5k"]).values()}
+    return "running" in states and "stale" not in states
+
+
 def assert_each_once() -> None:
     found = trials()
-    assert Counter(run.data.tags[Tag.CONFIGURATION] for run in found) == {
-        name: 1 for name in ("none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005")
-    }
+    assert Counter(run.data.tags[Tag.CONFIGURATION] for run in found) == dict.fromkeys(
+        ("none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"), 1
+    )
     assert {run.info.status for run in MlflowClient().search_runs(["0"])} == {"FINISHED"}
     for run in found:
         steps = [point.step for point in MlflowClient().get_metric_history(run.info.run_id, Metric.TEST_ACCURACY)]
@@ -70,20 +82,12 @@ def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
     draw = random.Random(1)
     for kill in ("worker", "study", "worker", "terminate", "study"):
         process = study(workspace, "--jobs", "2", "--threads", "1")
+        while process.poll() is None and not at_work_on_all_that_was_left():
+            time.sleep(0.2)
         try:
-            process.wait(draw.uniform(8, 16))
+            process.wait(draw.uniform(0, 5))
         except subprocess.TimeoutExpired:
-            if kill == "worker":
-                os.kill(draw.choice(workers(process)), signal.SIGKILL)
-                process.kill()  # what it would do next is another test's
-            elif kill == "study":
-                process.kill()
-            else:
-                process.terminate()
-                begun = time.monotonic()
-                assert process.wait(10) == 143, process.stdout and process.stdout.read()
-                assert time.monotonic() - begun < 5
-                assert "RUNNING" not in {run.info.status for run in trials()}
+            _kill(kill, process, draw)
         process.communicate()
     last = study(workspace, "--jobs", "2", "--threads", "1")
     output, _ = last.communicate()
@@ -93,6 +97,21 @@ def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
         config = {name: float(run.data.params[name]) for name in ("l1", "l2")}
         whole = train(**config, epochs=4, threads=1)
         assert_same(whole, run.info.run_id, tmp_path_factory.mktemp("weights"))
+
+
+def _kill(what: str, process: subprocess.Popen[str], draw: random.Random) -> None:
+    if what == "worker":
+        for worker in draw.sample(workers(process), 1):
+            os.kill(worker, signal.SIGKILL)
+        process.kill()  # what it would do next is another test's
+    elif what == "study":
+        process.kill()
+    else:
+        process.terminate()
+        begun = time.monotonic()
+        assert process.wait(10) == 143
+        assert time.monotonic() - begun < 5
+        assert "RUNNING" not in {run.info.status for run in trials()}
 
 
 @pytest.mark.slow
@@ -131,7 +150,7 @@ def log_a_run(number: int, folder: str) -> None:
     run_id = tracking.start("a run", tracking.identity(config, Trial(config, "none", "digest")))
     with tracking.at_work(run_id):
         for epoch in range(20):
-            mlflow.log_metrics({name: epoch + 0.5 for name in Metric}, step=epoch)
+            mlflow.log_metrics(dict.fromkeys(Metric, epoch + 0.5), step=epoch)
 
 
 @pytest.mark.slow
@@ -160,7 +179,19 @@ def test_eight_processes_at_once_on_a_new_store(tmp_path):
 def test_only_what_is_missing_is_run_on_full_mnist(workspace):
     def run(*options: str) -> str:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        command = [sys.executable, "-m", "regstudy", "study", "run", "published", "--dataset", "mnist", "--epochs", "1", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "regstudy",
+            "study",
+            "run",
+            "published",
+            "--dataset",
+            "mnist",
+            "--epochs",
+            "1",
+            *options,
+        ]
         return subprocess.run(command, cwd=workspace, env=environment, check=True, capture_output=True, text=True).stdout
 
     assert "so far: 8 missing" in run("--seeds", "2", "--jobs", "2")

@@ -1,0 +1,104 @@
+"""What a study's design asks for beside what the store holds: done, running, left, and how long that will take."""
+
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+
+from regstudy import data_files, ledger, locks, store
+from regstudy.data_files import Source
+from regstudy.design import Design, Trial
+from regstudy.ledger import Entry
+from regstudy.schema import Metric, Summary, Tag
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds per epoch, evaluation included, and per trial beside its epochs."""
+
+    epoch: float
+    trial: float
+
+    def seconds(self, epochs: int, trials: int, jobs: int) -> float:
+        """How long so many epochs in so many trials take, so many trials at a time."""
+        return (self.epoch * epochs + self.trial * trials) / jobs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A design's trials on a data set, beside what the store knows of them."""
+
+    design: Design
+    source: Source
+    experiment_id: str
+    trials: tuple[Trial, ...]
+    entries: dict[str, Entry]
+
+    @property
+    def data_digest(self) -> str:
+        """SHA-256 of the data set."""
+        return data_files.DIGESTS[self.source.dataset]
+
+    def state(self, trial: Trial) -> str:
+        """The state of a trial's run; missing if there is none."""
+        entry = self.entries.get(trial.digest)
+        return entry.state if entry else "missing"
+
+    def counts(self) -> Counter[str]:
+        """How many trials are in each state."""
+        return Counter(map(self.state, self.trials))
+
+    def unfinished(self) -> list[Trial]:
+        """What is left, block by block."""
+        return [trial for trial in self.trials if self.state(trial) not in ledger.FINAL]
+
+    def by_configuration(self) -> dict[str, list[Entry | None]]:
+        """Each configuration's runs, seed by seed."""
+        grouped: dict[str, list[Entry | None]] = {trial.configuration: [] for trial in self.trials}
+        for trial in self.trials:
+            grouped[trial.configuration].append(self.entries.get(trial.digest))
+        return grouped
+
+    def epochs_left(self) -> int:
+        """Epochs that nobody has trained yet."""
+        return sum(trial.config.epochs - self._epochs_done(trial) for trial in self.unfinished())
+
+    def pace(self, threads: int) -> Pace | None:
+        """How long epochs took here on so many threads, by the finished runs there are: medians; None if there are none."""
+        here, threads_tag = locks.machine(), str(threads)
+        runs = [
+            entry.metrics
+            for entry in self.entries.values()
+            if entry.finished and entry.tags.get(Tag.MACHINE) == here and entry.tags.get(Tag.THREADS) == threads_tag
+        ]
+        if not runs:
+            return None
+        fixed = [m[Summary.WALL_SECONDS] - m[Metric.SECONDS] * m[Metric.EPOCHS_DONE] for m in runs]
+        return Pace(median(m[Metric.SECONDS] for m in runs), max(0.0, median(fixed)))
+
+    def again(self) -> "Plan":
+        """The same, as the store knows it now."""
+        return Plan(
+            self.design, self.source, self.experiment_id, self.trials, ledger.entries(self.experiment_id, self.data_digest)
+        )
+
+    def after(self, trial: Trial) -> "Plan":
+        """The same, as the store knows this one trial now."""
+        found = ledger.find(self.experiment_id, trial.digest)[:1]
+        entries = self.entries | {entry.trial: entry for entry in found}
+        return Plan(self.design, self.source, self.experiment_id, self.trials, entries)
+
+    def _epochs_done(self, trial: Trial) -> int:
+        entry = self.entries.get(trial.digest)
+        return entry.epochs_done if entry else 0
+
+
+def make(design: Design, data_root: str | None) -> Plan:
+    """Find the data and look at the store, which is made if there is none; DesignError if values are left open."""
+    design = design.with_values({})
+    source = data_files.locate(str(design.overrides.get("dataset", "auto")), data_root)
+    store.quieten()
+    store.require_writable()
+    experiment_id = ledger.experiment()
+    digest = data_files.DIGESTS[source.dataset]
+    trials = tuple(design.trials(source.dataset, digest))
+    return Plan(design, source, experiment_id, trials, ledger.entries(experiment_id, digest))
