@@ -66,7 +66,7 @@ def read(
         "{} not finished (failed, killed or still running), left out": len(ours) - len(finished),
         "{} on another data set, left out as asked": len(finished) - len(chosen),
         "{} with the configuration and seed of another, counted once": len(chosen) - len(distinct),
-        "{} of this study's trials are not done yet": 0 if planned is None else len(planned.trials) - len(distinct),
+        "{} of this study not done yet": 0 if planned is None else len(planned.trials) - len(distinct),
     }
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
     runs = _runs_frame(distinct)

@@ -20,7 +20,7 @@ from statistics import median
 
 import torch
 
-from benchmarks import throughput
+from benchmarks import parallel, throughput
 from regstudy import cores, data_files, datasets, terminal
 from regstudy.config import RunConfig
 
@@ -45,6 +45,8 @@ def main() -> None:
         _say("throughput")
         rates = throughput.measure(data, str(_unpacked(Path(str(source.root)), scratch)), given.rounds, USUAL_BATCHES)
         rows = _throughput_rows(rates)
+        _say("several jobs at once")
+        rows += parallel.rows(parallel.measure(source, given.rounds))
         _say("tracking, SQLite")
         rows += _study_rows(scratch, str(source.root), rates)
         rows += _start_up_rows(scratch)

@@ -43,21 +43,21 @@ class Throughput:
 
 def measure(data: Splits, usual_root: str, rounds: int, usual_batches: int) -> Throughput:
     """Each round times every contender once, one after the other, so that what the machine does meanwhile meets all of them."""
-    _product(data)
+    product(data)
     workers = max(WORKERS, key=lambda number: _usual(usual_root, number, usual_batches))
     contenders: list[Callable[[], float]] = [
-        lambda: _product(data),
+        lambda: product(data),
         lambda: _usual(usual_root, 0, usual_batches),
         lambda: _usual(usual_root, workers, usual_batches),
         lambda: _bare(data),
         lambda: _evaluation(data),
     ]
     figures = [[contender() for contender in contenders] for _ in range(rounds)]
-    product, usual, with_workers, bare, evaluation = (list(column) for column in zip(*figures, strict=True))
-    return Throughput(product, usual, with_workers, workers, bare, evaluation)
+    ours, usual, with_workers, bare, evaluation = (list(column) for column in zip(*figures, strict=True))
+    return Throughput(ours, usual, with_workers, workers, bare, evaluation)
 
 
-def _product(data: Splits) -> float:
+def product(data: Splits) -> float:
     """The published recipe with L1, after a warm-up as long as the others': augmentation, dropout, penalty and metrics included."""
     config = RunConfig(l1=0.001, dataset="mnist", epochs=1)
     few = Splits(data.dataset, data.train[: (WARM_UP + ROUND) * BATCH], None, data.test[:1000], "", "")

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
 from pydantic import (
@@ -121,7 +121,7 @@ def _seed_list(given: object) -> object:
     if isinstance(given, int) and not isinstance(given, bool) and 0 < given <= MOST_TRIALS:
         return list(range(given))
     if isinstance(given, (list, tuple)) and given:
-        return given
+        return cast("object", given)
     raise ValueError(f"expected a number of seeds from 1 to {MOST_TRIALS:,}, or a list of seeds")
 
 
@@ -337,7 +337,7 @@ def load(name_or_path: str) -> Design:
 def parse(text: str, where: str) -> Design:
     """A design from YAML text; `where` is the file's name for messages."""
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
         _refuse_repeated_keys(tree)
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:

@@ -80,7 +80,7 @@ def processes(train: Train, jobs: int) -> Iterator[Place]:
 @contextmanager
 def ray_tasks(train: Train, address: str | None, threads: int, gpus: float) -> Iterator[Place]:
     """Trials run as tasks of a Ray cluster, or of a Ray that is started here meanwhile; each has its cores and GPUs."""
-    ray = _ray()
+    ray = _ray(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     on_terminate = signal.getsignal(signal.SIGTERM)
     ray.init(
@@ -88,7 +88,7 @@ def ray_tasks(train: Train, address: str | None, threads: int, gpus: float) -> I
         runtime_env=_runtime_environment(),
         log_to_driver=False,
         logging_level=logging.ERROR,
-        **({} if address else _local_ray()),
+        include_dashboard=None if address else False,
     )
     signal.signal(signal.SIGTERM, on_terminate)  # Ray's own would end this process at once
     # Retries are counted by the study, for crashes and errors alike.
@@ -110,8 +110,11 @@ def ray_tasks(train: Train, address: str | None, threads: int, gpus: float) -> I
         ray.shutdown()
 
 
-def _ray() -> Any:
+def _ray(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None or address.startswith(("127.0.0.1:", "localhost:")):
+        # The name says little; it makes Ray stay on the loopback interface, on every system.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
     except ImportError:
@@ -119,10 +122,6 @@ def _ray() -> Any:
             "--executor ray: Ray is not installed; pip install 'regstudy[ray]', or choose another executor"
         ) from None
     return ray
-
-
-def _local_ray() -> dict[str, Any]:
-    return {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
 
 
 def _runtime_environment() -> dict[str, Any]:

@@ -158,7 +158,7 @@ def describe(run_id: str, config: RunConfig, data: Splits, tags: dict[str, str])
     source = HTTPDatasetSource(HOMEPAGES[data.dataset])
     dataset = MetaDataset(source, name=data.dataset, digest=data.split_digest[:DATASET_DIGEST_LENGTH])
     if run.inputs is None or not run.inputs.dataset_inputs:
-        mlflow.log_input(dataset, context="training")
+        _log_input(dataset)
     return TrackedRun(run_id, _model_id(run, config), dataset, _logged(run))
 
 
@@ -169,6 +169,14 @@ def fail_adopted_run(reason: str) -> None:
         mlflow.start_run()
         mlflow.set_tag(Tag.FAILURE, reason[:MAX_REASON])
         mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
+
+
+def _log_input(dataset: MetaDataset) -> None:
+    """If two processes log a data set for the first time at once, MLflow lets one of them fail; the second time it finds the other's."""
+    try:
+        mlflow.log_input(dataset, context="training")
+    except MlflowException:
+        mlflow.log_input(dataset, context="training")
 
 
 def _model_id(run: Run, config: RunConfig) -> str:

@@ -11,7 +11,7 @@ from conftest import ROOT
 from regstudy.cli import parser
 from regstudy.config import RECIPES, RunConfig, expected
 from regstudy.errors import ConfigError
-from regstudy.schema import Artifact, Metric, Summary, Tag
+from regstudy.schema import DESIGN_FILE, Artifact, Metric, PerConfiguration, Progress, Summary, Tag
 
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
 
@@ -70,8 +70,8 @@ def test_the_documented_recipes_are_the_recipes():
 
 def test_the_documentation_lists_exactly_the_names_of_the_store():
     documented = set(re.findall(r"`([a-z0-9_]+[/.][a-z0-9_{}./]+)`", read("docs/guides/runs.md")))
-    names = {name.value for kind in (Metric, Summary, Tag, Artifact) for name in kind}
-    assert documented - {"weights.safetensors", "regstudy.model.SqueezeExpandNet"} == names
+    names = {name.value for kind in (Metric, Summary, Progress, PerConfiguration, Tag, Artifact) for name in kind}
+    assert documented - {"weights.safetensors", "regstudy.model.SqueezeExpandNet"} == names | {DESIGN_FILE}
 
 
 def test_one_list_of_dependencies():

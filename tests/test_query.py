@@ -4,6 +4,7 @@ import mlflow
 import pytest
 
 from analysis import query
+from regstudy import design
 from regstudy.errors import NotComparable, NothingToAnalyse
 from regstudy.schema import REPORT, TRIAL, Metric, Tag
 
@@ -71,13 +72,31 @@ def test_mixed_data_sets_are_refused_until_one_is_named(own_copy):
         query.read(dataset="mnist")
 
 
+def test_one_study_is_told_from_the_rest(own_copy):
+    client = mlflow.MlflowClient()
+    text = "name: mine\nabout: x\noverrides: {epochs: 1}\nconfigurations: [{l1: 0.001}]\nseeds: [1, 2]\n"
+    some = client.search_runs(["0"])[0].data.tags
+    tags = {Tag.KIND: "study", Tag.STUDY: "mine", Tag.DATASET: some[Tag.DATASET], Tag.DATA_DIGEST: some[Tag.DATA_DIGEST]}
+    parent = client.create_run("0", tags=tags).info.run_id
+    client.log_text(parent, text, "design.yaml")
+    for name in ("mine", parent):
+        trials = query.read(study=name)
+        assert [(row.configuration, row.seed) for row in trials.runs.itertuples()] == [("L1 0.001", 1)]
+        assert trials.notices == ("3 runs of no trial of this study, left out", "1 run of this study not done yet")
+    with pytest.raises(NothingToAnalyse, match=r"there is no study 'yours' in .* \(studies there: mine\): run it first"):
+        query.read(study="yours")
+    client.create_run("0", tags=tags)
+    with pytest.raises(NotComparable, match="'mine' names 2 studies that differ in design, data or version"):
+        query.read(study="mine")
+
+
 def test_varying_fields_become_part_of_the_label():
     base = {"l1": 0.0, "l2": 0.0, "seed": 0, "lr": 0.1, "epochs": 3, "threads": 1}
     other = base | {"l1": 0.001, "l2": 0.0005, "epochs": 5, "threads": 2, "seed": 4}
-    assert query._labels([base, other]) == ["none, epochs 3", "L1 0.001 + L2 0.0005, epochs 5"]
-    assert query._labels([base]) == ["none"]
+    assert design.labels([base, other]) == ["none, epochs 3", "L1 0.001 + L2 0.0005, epochs 5"]
+    assert design.labels([base]) == ["none"]
     close = [base | {"l1": 0.001}, base | {"l1": 0.001 + 1e-12}]
-    assert len(set(query._labels(close))) == 2
+    assert len(set(design.labels(close))) == 2
 
 
 def test_an_absent_store_is_named_and_not_made(tmp_path, monkeypatch):
@@ -116,4 +135,4 @@ def test_the_experiment_is_mlflows_choice(own_copy, monkeypatch):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     with pytest.raises(NothingToAnalyse, match="'mine'"):
         query.read()
-    assert query.read("Default").experiment == "Default"
+    assert query.read("Default").source.experiment == "Default"

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import mlflow
 import pandas as pd
@@ -100,7 +101,7 @@ def test_a_refused_report_leaves_the_earlier_one(own_copy, capsys):
 def test_names_that_are_code_appear_as_text(own_copy):
     trials = query.read()
     evil = "<script>alert(1)</script> {{ 7 * 7 }} *x* | [a](b)"
-    changed = query.Trials(trials.runs, trials.epochs, (evil,), trials.store, evil, "0")
+    changed = query.Trials(trials.runs, trials.epochs, (evil,), replace(trials.source, experiment=evil))
     report.write(changed, [], own_copy / "out", evil)
     html, markdown = ((own_copy / "out" / name).read_text() for name in ("report.html", "report.md"))
     assert "<script>" not in html
@@ -122,9 +123,9 @@ def test_one_seed_says_that_it_allows_no_conclusion(own_copy, capsys):
 
 
 def test_missing_sheets_are_passed_over(own_copy, monkeypatch):
-    runs = query.read().runs
-    assert len(sheets.fetch(runs)) == 2
-    assert sheets.fetch(runs.assign(run_id="0" * 32)) == []
+    trials = query.read()
+    assert len(sheets.draw(trials.source, trials.runs)) == 2
+    assert sheets.draw(trials.source, trials.runs.assign(run_id="0" * 32)) == []
 
 
 def test_rank_prints_the_table(own_copy, capsys):

@@ -61,14 +61,21 @@ def test_a_worker_and_a_node_are_killed(workspace, cluster):
         "--address",
         cluster.address,
     ]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=workspace, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    ) as process:
+        try:
+            _kill_a_worker_and_a_node(cluster)
+            output, _ = process.communicate(timeout=300)
+        finally:
+            process.kill()
+    assert process.returncode == 0, output
+    assert "its process died" in output
+    assert_each_once()
+
+
+def _kill_a_worker_and_a_node(cluster) -> None:
     wait_for(lambda: len(trials()) >= 2 and training(), "two trials at work")
     os.kill(training()[0], signal.SIGKILL)
     wait_for(lambda: len(training()) >= 2, "a new worker")
     cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    assert "its process died" in output
-    assert_each_once()

@@ -140,8 +140,9 @@ def test_two_studies_started_together_do_no_trial_twice(workspace):
 
 def log_a_run(number: int, folder: str) -> None:
     """What a training process does to the store, without the training."""
-    from regstudy import store, tracking
+    from regstudy import datasets, store, tracking
     from regstudy.config import RunConfig
+    from regstudy.data_files import Source
     from regstudy.design import Trial
 
     os.chdir(folder)
@@ -149,8 +150,9 @@ def log_a_run(number: int, folder: str) -> None:
     config = RunConfig(dataset="mnist-5k", seed=number)
     run_id = tracking.start("a run", tracking.identity(config, Trial(config, "none", "digest")))
     with tracking.at_work(run_id):
+        tracked = tracking.describe(run_id, config, datasets.load(Source("mnist-5k", None), config), {})
         for epoch in range(20):
-            mlflow.log_metrics(dict.fromkeys(Metric, epoch + 0.5), step=epoch)
+            tracked.log_epoch({name: epoch + 0.5 for name in Metric}, epoch)
 
 
 @pytest.mark.slow
@@ -168,6 +170,7 @@ def test_eight_processes_at_once_on_a_new_store(tmp_path):
         assert [process.exitcode for process in processes] == [0] * 8
         client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
         found = client.search_runs(["0"])
+        assert all(run.inputs.dataset_inputs for run in found)
         assert [run.info.status for run in found] == ["FINISHED"] * 8
         for run in found:
             for name in Metric:

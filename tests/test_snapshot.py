@@ -1,0 +1,133 @@
+"""A snapshot is the store as far as the analysis reads it: same report, number for number; and a damaged one is refused."""
+
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from analysis import cli, query, records, snapshot
+from regstudy.errors import SnapshotError
+from regstudy.schema import Metric, Summary, Tag
+
+
+@pytest.fixture
+def taken(own_copy) -> Path:
+    assert cli.main(["snapshot", "snap"]) == 0
+    return own_copy / "snap"
+
+
+def without_source(text: str) -> str:
+    """A report without the lines that say what it was made from, and how."""
+    return re.sub(r"This report: .*", "", text)
+
+
+def test_the_report_is_the_stores_number_for_number(taken, own_copy):
+    cli.main(["report", "--output", "from_store"])
+    cli.main(["report", "--output", "from_snapshot", "--from", "snap"])
+    one, other = own_copy / "from_store", own_copy / "from_snapshot"
+    files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
+    for file in files:
+        if file.suffix in {".html", ".md"}:
+            first, second = (without_source((folder / file).read_text()) for folder in (one, other))
+            assert first.replace(str(own_copy), "") == second.replace(str(own_copy), ""), file
+        else:
+            assert (one / file).read_bytes() == (other / file).read_bytes(), file
+
+
+def test_frames_are_equal_to_the_last_bit(taken, own_copy):
+    stored, kept = query.read(), query.read(snapshots=["snap"])
+    pd.testing.assert_frame_equal(stored.runs.drop(columns="data_root"), kept.runs.drop(columns="data_root"), check_exact=True)
+    pd.testing.assert_frame_equal(stored.epochs, kept.epochs, check_exact=True)
+    for run_id in stored.runs["run_id"]:
+        for name in ("predictions", "misclassified"):
+            one, other = getattr(stored.source, name)(run_id), getattr(kept.source, name)(run_id)
+            pd.testing.assert_frame_equal(one, other[one.columns], check_exact=True)
+
+
+def test_every_metric_and_epoch_is_there(taken):
+    runs = {run.run_id: run for run in records.from_snapshots(["snap"]).runs()}
+    for run in mlflow.MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = 'trial'"):
+        assert runs[run.info.run_id].metrics == run.data.metrics
+    epochs = pq.read_table(taken / "epochs.parquet").to_pandas()
+    assert set(epochs["metric"]) == {m.value for m in Metric if "validation" not in m}
+
+
+def test_columns_are_named_as_mlflow_names_them(taken):
+    theirs = set(mlflow.search_runs(["0"]).columns)
+    ours = set(pq.read_table(taken / "runs.parquet").column_names)
+    assert ours - theirs == {"run_name"}
+    assert {"tags.regstudy.config", "metrics.endpoint/test_accuracy", "run_id", "status"} <= ours
+
+
+def test_it_names_no_machine_path_or_user(taken, own_copy):
+    held = " ".join(map(str, pq.read_table(taken / "runs.parquet").to_pylist())) + (taken / "manifest.json").read_text()
+    assert str(own_copy) not in held
+    assert "heartbeat" not in held
+    assert "mlflow.user" not in held
+
+
+def test_two_snapshots_are_one_store(taken, own_copy):
+    everything = records.from_store(None).runs()
+    source = records.from_store(None)
+    snapshot.write(everything[:2], source, own_copy / "one")
+    snapshot.write(everything[1:], source, own_copy / "two")
+    together = query.read(snapshots=["one", "two"])
+    pd.testing.assert_frame_equal(together.runs, query.read(snapshots=["snap"]).runs)
+    pd.testing.assert_frame_equal(together.epochs, query.read(snapshots=["snap"]).epochs)
+    assert together.notices == ()
+
+
+def test_nan_is_kept_apart_from_missing(own_copy):
+    source = records.from_store(None)
+    first, second, *_ = source.runs()
+    odd = [first._replace(metrics={Summary.MISCLASSIFIED: math.nan}), second._replace(metrics={})]
+    snapshot.write(odd, source, own_copy / "odd")
+    back = records.from_snapshots(["odd"]).runs()
+    assert math.isnan(back[0].metrics[Summary.MISCLASSIFIED])
+    assert back[1].metrics == {}
+
+
+def test_an_earlier_snapshot_is_replaced_and_other_folders_are_not(taken, own_copy, capsys):
+    before = (taken / "manifest.json").read_bytes()
+    assert cli.main(["snapshot", "snap"]) == 0
+    assert (taken / "manifest.json").read_bytes() == before, "the same runs give the same bytes"
+    (own_copy / "mine").mkdir()
+    (own_copy / "mine" / "notes.txt").write_text("mine")
+    capsys.readouterr()
+    assert cli.main(["snapshot", "mine"]) == 2
+    assert "mine holds other files: name a new folder, or an earlier snapshot" in capsys.readouterr().err
+    assert (own_copy / "mine" / "notes.txt").read_text() == "mine"
+    assert not [path for path in own_copy.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "other", "format", "nothing"])
+def test_a_damaged_one_is_refused(taken, own_copy, damage, capsys):
+    file = taken / "epochs.parquet"
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:-10])
+    elif damage == "missing":
+        file.unlink()
+    elif damage == "other":
+        shutil.copy(taken / "runs.parquet", file)
+    elif damage == "format":
+        manifest = json.loads((taken / "manifest.json").read_text())
+        (taken / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
+    else:
+        shutil.rmtree(taken)
+    with pytest.raises(SnapshotError, match=r"expected format 1, got 99|is no snapshot|is not the file that its"):
+        records.from_snapshots(["snap"])
+    capsys.readouterr()
+    assert cli.main(["report", "--from", "snap"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_store_and_a_snapshot_at_once_are_refused(taken, capsys):
+    assert cli.main(["rank", "--from", "snap", "--experiment", "Default"]) == 2
+    assert "give one of the two" in capsys.readouterr().err
