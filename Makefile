@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test ui bench check format lock clean
+.PHONY: help demo test ui bench check lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -34,7 +34,7 @@ demo: $(READY) ## train the four published configurations for a few epochs with 
 	@echo "Next, try:    source $(BIN)/activate && mlflow run . --env-manager local -P l1=0.0001 -P epochs=$(EPOCHS) && python -m analysis report"
 
 test: $(READY) ## run the tests that need neither a network nor minutes
-	@python -m pytest -q
+	@python -m pytest -q $(PYTEST_FLAGS)
 
 ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
 	@port=$$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
@@ -44,12 +44,14 @@ bench: $(READY) ## measure speed on full MNIST: ten minutes on an idle machine; 
 	@python -m benchmarks > benchmarks/.results || { rm benchmarks/.results; exit 2; }
 	@mv benchmarks/.results benchmarks/RESULTS.md && cat benchmarks/RESULTS.md
 
-check: $(READY) ## everything that CI checks, but for the tests with markers
+check: lint ## everything that CI checks, but for the tests with markers
+	@$(MAKE) --no-print-directory test PYTEST_FLAGS="--cov --cov-report=term"
+
+lint: $(READY) ## format, rules, types, layers
 	@ruff format --check .
 	@ruff check .
 	@pyright
 	@lint-imports
-	@python -m pytest -q --cov --cov-report=term
 
 format: $(READY) ## format the code
 	@ruff format .

@@ -36,7 +36,9 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
-SHEET_ROWS = 5
+SHEET_SIDE, CELL_WIDTH, CELL_HEIGHT = 5, 34, 38
+"""Images in a row and in a column of a contact sheet; pixels of each one's cell, its words included."""
+
 ZOOM_FROM = 6
 """Curves of at least so many epochs are zoomed: their first epochs would flatten all that matters."""
 
@@ -119,19 +121,20 @@ def ranking_dots(runs: pd.DataFrame, order: Sequence[str], look: dict[str, Look]
 
 def contact_sheet(wrong: pd.DataFrame, names: Sequence[str], title: str) -> Figure:
     """The 25 most confident errors, or as many as there are; one row per error, in that order, with its 784 pixels as bytes."""
-    figure = Figure(figsize=(6.4, 8.0), layout="constrained")
-    axes = figure.subplots(SHEET_ROWS, SHEET_ROWS)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    shown = wrong.head(SHEET_ROWS**2).to_dict("records")
-    for row, axis in zip(shown, axes.flat, strict=False):
-        pixels = np.frombuffer(row["pixels"], np.uint8).reshape(28, 28)
-        axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    shown = wrong.head(SHEET_SIDE**2).to_dict("records")
+    sheet = np.zeros((SHEET_SIDE * CELL_HEIGHT, SHEET_SIDE * CELL_WIDTH), np.uint8)
+    figure = Figure(figsize=(6.4, 8.0))
+    axis = figure.add_axes((0.02, 0.01, 0.96, 0.9))
+    axis.set_axis_off()
+    for place, row in enumerate(shown):
+        top, left = place // SHEET_SIDE * CELL_HEIGHT, place % SHEET_SIDE * CELL_WIDTH + (CELL_WIDTH - 28) // 2
+        sheet[top : top + 28, left : left + 28] = np.frombuffer(row["pixels"], np.uint8).reshape(28, 28)
         words = f"{names[int(row['label'])]} → {names[int(row['predicted'])]}  {row['predicted_probability']:.0%}"
-        axis.text(0.5, -0.04, words, transform=axis.transAxes, ha="center", va="top", fontsize=10)
+        axis.text(left + 13.5, top + 29, words, ha="center", va="top", fontsize=10)
+    axis.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest", aspect="equal")
     total = len(wrong)
     counted = f"the {len(shown)} most confident of {total} errors" if total > len(shown) else f"all {total} errors there are"
-    figure.suptitle(f"{title}\nactual → predicted, probability: {counted}", fontsize=11)
+    figure.suptitle(f"{title}\nactual → predicted, probability: {counted}", fontsize=11, y=0.985)
     return figure
 
 

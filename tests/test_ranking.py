@@ -17,6 +17,7 @@ def runs(**accuracies: list[float]) -> pd.DataFrame:
             "best_accuracy": a + 0.01,
             "averaged": 5,
             "test_images": 1_000,
+            "diverged": np.isnan(a),
         }
         for name, values in accuracies.items()
         for seed, a in enumerate(values)
@@ -55,3 +56,11 @@ def test_words_follow_the_seeds(data, words):
 
 def test_equal_configurations_have_an_order_all_the_same():
     assert ranking.rank(runs(b=[0.9], a=[0.9]))["configuration"].tolist() == ["a", "b"]
+
+
+def test_a_configuration_with_a_diverged_seed_ranks_last_and_says_so():
+    table = ranking.rank(runs(a=[0.99, np.nan, 0.99], b=[0.5, 0.5, 0.5], c=[np.nan]))
+    assert list(table["configuration"]) == ["b", "a", "c"]
+    assert list(table["seeds"]) == [3, 2, 0]
+    assert list(table["diverged"]) == [0, 1, 1]
+    assert table.loc[1, "accuracy"] == pytest.approx(0.99)
