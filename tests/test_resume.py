@@ -66,7 +66,8 @@ def stopped_run(**values: object) -> str:
     return MlflowClient().search_runs(["0"], max_results=1)[0].info.run_id
 
 
-@pytest.mark.parametrize("epochs", [1, pytest.param(EPOCHS, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs", [1, EPOCHS])
 def test_a_stopped_run_goes_on_as_if_nothing_had_been(workspace, stopped_after, tmp_path, epochs):
     whole = train(epochs=EPOCHS, l1=0.001, l2=0.0005)
     stopped_after(epochs)
@@ -136,6 +137,7 @@ def test_a_checkpoint_is_whole_or_not_there(workspace, stopped_after, monkeypatc
     assert list(checkpoint._path(stopped).parent.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_continued_says_why(workspace, stopped_after):
     done = train()
     with pytest.raises(ResumeError, match=f"run {done} cannot be continued: it is finished"):

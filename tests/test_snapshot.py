@@ -16,10 +16,18 @@ from regstudy.errors import SnapshotError
 from regstudy.schema import Metric, Summary, Tag
 
 
+@pytest.fixture(scope="module")
+def taken_once(trained, tmp_path_factory) -> Path:
+    mlflow.set_tracking_uri(f"sqlite:///{trained}/mlflow.db")
+    folder = tmp_path_factory.mktemp("snapshots") / "snap"
+    assert cli.main(["snapshot", str(folder)]) == 0
+    return folder
+
+
 @pytest.fixture
-def taken(own_copy) -> Path:
-    assert cli.main(["snapshot", "snap"]) == 0
-    return own_copy / "snap"
+def taken(taken_once, own_copy) -> Path:
+    """A snapshot of the store, in the folder of the store's copy."""
+    return Path(shutil.copytree(taken_once, own_copy / "snap"))
 
 
 def without_source(text: str) -> str:

@@ -1,11 +1,12 @@
 """A small study, really run: what it leaves in the store, that nothing is run twice, and how failures end."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, stdev
 
+import mlflow
 import pytest
-from conftest import use_store
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -37,13 +38,16 @@ def runs(kind: str) -> list[Run]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory, migrated_database) -> Iterator[Path]:
-    """The folder of a study that was run in this process; a single run had done one of its trials before."""
+def done(trained, tmp_path_factory) -> Iterator[Path]:
+    """The folder of a study that was run in this process; single runs had done three of its trials before."""
     folder = tmp_path_factory.mktemp("study")
+    shutil.copy(trained / "mlflow.db", folder)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        use_store(folder, migrated_database, monkeypatch)
+        monkeypatch.chdir(folder)
+        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        lost = next(r for r in runs(TRIAL) if (r.data.tags[Tag.CONFIGURATION], r.data.tags[Tag.BLOCK]) == ("L1 0.001", "1"))
+        MlflowClient().delete_run(lost.info.run_id)
         (folder / "small.yaml").write_text(DESIGN)
-        cli.main(["train", "--dataset", "mnist-5k", "--epochs", "1", "--l1", "0.001", "--seed", "1", "--threads", "2"])
         study.run(planned(), HERE)
         yield folder
 
@@ -62,12 +66,11 @@ def test_every_trial_is_there_once(done):
 
 def test_trials_say_what_they_belong_to(done):
     (parent,) = runs("study")
-    single, *ours = sorted(runs(TRIAL), key=lambda run: run.info.start_time)
-    assert Tag.STUDY not in single.data.tags, "a run that was there before stays what it was"
-    for trial in ours:
-        assert trial.data.tags[Tag.STUDY] == "small"
-        assert trial.data.tags[Tag.STUDY_DIGEST] == parent.data.tags[Tag.STUDY_DIGEST] == planned().design.digest
-        assert trial.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    *single, ours = sorted(runs(TRIAL), key=lambda run: run.info.start_time)
+    assert all(Tag.STUDY not in run.data.tags for run in single), "a run that was there before stays what it was"
+    assert ours.data.tags[Tag.STUDY] == "small"
+    assert ours.data.tags[Tag.STUDY_DIGEST] == parent.data.tags[Tag.STUDY_DIGEST] == planned().design.digest
+    assert ours.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
 
 def test_the_parent_has_mean_sd_and_n_per_configuration(done):
