@@ -30,6 +30,7 @@ demo: $(READY) ## train the four published configurations for a few epochs with 
 	@MLFLOW_LOGGING_LEVEL=ERROR mlflow run . --env-manager local -e study -P design=published -P seeds=$(SEEDS) -P epochs=$(EPOCHS)
 	@echo; python -m analysis rank
 	@echo
+	@echo "The report:   report/published/report.html"
 	@echo "MLflow's UI:  make ui"
 	@echo "Next, try:    source $(BIN)/activate && mlflow run . --env-manager local -P l1=0.0001 -P epochs=$(EPOCHS) && python -m analysis report"
 

@@ -1,12 +1,17 @@
 """Configurations in order of their endpoint. States means, spreads and numbers of seeds; does not say that a difference is real."""
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
+LEVEL = 0.95
 COLUMNS = (
     "configuration",
     "seeds",
     "accuracy",
     "sd",
+    "low",
+    "high",
     "errors",
     "loss",
     "best_epoch_accuracy_biased",
@@ -18,7 +23,8 @@ COLUMNS = (
 def rank(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per configuration, best endpoint first; `seeds` is how many are in the means.
 
-    `accuracy`, `loss`: means over seeds of the mean over each run's last epochs. `sd`: of the seeds' accuracies, missing for one seed.
+    `accuracy`, `loss`: means over seeds of the mean over each run's last epochs. `sd`: of the seeds' accuracies, missing for one seed; so
+    are `low` and `high`, the 95% t interval of the mean.
     `errors`: the accuracy as wrong test images. `best_epoch_accuracy_biased`: mean over seeds of the highest accuracy of any epoch, which
     was chosen on the test images and so is too high. `diverged`: seeds whose run left the numbers; they are in no mean, and a configuration
     with such a seed ranks behind those without.
@@ -37,6 +43,8 @@ def rank(runs: pd.DataFrame) -> pd.DataFrame:
         }
     ).reset_index()
     by = ["diverged", "accuracy", "loss", "configuration"]
+    half = stats.t.ppf((1 + LEVEL) / 2, table["seeds"].clip(lower=2) - 1) * table["sd"] / np.sqrt(table["seeds"].clip(lower=1))
+    table = table.assign(low=table["accuracy"] - half, high=table["accuracy"] + half)
     return table.sort_values(by, ascending=[True, False, True, True], ignore_index=True)[list(COLUMNS)]
 
 

@@ -149,12 +149,23 @@ def _render(template: str, context: dict[str, object]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"points": _points, "nats": _nats, "count": _images, "md": _markdown_text, "plural": plural}
+    environment.filters |= {
+        "points": _points,
+        "nats": _nats,
+        "interval": _interval,
+        "count": _images,
+        "md": _markdown_text,
+        "plural": plural,
+    }
     return environment.get_template(f"{template}.j2").render(context)
 
 
 def _nats(loss: float) -> str:
     return f"{loss:.4f}" if math.isfinite(loss) else "diverged"
+
+
+def _interval(row: dict[str, float]) -> str:
+    return f"{100 * row['low']:.2f} to {100 * row['high']:.2f}" if row["seeds"] > 1 else "–"
 
 
 def _images(count: float) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis import ranking
 
@@ -64,3 +65,11 @@ def test_a_configuration_with_a_diverged_seed_ranks_last_and_says_so():
     assert list(table["seeds"]) == [3, 2, 0]
     assert list(table["diverged"]) == [0, 1, 1]
     assert table.loc[1, "accuracy"] == pytest.approx(0.99)
+
+
+def test_the_interval_is_the_t_tests():
+    scores = [0.990, 0.993, 0.991, 0.995]
+    table = ranking.rank(runs(a=scores, b=[0.9]))
+    expected = stats.ttest_1samp(scores, 0).confidence_interval(0.95)
+    assert (table.loc[0, "low"], table.loc[0, "high"]) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert table.loc[1, ["low", "high"]].isna().all(), "one seed has no interval"
