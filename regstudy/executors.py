@@ -119,7 +119,7 @@ def _ray(address: str | None) -> Any:
         import ray
     except ImportError:
         raise UsageError(
-            "--executor ray: Ray is not installed; pip install 'regstudy[ray]', or choose another executor"
+            "--executor ray: Ray is not installed; pip install -r requirements-ray.txt, or choose another executor"
         ) from None
     return ray
 

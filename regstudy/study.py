@@ -97,8 +97,10 @@ def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
             if not free and not told:
                 watch.say(f"waiting for {terminal.plural(len(todo), 'trial')} that another process is at")
                 told = True
+            progress = False
             for trial, end in _collect(place, [_assignment(trial, planned, tags, how) for trial in free]):
                 attempts[trial.digest] += 1
+                progress = progress or bool(end.run_id or end.error)
                 if end.error and (not end.mendable or attempts[trial.digest] >= ATTEMPTS):
                     errors[trial.digest] = end.error
                 elif end.error:
@@ -106,8 +108,8 @@ def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
                 planned = planned.after(trial)
                 record(planned, run_id)
                 watch.update(planned, trial, end)
-            if not free:
-                time.sleep(POLL_SECONDS)
+            if not progress:
+                time.sleep(POLL_SECONDS)  # all that is left is in other hands
             planned = planned.again()
     return errors
 
