@@ -36,7 +36,7 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
-SHEET_SIDE, CELL_WIDTH, CELL_HEIGHT = 5, 34, 38
+SHEET_SIDE, CELL_WIDTH, CELL_HEIGHT = 5, 34, 40
 """Images in a row and in a column of a contact sheet; pixels of each one's cell, its words included."""
 
 ZOOM_FROM = 6
@@ -129,7 +129,8 @@ def contact_sheet(wrong: pd.DataFrame, names: Sequence[str], title: str) -> Figu
     for place, row in enumerate(shown):
         top, left = place // SHEET_SIDE * CELL_HEIGHT, place % SHEET_SIDE * CELL_WIDTH + (CELL_WIDTH - 28) // 2
         sheet[top : top + 28, left : left + 28] = np.frombuffer(row["pixels"], np.uint8).reshape(28, 28)
-        words = f"{names[int(row['label'])]} → {names[int(row['predicted'])]}  {row['predicted_probability']:.0%}"
+        line = "\n" if max(map(len, names)) > 1 else " "  # names of two garments do not fit beside each other
+        words = f"{names[int(row['label'])]}{line}→ {names[int(row['predicted'])]}  {row['predicted_probability']:.0%}"
         axis.text(left + 13.5, top + 29, words, ha="center", va="top", fontsize=10)
     axis.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest", aspect="equal")
     total = len(wrong)

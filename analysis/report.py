@@ -48,10 +48,7 @@ def write(trials: Trials, sheets: Sequence[Sheet], folder: Path, command: str) -
     table = ranking.rank(trials.runs)
     with plots.style():
         drawings = _drawings(trials, list(table["configuration"]))
-        for drawing in drawings:
-            (folder / "figures" / f"{drawing.name}.svg").write_text(_svg(drawing.figure))
-            drawing.figure.savefig(folder / "figures" / f"{drawing.name}.png", dpi=PNG_DPI, metadata={"Software": None})
-        inline = {drawing.name: _inline_svg(drawing) for drawing in drawings}
+        inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawings}
     for sheet in sheets:
         (folder / "figures" / _sheet_file(sheet)).write_bytes(sheet.png)
     table.to_csv(folder / "ranking.csv", index=False)
@@ -190,15 +187,24 @@ def _sheet_file(sheet: Sheet) -> str:
     return "misclassified_" + re.sub(r"[^A-Za-z0-9.]+", "_", sheet.configuration).strip("_") + ".png"
 
 
+def _save(drawing: Drawing, folder: Path) -> Markup:
+    """Write a figure as SVG and PNG; gives the SVG for HTML."""
+    drawing.figure.draw_without_rendering()
+    drawing.figure.set_layout_engine("none")  # as it was laid out just now: else each file would do it again
+    svg = _svg(drawing.figure)
+    (folder / f"{drawing.name}.svg").write_text(svg)
+    drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=PNG_DPI, metadata={"Software": None})
+    return _inline_svg(svg, drawing)
+
+
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
-def _inline_svg(drawing: Drawing) -> Markup:
+def _inline_svg(svg: str, drawing: Drawing) -> Markup:
     """For HTML: without the XML prologue, with IDs of its own, described for screen readers."""
-    svg = _svg(drawing.figure)
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{drawing.name}-", svg)
     alt = Markup.escape(drawing.alt)

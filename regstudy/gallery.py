@@ -23,18 +23,21 @@ def class_names(dataset: str) -> tuple[str, ...]:
 
 def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: str) -> Figure:
     """The 25 most confident errors, or as many as there are; images (n, 28, 28) uint8 are all test images."""
-    figure = Figure(figsize=(6.4, 8.0), layout="constrained")
+    figure = Figure(figsize=(6.4, 8.0))
     shown, total = min(len(errors.index), ROWS * COLUMNS), len(errors.index)
-    axes = figure.subplots(ROWS, COLUMNS)
+    # Placed by hand: to lay out 25 axes takes half a second.
+    room = {"left": 0.02, "right": 0.98, "bottom": 0.05, "top": 0.92, "wspace": 0.15, "hspace": 0.35}
+    axes = figure.subplots(ROWS, COLUMNS, gridspec_kw=room)
     for axis in axes.flat:
         axis.set_axis_off()
     for i, axis in zip(range(shown), axes.flat, strict=False):
         axis.imshow(images[errors.index[i]].cpu().numpy(), cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         actual, predicted = names[int(errors.label[i])], names[int(errors.predicted[i])]
-        words = f"{actual} → {predicted}  {errors.probability[i]:.0%}"
+        line = "\n" if max(map(len, names)) > 1 else " "  # names of two garments do not fit beside each other
+        words = f"{actual}{line}→ {predicted}  {errors.probability[i]:.0%}"
         axis.text(0.5, -0.04, words, transform=axis.transAxes, ha="center", va="top", fontsize=10)
     counted = f"the {shown} most confident of {total} errors" if total > shown else f"all {total} errors there are"
-    figure.suptitle(f"{title}\nactual → predicted, probability: {counted}", fontsize=11)
+    figure.suptitle(f"{title}\nactual → predicted, probability: {counted}", fontsize=11, y=0.985)
     return figure
 
 
