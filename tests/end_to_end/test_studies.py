@@ -199,9 +199,9 @@ def test_only_what_is_missing_is_run(workspace):
         ]
         return subprocess.run(command, cwd=workspace, env=environment, check=True, capture_output=True, text=True).stdout
 
-    assert "so far: 8 missing" in run("--seeds", "2", "--jobs", "2")
+    assert "so far: 4 missing" in run("--seeds", "1", "--jobs", "2")
+    assert len(trials()) == 4
+    assert "so far: 4 done\nnothing is left to run" in run("--seeds", "1", "--jobs", "2")
+    assert len(trials()) == 4
+    assert "so far: 4 done, 4 missing" in run("--seeds", "2", "--jobs", "2")
     assert len(trials()) == 8
-    assert "so far: 8 done\nnothing is left to run" in run("--seeds", "2", "--jobs", "2")
-    assert len(trials()) == 8
-    assert "so far: 8 done, 4 missing" in run("--seeds", "3", "--jobs", "2")
-    assert len(trials()) == 12
