@@ -20,7 +20,7 @@ from statistics import median
 
 import torch
 
-from benchmarks import parallel, throughput
+from benchmarks import parallel, throughput, tracking_cost
 from regstudy import cores, data_files, datasets, terminal
 from regstudy.config import RunConfig
 
@@ -102,12 +102,12 @@ def _study_rows(scratch: Path, data_root: str, rates: throughput.Throughput) -> 
         ),
     ]
     for name, parts, before in (("SQLite", long, first), ("local server", remote, None)):
-        per_epoch = median(parts.pop("log an epoch"))
+        per_epoch = median(parts.pop("log an epoch")) + median(parts.pop("save a checkpoint"))
         for training in ("import torch", "import the rest"):
             del parts[training]
         rows.append(
             (
-                f"(e) an epoch's metrics, {name}",
+                f"(e) an epoch's metrics and checkpoint, {name}",
                 f"{per_epoch * 1000:.0f} ms, {per_epoch / epoch:.2%} of an epoch",
                 f"an epoch with evaluation takes {epoch:.1f} s",
             )
@@ -116,8 +116,7 @@ def _study_rows(scratch: Path, data_root: str, rates: throughput.Throughput) -> 
         how = ", ".join(f"{part} {seconds:.1f}" for part, seconds in fixed.items())
         rows.append((f"(e) fixed cost of a run, {name}", f"{sum(fixed.values()):.1f} s", f"{how}"))
         if before is not None:
-            before.pop("log an epoch")
-            once = before["start the run, describe it"][0] - parts["start the run, describe it"][0]
+            once = sum(before[tracking_cost.BEGIN]) - sum(parts[tracking_cost.BEGIN])
             rows.append(("(e) making a new SQLite store", f"{once:.1f} s", "once, not per run"))
     return rows
 

@@ -5,19 +5,25 @@ import pkgutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 from unittest import mock
 
-PARTS = {
-    "start the run, describe it": ("regstudy.tracking.track", "enter"),
-    "log an epoch": ("regstudy.tracking.TrackedRun.log_epoch", "call"),
-    "draw figures, write predictions": ("regstudy.run._write_artifacts", "call"),
-    "log the files": ("regstudy.tracking.TrackedRun.log_files", "call"),
-    "export and log the model": ("regstudy.tracking.TrackedRun.log_model", "call"),
-    "log the outcome": ("regstudy.tracking.TrackedRun.log_outcome", "call"),
-}
+BEGIN = "start the run, describe it"
+PARTS = (
+    (BEGIN, "regstudy.tracking.start", "call"),
+    (BEGIN, "regstudy.tracking.describe", "call"),
+    ("save a checkpoint", "regstudy.checkpoint.save_after_epoch", "call"),
+    ("log an epoch", "regstudy.tracking.TrackedRun.log_epoch", "call"),
+    ("draw figures, write predictions", "regstudy.run._write_artifacts", "call"),
+    ("log the files", "regstudy.tracking.TrackedRun.log_files", "call"),
+    ("export and log the model", "regstudy.tracking.TrackedRun.log_model", "call"),
+    ("log the outcome", "regstudy.tracking.TrackedRun.log_outcome", "call"),
+    ("be at work, end the run", "regstudy.tracking.at_work", "enter and exit"),
+)
+"""What is timed, by the function that does it."""
+
 IMPORTS = {
     "import torch": "torch",
     "import mlflow": "mlflow.pytorch",
@@ -40,7 +46,7 @@ class Clock:
         self.seconds.setdefault(name, []).append(time.perf_counter() - start)
 
     def around(self, name: str, how: str, function: Any) -> Any:
-        """The function, timed; of a context manager, how long it takes to enter."""
+        """The function, timed; of a context manager, how long it takes to enter and to leave."""
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             with self.part(name):
@@ -48,18 +54,14 @@ class Clock:
 
         @contextmanager
         def entered(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            manager = function(*args, **kwargs)
-            with self.part(name):
-                value = manager.__enter__()
-            try:
+            with ExitStack() as stack:
+                with self.part(name):
+                    value = stack.enter_context(function(*args, **kwargs))
                 yield value
-            except BaseException:
-                manager.__exit__(*sys.exc_info())
-                raise
-            with self.part("end the run"):
-                manager.__exit__(None, None, None)
+                with self.part(name):
+                    stack.pop_all().__exit__(None, None, None)
 
-        return entered if how == "enter" else timed
+        return timed if how == "call" else entered
 
 
 def main() -> None:
@@ -70,7 +72,7 @@ def main() -> None:
             import_module(module)
     from regstudy import cli
 
-    for name, (path, how) in PARTS.items():
+    for name, path, how in PARTS:
         mock.patch(path, clock.around(name, how, pkgutil.resolve_name(path))).start()
     status = cli.main(["train", *sys.argv[1:]])
     print("\n" + json.dumps(clock.seconds))

@@ -1,5 +1,6 @@
 """MLproject ⊂ configuration = command line = documentation; one list of dependencies; no stray names."""
 
+import pkgutil
 import re
 import subprocess
 import tomllib
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from benchmarks import tracking_cost
 from regstudy.cli import parser
 from regstudy.config import RECIPES, RunConfig, expected
 from regstudy.errors import ConfigError
@@ -120,3 +122,8 @@ def test_committed_files_name_no_machine():
 def test_an_unknown_parameter_lists_the_known_ones():
     with pytest.raises(ConfigError, match=", ".join(RunConfig.model_fields)):
         RunConfig.from_text({"bogus": "1"})
+
+
+def test_what_the_benchmark_times_exists():
+    for _, path, _ in tracking_cost.PARTS:
+        assert callable(pkgutil.resolve_name(path)), path
