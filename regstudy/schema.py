@@ -9,6 +9,9 @@ from enum import StrEnum
 NUMERICS_VERSION = 2
 """Raised whenever the same configuration would give other numbers; part of a run's identity."""
 
+METRICS_VERSION = 1
+"""Raised whenever a metric below is defined otherwise: runs that differ in it are not compared."""
+
 LAST_EPOCHS = 5
 """The endpoint is a mean over this many last epochs: an estimate without selection."""
 
@@ -100,6 +103,7 @@ class Tag(StrEnum):
     SPLIT_DIGEST = "regstudy.split_digest"
     DATA_WARNING = "regstudy.data_warning"
     NUMERICS_VERSION = "regstudy.numerics_version"
+    METRICS_VERSION = "regstudy.metrics_version"
     VERSION = "regstudy.version"
     PARAMETER_COUNT = "regstudy.parameter_count"
     TEST_IMAGES = "regstudy.test_images"

@@ -32,7 +32,7 @@ from regstudy.datasets import Splits
 from regstudy.design import Trial
 from regstudy.errors import TrackingError
 from regstudy.model import SqueezeExpandNet
-from regstudy.schema import CONTACT_SHEET_KEY, MODEL_NAME, NUMERICS_VERSION, TRIAL, Metric, Tag
+from regstudy.schema import CONTACT_SHEET_KEY, METRICS_VERSION, MODEL_NAME, NUMERICS_VERSION, TRIAL, Metric, Tag
 from regstudy.terminal import Interrupted
 
 HOMEPAGES = {
@@ -117,6 +117,7 @@ def identity(config: RunConfig, trial: Trial) -> dict[str, str]:
         Tag.DATASET: config.dataset,
         Tag.DATA_DIGEST: trial.data_digest,
         Tag.NUMERICS_VERSION: str(NUMERICS_VERSION),
+        Tag.METRICS_VERSION: str(METRICS_VERSION),
         Tag.MACHINE: locks.machine(),
         Tag.HEARTBEAT: f"{time.time():.0f}",
     }
