@@ -5,16 +5,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from regstudy import terminal
 from regstudy.errors import UsageError
 
-if TYPE_CHECKING:
-    from analysis.query import Trials
-
 PROGRAM = "python -m analysis"
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
+ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds")
+"""Fields of analysis.comparability; a test holds the two together."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,23 +23,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    top = terminal.Parser(prog=PROGRAM, description="Compare the runs that regstudy has tracked.", epilog=EPILOG)
+    top = terminal.Parser(prog=PROGRAM, description="Compare the runs that regstudy, or anybody, has tracked.", epilog=EPILOG)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
-    shared = terminal.Parser(add_help=False)
-    shared.add_argument("--experiment", metavar="NAME", default="", help="MLflow experiment; default: MLflow's own")
-    shared.add_argument("--dataset", metavar="NAME", default="", help="only the runs on this data set")
-    shared.add_argument("--study", metavar="NAME", default="", help="only the trials of this study: its name, or its run's ID")
-    shared.add_argument(
-        "--from", metavar="DIR", dest="snapshots", action="append", default=[], help="read a snapshot instead; may be repeated"
+    source = _source()
+    commands.add_parser("rank", parents=[source], help="print the ranking, with its ties", epilog=EPILOG)
+    commands.add_parser("claims", parents=[source], help="print the verdict on each claim of a study", epilog=EPILOG)
+    compare = commands.add_parser(
+        "compare", parents=[source], help="two configurations in a page of text; or the runs of any code", epilog=EPILOG
     )
-    report = commands.add_parser(
-        "report", parents=[shared], help="write report.html, report.md, ranking.csv and figures", epilog=EPILOG
-    )
+    _add_compare(compare)
+    gallery = commands.add_parser("gallery", parents=[source], help="write one page of misclassified images", epilog=EPILOG)
+    gallery.add_argument("--output", metavar="FILE", default="gallery.html", help="file to write; default: %(default)s")
+    report = commands.add_parser("report", parents=[source], help="write the report in all formats", epilog=EPILOG)
     report.add_argument("--output", metavar="DIR", default="report", help="folder to write into; default: %(default)s")
-    commands.add_parser("rank", parents=[shared], help="print the ranking", epilog=EPILOG)
+    verify = commands.add_parser("verify", help="compute every number of a report anew, and say which differ", epilog=EPILOG)
+    verify.add_argument("report", metavar="REPORT", help="a report's folder, or its report.html")
     snapshot = commands.add_parser(
         "snapshot",
-        parents=[shared],
+        parents=[source],
         help="write runs, epochs and predictions as Parquet files, to commit or mail",
         epilog=EPILOG,
     )
@@ -49,71 +48,113 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _source() -> terminal.Parser:
+    """Which runs: the options that all commands share."""
+    shared = terminal.Parser(add_help=False)
+    shared.add_argument("--experiment", metavar="NAME", default="", help="MLflow experiment; default: MLflow's own")
+    shared.add_argument("--dataset", metavar="NAME", default="", help="only the runs on this data set")
+    shared.add_argument("--study", metavar="NAME", default="", help="only the trials of this study: its name, or its run's ID")
+    shared.add_argument(
+        "--where",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help="only runs with this value, or one of A,B,C; may be repeated",
+    )
+    shared.add_argument(
+        "--from", metavar="DIR", dest="snapshots", action="append", default=[], help="read a snapshot instead; may be repeated"
+    )
+    shared.add_argument(
+        "--allow",
+        metavar="FIELD",
+        action="append",
+        default=[],
+        help=f"compare runs although they differ in one of {', '.join(ALLOWED)}; the report says so; may be repeated",
+    )
+    return shared
+
+
+def _add_compare(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("configurations", metavar="A B", nargs="*", help="two configurations, named as in the ranking")
+    anyone = compare.add_argument_group("runs of any code", "instead of A and B")
+    anyone.add_argument("--metric", metavar="NAME", default="", help="the metric that ranks")
+    anyone.add_argument(
+        "--group-by",
+        metavar="params.NAME",
+        action="append",
+        default=[],
+        help="what makes runs the same configuration; may be repeated",
+    )
+    anyone.add_argument("--block", metavar="params.NAME", default="params.seed", help="what pairs runs; default: %(default)s")
+    anyone.add_argument("--better", choices=("higher", "lower"), help="default: lower for a loss or an error, else higher")
+    anyone.add_argument(
+        "--margin", type=float, help="smallest difference that matters, in the metric's unit: needed to show ties"
+    )
+    anyone.add_argument("--last", metavar="N", type=int, default=5, help="mean over the last N steps; default: %(default)s")
+    anyone.add_argument("--output", metavar="DIR", default="", help="write the report into this folder")
+
+
 def _command(given: list[str]) -> None:
-    arguments = parser().parse_args(given)
-    if arguments.experiment and arguments.snapshots:
-        raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
-    {"rank": _rank, "report": _report, "snapshot": _snapshot}[arguments.command](arguments, given)
+    arguments = _parse(given)
+    if arguments.command == "verify":
+        from analysis import verify
+
+        verify.verify(arguments.report, _parse)
+        return
+    _make_folder(arguments)
+    from analysis import commands
+
+    command = shlex.join(["python", "-m", "analysis", *given])
+    getattr(commands, arguments.command)(arguments, command)
 
 
-def _read(arguments: argparse.Namespace) -> "Trials":
-    from analysis import query
-
-    return query.read(arguments.experiment or None, arguments.dataset or None, arguments.study or None, arguments.snapshots)
-
-
-def _rank(arguments: argparse.Namespace, _given: list[str]) -> None:
-    from analysis import ranking, tables
-
-    trials = _read(arguments)
-    table = ranking.rank(trials.runs)
-    tables.show_ranking(table, trials)
-    terminal.say(ranking.standing(table))
-    _say_notices(trials.notices)
+def _check_lists(arguments: argparse.Namespace) -> None:
+    """`mlflow run` hands on empty defaults: they are nothing."""
+    for name in ("where", "snapshots", "allow"):
+        setattr(arguments, name, [value for value in getattr(arguments, name) if value])
+    for name in arguments.allow:
+        if name not in ALLOWED:
+            raise UsageError(f"--allow {name!r}: expected one of {', '.join(ALLOWED)}")
 
 
-def _report(arguments: argparse.Namespace, given: list[str]) -> None:
-    folder = Path(arguments.output)
+def _make_folder(arguments: argparse.Namespace) -> None:
+    """Make the folder that is to be written into, before anything heavy is loaded."""
+    output = getattr(arguments, "output", "")
+    if not output:
+        return
+    folder = Path(output).parent if arguments.command == "gallery" else Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        raise UsageError(f"--output {output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
+
+
+def _parse(given: list[str]) -> argparse.Namespace:
+    """Options that make sense together."""
+    arguments = parser().parse_args(given)
+    if arguments.command == "verify":
+        return arguments
+    _check_lists(arguments)
+    if arguments.experiment and arguments.snapshots:
+        raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
+    if arguments.command == "compare":
+        _check_compare(arguments)
+    return arguments
+
+
+def _check_compare(arguments: argparse.Namespace) -> None:
+    if arguments.metric:
+        if arguments.configurations:
+            raise UsageError(f"A and B ({', '.join(arguments.configurations)}) or --metric: give one of the two")
+        if not arguments.group_by:
+            raise UsageError("--metric needs --group-by: what makes runs the same configuration, such as params.lr")
+        if arguments.snapshots or arguments.study or arguments.where or arguments.dataset or arguments.allow:
+            raise UsageError("--metric reads an experiment as it is: of the other options it takes --experiment only")
+        if arguments.margin is not None and not arguments.margin > 0:
+            raise UsageError(f"--margin {arguments.margin:g}: expected a number above 0, in the metric's unit")
+        if arguments.last < 1:
+            raise UsageError(f"--last {arguments.last}: expected a number of steps from 1 on")
+    elif len(arguments.configurations) != 2:
         raise UsageError(
-            f"--output {arguments.output!r} cannot be made ({error.strerror}): name a folder that can be written"
-        ) from None
-    from analysis import publish, ranking, report, sheets
-
-    trials = _read(arguments)
-    report.remove_old(folder)
-    command = shlex.join(["python", "-m", "analysis", *given])
-    page = report.write(trials, sheets.draw(trials.source, trials.runs), folder, command)
-    headline = report.headline(ranking.rank(trials.runs))
-    terminal.say(f"{headline}.")
-    _say_notices(trials.notices)
-    terminal.say(f"report: {page.absolute().as_uri()}")
-    if trials.source.experiment_id is None:
-        return
-    if trials.study is not None:
-        publish.attach(page, trials.study.run_id)
-        run_id = trials.study.run_id
-    else:
-        run_id = publish.publish(page, trials.source.experiment_id, headline)
-    terminal.say(f"also as an artifact of run {run_id} in {trials.source.where}")
-
-
-def _snapshot(arguments: argparse.Namespace, _given: list[str]) -> None:
-    from analysis import snapshot
-
-    trials = _read(arguments)
-    chosen = set(trials.runs["run_id"]) | ({trials.study.run_id} if trials.study else set())
-    runs = [run for run in trials.source.runs() if run.run_id in chosen]
-    folder = Path(arguments.folder)
-    snapshot.write(runs, trials.source, folder)
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    terminal.say(f"snapshot: {folder}, {terminal.plural(len(trials.runs), 'run')}, {size / 1e6:.1f} MB")
-    _say_notices(trials.notices)
-    terminal.say(f"report from it: python -m analysis report --from {shlex.quote(arguments.folder)}")
-
-
-def _say_notices(notices: Sequence[str]) -> None:
-    for notice in notices:
-        terminal.say(f"note: {notice}")
+            f"expected two configurations, got {len(arguments.configurations)}: name them as the ranking does, in quotes; or give --metric"
+        )

@@ -2,30 +2,59 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from analysis import records
+from analysis import comparability, filters, records
 from analysis.records import FIRST_RUN, Records
 from analysis.snapshot import Record
 from regstudy import design
+from regstudy.design import Design
 from regstudy.errors import NotComparable, NothingToAnalyse
 from regstudy.schema import DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
+ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
+"""What is made from curves; the names of such metrics begin so."""
+
 CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS)
 LARGEST = 1e300
+SUMMARIES = tuple(metric.value for metric in Summary if "{" not in metric.value)
+FAMILIES = tuple(metric.value.partition("{")[0] for metric in (Summary.BELOW, Summary.L1_REACH, Summary.INITIAL_SCALE))
+"""Names of metrics that come once per threshold or layer begin so."""
+
+TAGS = {
+    "configuration_digest": Tag.CONFIGURATION_DIGEST,
+    "data_digest": Tag.DATA_DIGEST,
+    "split_digest": Tag.SPLIT_DIGEST,
+    "data_warning": Tag.DATA_WARNING,
+    "parameter_count": Tag.PARAMETER_COUNT,
+    "numerics_version": Tag.NUMERICS_VERSION,
+    "metrics_version": Tag.METRICS_VERSION,
+    "version": Tag.VERSION,
+    "git_commit": Tag.GIT_COMMIT,
+    "git_dirty": Tag.GIT_DIRTY,
+    "packages": Tag.PACKAGES,
+    "device": Tag.DEVICE,
+    "processor": Tag.PROCESSOR,
+    "threads": Tag.THREADS,
+    "command": Tag.COMMAND,
+}
+"""Columns of the runs' frame that are tags of the run; empty where a run has none."""
 
 
 @dataclass(frozen=True)
 class Trials:
     """The comparable runs among all.
 
-    `runs` has one row per run: run_id, run_name, configuration, seed, every field of the configuration, dataset, data_digest, test_images,
-    diverged, accuracy and loss (endpoint: mean of the last epochs; NaN for a diverged run), best_accuracy, best_epoch, averaged.
+    `runs` has one row per run: run_id, run_name, configuration, seed, every field of the configuration, dataset, what identifies and explains
+    the run (digests, versions, machine), test_images, diverged, a column per metric of schema.Summary (NaN where the run has none), accuracy
+    and loss (endpoint: mean of the last epochs; NaN for a diverged run), best_accuracy, best_epoch, averaged.
     `epochs` has one row per run and epoch: run_id, configuration, seed, epoch, and a column per curve, named as the metric.
+    `notices` say what was left out, what was allowed, and what differs all the same.
     """
 
     runs: pd.DataFrame
@@ -37,39 +66,55 @@ class Trials:
 
 @dataclass(frozen=True)
 class Study:
-    """A study's own run, and the digests of the trials that it plans."""
+    """A study's own run, its design, and the digests of the trials that it plans."""
 
     run_id: str
-    name: str
+    design: Design
     trials: frozenset[str]
 
 
-def read(
-    experiment: str | None = None, dataset: str | None = None, study: str | None = None, snapshots: Sequence[str] = ()
-) -> Trials:
-    """Read an experiment's finished trials, or those of snapshots; NothingToAnalyse or NotComparable says what stands in the way."""
-    source = records.from_snapshots(snapshots) if snapshots else records.from_store(experiment)
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs to read: an experiment's or snapshots'; all of them, or a study's; filtered; and in what they may differ."""
+
+    experiment: str | None = None
+    dataset: str | None = None
+    study: str | None = None
+    snapshots: Sequence[str] = ()
+    where: Sequence[str] = ()
+    allow: Collection[str] = ()
+
+
+EVERYTHING = Wanted()
+
+
+def read(wanted: Wanted = EVERYTHING) -> Trials:
+    """Read the finished trials that are wanted; NothingToAnalyse or NotComparable says what stands in the way."""
+    conditions = filters.parse(wanted.where)
+    source = records.from_snapshots(wanted.snapshots) if wanted.snapshots else records.from_store(wanted.experiment)
     everything = source.runs()
-    planned = None if study is None else find_study(source, everything, study)
+    planned = None if wanted.study is None else find_study(source, everything, wanted.study)
     kind = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]
     ours = [run for run in kind if planned is None or run.tags.get(Tag.TRIAL_DIGEST) in planned.trials]
     finished = [run for run in ours if run.status == "FINISHED"]
-    chosen = [run for run in finished if dataset in (None, run.tags[Tag.DATASET])]
+    there = [run for run in finished if wanted.dataset in (None, run.tags[Tag.DATASET])]
+    chosen = [run for run in there if filters.holds(conditions, json.loads(run.tags[Tag.CONFIG]))]
     if not chosen:
-        raise NothingToAnalyse(_why_nothing(source, ours, finished, dataset))
-    _refuse_mixed_data(chosen)
+        raise NothingToAnalyse(_why_nothing(source, ours, finished, there, wanted))
     distinct = _distinct(chosen)
     foreign = len(everything) - sum(run.tags.get(Tag.KIND) in {TRIAL, REPORT, STUDY, STUDY_START} for run in everything)
     counts = {
         "{} of other kinds in this experiment, not made by regstudy, left alone": foreign,
         "{} of no trial of this study, left out": len(kind) - len(ours),
         "{} not finished (failed, killed or still running), left out": len(ours) - len(finished),
-        "{} on another data set, left out as asked": len(finished) - len(chosen),
+        "{} on another data set, left out as asked": len(finished) - len(there),
+        "{} that --where excludes, left out": len(there) - len(chosen),
         "{} with the configuration and seed of another, counted once": len(chosen) - len(distinct),
-        "{} of this study not done yet": 0 if planned is None else len(planned.trials) - len(distinct),
+        "{} of this study not done yet": 0 if planned is None or conditions else len(planned.trials) - len(distinct),
     }
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
     runs = _runs_frame(distinct)
+    notices += comparability.check(runs, wanted.allow)
     epochs = _epochs_frame(source, runs)
     return Trials(_with_endpoints(runs, epochs), epochs, notices, source, planned)
 
@@ -89,34 +134,31 @@ def find_study(source: Records, everything: Sequence[Record], name: str) -> Stud
     text, tags = source.design(named[0].run_id), named[0].tags
     if text is None:
         raise NothingToAnalyse(f"the study's run {named[0].run_id} holds no design: start the study once more, which writes it")
-    planned = design.parse(text, f"the design of {name}").trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST])
-    return Study(named[0].run_id, tags[Tag.STUDY], frozenset(trial.digest for trial in planned))
+    found = design.parse(text, f"the design of {name}")
+    planned = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST])
+    return Study(named[0].run_id, found, frozenset(trial.digest for trial in planned))
 
 
-def _why_nothing(source: Records, ours: list[Record], finished: list[Record], dataset: str | None) -> str:
+def _why_nothing(source: Records, ours: list[Record], finished: list[Record], there: list[Record], wanted: Wanted) -> str:
     where = (
         f"experiment {source.experiment!r} of the store {source.where}"
         if source.experiment_id
         else f"the snapshot {source.where}"
     )
+    if there:
+        return f"{where} has {_count(len(there))}, but none with {' and '.join(wanted.where)}: change --where"
     if finished:
-        there = ", ".join(sorted({run.tags[Tag.DATASET] for run in finished}))
-        return f"{where} has no finished run on {dataset!r}, only on {there}: name one of these with --dataset"
+        known = ", ".join(sorted({run.tags[Tag.DATASET] for run in finished}))
+        return f"{where} has no finished run on {wanted.dataset!r}, only on {known}: name one of these with --dataset"
     if ours:
         return f"{where} has {len(ours)} runs of regstudy, but none has finished: wait, or run {FIRST_RUN}"
     return f"{where} has no run of regstudy: first run, in this folder, {FIRST_RUN}"
 
 
-def _refuse_mixed_data(runs: list[Record]) -> None:
-    digests = {run.tags[Tag.DATA_DIGEST]: run.tags[Tag.DATASET] for run in runs}
-    if len(digests) > 1:
-        kinds = ", ".join(f"{name} ({digest[:12]})" for digest, name in sorted(digests.items(), key=lambda item: item[1]))
-        raise NotComparable(f"these runs do not share their data: {kinds}; name one with --dataset")
-
-
 def _distinct(runs: list[Record]) -> list[Record]:
     """The latest run of each configuration and seed: the same numbers twice are no second replicate."""
-    return list({run.tags[Tag.CONFIG_DIGEST]: run for run in runs}.values())
+    identity = (Tag.CONFIG_DIGEST, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
+    return list({tuple(run.tags[tag] for tag in identity): run for run in runs}.values())
 
 
 def _count(n: int) -> str:
@@ -124,25 +166,41 @@ def _count(n: int) -> str:
 
 
 def _runs_frame(runs: list[Record]) -> pd.DataFrame:
+    families = sorted({name for run in runs for name in run.metrics if name.startswith(FAMILIES)})
+    summaries = [*SUMMARIES, *families]
     configs = [json.loads(run.tags[Tag.CONFIG]) for run in runs]
-    names = design.labels(configs)
     rows = [
         {
             **config,
             "run_id": run.run_id,
             "run_name": run.name,
+            "start_time": run.start_time,
             "configuration": name,
-            "configuration_digest": run.tags[Tag.CONFIGURATION_DIGEST],
-            "data_digest": run.tags[Tag.DATA_DIGEST],
-            "data_warning": run.tags.get(Tag.DATA_WARNING, ""),
+            **{column: run.tags.get(tag, "") for column, tag in TAGS.items()},
             "test_images": int(run.tags[Tag.TEST_IMAGES]),
-            "command": run.tags[Tag.COMMAND],
-            "misclassified": run.metrics[Summary.MISCLASSIFIED],
             "diverged": run.tags.get(Tag.OUTCOME) == DIVERGED,
+            **{name: run.metrics.get(name, math.nan) for name in summaries},
         }
-        for run, config, name in zip(runs, configs, names, strict=True)
+        for run, config, name in zip(runs, configs, _names(runs, configs), strict=True)
     ]
-    return pd.DataFrame(rows).sort_values(["l1", "l2", "configuration", "seed"], ignore_index=True)
+    frame = pd.DataFrame(rows).sort_values(["l1", "l2", "configuration", "seed"], ignore_index=True)
+    # SQLite keeps an infinite number as the largest there is; neither that nor NaN is a measurement.
+    frame[summaries] = frame[summaries].astype(float).where(frame[summaries].abs() < LARGEST)
+    # A run that left the numbers has no endpoint: what it did before says nothing about where it went.
+    frame.loc[frame["diverged"], [name for name in summaries if name.startswith(ENDPOINTS)]] = math.nan
+    return frame
+
+
+def _names(runs: list[Record], configs: list[dict[str, Any]]) -> list[str]:
+    """What each configuration is called; with what else differs, should it have been allowed to."""
+    differing = {
+        "data": [run.tags[Tag.DATASET] for run in runs],
+        "recipe": [config["recipe"] for config in configs],
+        "numerics": [run.tags[Tag.NUMERICS_VERSION] for run in runs],
+    }
+    extra = {what: values for what, values in differing.items() if len(set(values)) > 1}
+    names = design.labels(configs)
+    return [", ".join([name, *(f"{what} {values[i]}" for what, values in extra.items())]) for i, name in enumerate(names)]
 
 
 def _epochs_frame(source: Records, runs: pd.DataFrame) -> pd.DataFrame:
@@ -171,6 +229,5 @@ def _with_endpoints(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
         }
     )
     together = runs.merge(endpoints, left_on="run_id", right_index=True)
-    # A run that left the numbers has no endpoint: what it did before says nothing about where it went.
     together.loc[together["diverged"], ["accuracy", "loss", "best_accuracy"]] = math.nan
     return together

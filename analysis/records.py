@@ -45,6 +45,7 @@ class StoreRecords:
                     run.info.start_time,
                     run.data.tags,
                     run.data.metrics,
+                    run.data.params,
                 )
                 for run in page
             ]

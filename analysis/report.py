@@ -1,12 +1,11 @@
-"""Trials to a report: one HTML file that needs no network, Markdown, CSV, figures. The only module here that writes files."""
+"""Findings to a report: one HTML file that needs no network, Markdown, CSV, figures. The only module here that writes files of a report."""
 
-import base64
 import io
 import math
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,127 +13,205 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from analysis import plots, ranking
-from analysis.query import Trials
-from regstudy.schema import Metric
+import regstudy
+from analysis import drawings, gallery, grids, methods, plots, wording
+from analysis.drawings import Drawing
+from analysis.findings import Findings
+from analysis.frames import rows
+from analysis.grids import Grid
 from regstudy.terminal import plural
 
-FILES = ("report.html", "report.md", "ranking.csv", "figures")
+FILES = ("report.html", "report.md", "figures", "tables")
+PAGES = ("report.html", "report.md")
 PNG_DPI = 144
+ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}
+"""Series' colours that are too dark for dark paper, and what they become there."""
+
+SECTIONS = {
+    "claims": "What about each claim?",
+    "curves": "How do the curves look?",
+    "smooth": "Is it smoother?",
+    "overfitting": "Does it overfit?",
+    "weights": "What became of the weights?",
+    "calibration": "Are its probabilities right?",
+    "response": "How much is enough?",
+    "effects": "Do the factors interact?",
+    "luck": "What would single runs have concluded?",
+    "trust": "Can I trust this?",
+}
+"""Sections below the first screen, in the order of a reader's questions; one without a table or figure is left out."""
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A figure with its name, its caption, and what it shows in words, for those who do not see it."""
-
-    name: str
-    figure: Figure
-    caption: str
-    alt: str
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A configuration's contact sheet of misclassified images, as PNG bytes, and the seed it is from."""
-
-    configuration: str
-    seed: int
-    png: bytes
-
-
-def write(trials: Trials, sheets: Sequence[Sheet], folder: Path, command: str) -> Path:
+def write(found: Findings, folder: Path, command: str) -> Path:
     """Write all formats into a folder, replacing an earlier report there; the path of report.html."""
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    table = ranking.rank(trials.runs)
-    with plots.style():
-        drawings = _drawings(trials, list(table["configuration"]))
-        inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawings}
-    for sheet in sheets:
-        (folder / "figures" / _sheet_file(sheet)).write_bytes(sheet.png)
-    table.to_csv(folder / "ranking.csv", index=False)
-    context = _context(trials, table, drawings, sheets, command) | {"inline": inline}
-    for template in ("report.html", "report.md"):
-        (folder / template).write_text(_render(template, context))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
+        # The earlier report stays until the new one is whole.
+        _write_files(found, Path(scratch), command)
+        for name in FILES:
+            _remove(folder / name)
+            (Path(scratch) / name).rename(folder / name)
     return folder / "report.html"
 
 
-def remove_old(folder: Path) -> None:
-    """Remove an earlier report's files from a folder, and nothing else."""
-    for name in FILES:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+def _write_files(found: Findings, folder: Path, command: str) -> None:
+    for name in ("figures", "tables"):
+        (folder / name).mkdir()
+    with plots.style():
+        drawn = drawings.draw(found)
+        inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawn}
+    for name, table in grids.frames(found).items():
+        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    context = _context(found, drawn, command) | {"inline": inline}
+    for name in PAGES:
+        (folder / name).write_text(_render(name, context), encoding="utf-8")
 
 
-def _drawings(trials: Trials, order: list[str]) -> list[Drawing]:
-    # Colours follow the factors, not the ranks: they are the same in every report of a study.
-    look = plots.looks(list(trials.runs["configuration"].unique()))
-    n = int(trials.runs["test_images"].iloc[0])
-    names = ", ".join(order)
-    return [
-        Drawing(
-            "ranking",
-            plots.ranking_dots(trials.runs, order, look),
-            "Every dot is a seed's mean over its last epochs, the bar their mean.",
-            f"Wrong test images per configuration, fewest first: {names}.",
-        ),
-        Drawing(
-            "test_accuracy",
-            plots.accuracy_curves(trials.epochs, look, n),
-            "Test accuracy after each epoch.",
-            f"Test accuracy over epochs for {names}.",
-        ),
-        Drawing(
-            "test_loss",
-            plots.loss_curves(trials.epochs, look, Metric.TEST_LOSS),
-            "Test loss after each epoch.",
-            f"Test loss over epochs for {names}.",
-        ),
-        Drawing(
-            "train_loss",
-            plots.loss_curves(trials.epochs, look, Metric.TRAIN_LOSS),
-            "Train loss of each epoch.",
-            f"Train loss over epochs for {names}.",
-        ),
-    ]
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
-def _context(
-    trials: Trials, table: pd.DataFrame, drawings: Sequence[Drawing], sheets: Sequence[Sheet], command: str
-) -> dict[str, object]:
-    runs = trials.runs
+def headline(found: Findings) -> str:
+    """The finding, as far as there is one."""
+    return wording.headline(found.ranking, found.judged, wording.seeds_in_words(found.table))
+
+
+def _context(found: Findings, drawn: Sequence[Drawing], command: str) -> dict[str, object]:
+    trials = found.trials
     return {
-        "headline": headline(table),
-        "standing": ranking.standing(table),
-        "ranked": table.to_dict("records"),
-        "several_seeds": bool((table["seeds"] > 1).any()),
-        "dataset": str(runs["dataset"].iloc[0]),
-        "data_digest": str(runs["data_digest"].iloc[0]),
-        "data_warning": next((text for text in runs["data_warning"] if text), ""),
-        "test_images": int(runs["test_images"].iloc[0]),
-        "epochs": _range(runs["epochs"]),
-        "averaged": _range(table["epochs_averaged"]),
-        "runs": runs.to_dict("records"),
+        "headline": headline(found),
+        "summary": methods.summary(found),
+        "advice": methods.advice(found),
+        "data_warning": _first(trials.runs, "data_warning"),
+        "ranking": grids.ranking(found),
+        "verdicts": grids.verdicts(found) if found.judged else None,
+        "judged": [
+            (judged, wording.verdict_words(judged), wording.SIGNS[judged.verdict], wording.sentence(judged))
+            for judged in found.judged
+        ],
+        "sections": _sections(found, drawn),
+        "first": [drawing for drawing in drawn if drawing.section == "first"],
+        "runs": grids.runs(found),
+        "configurations": _configurations(found),
+        "methods": methods.methods(found),
         "notices": trials.notices,
-        "drawings": drawings,
-        "sheets": [(sheet, base64.b64encode(sheet.png).decode(), _sheet_file(sheet)) for sheet in sheets],
+        "facts": _facts(found),
+        "contest": _contest(found),
+        "gallery": gallery.context(gallery.read(trials), str(trials.runs["dataset"].iloc[0]))
+        if "dataset" in trials.runs
+        else None,
         "store": trials.source.where,
         "experiment": trials.source.experiment,
+        "version": regstudy.__version__,
         "command": command,
+        "series_css": _series_css(),
     }
 
 
-def headline(table: pd.DataFrame) -> str:
-    """The finding, as far as there is one."""
-    n, fewest, most = len(table), int(table["seeds"].min()), int(table["seeds"].max())
-    if n == 1:
-        return f"One configuration, {plural(most, 'seed')}: nothing to compare yet"
-    if most == 1:
-        return f"{n} configurations, one seed each: no winner can be named"
-    seeds = f"{fewest} seeds each" if fewest == most else f"{fewest} to {most} seeds each"
-    return f"{n} configurations, {seeds}: means and spreads, not yet tested"
+def _sections(found: Findings, drawn: Sequence[Drawing]) -> list[tuple[str, str, list[Grid], list[Drawing]]]:
+    """Name, title, tables and figures of each section that has any."""
+    tables: dict[str, list[Grid | None]] = {
+        "claims": [grids.contrasts(found) if found.judged else None],
+        "smooth": [grids.comparisons(found, grids.ROUGHNESS, "roughness")],
+        "overfitting": [grids.comparisons(found, grids.OVERFITTING, "overfitting")],
+        "weights": [grids.comparisons(found, grids.ANATOMY, "weights"), grids.reach(found)],
+        "calibration": [grids.comparisons(found, grids.CALIBRATION, "calibration")],
+        "effects": [grids.effects(found)],
+        "luck": [grids.beside_published(found)],
+    }
+    sections = []
+    for name, title in SECTIONS.items():
+        own = [grid for grid in tables.get(name, []) if grid is not None]
+        figures = [drawing for drawing in drawn if drawing.section == name]
+        if own or figures:
+            sections.append((name, title, own, figures))
+    return sections
+
+
+def _configurations(found: Findings) -> list[dict[str, object]]:
+    """A paragraph's facts about each configuration, in order of rank."""
+    runs, pairs = found.trials.runs, found.ranking.pairs
+    told: list[dict[str, object]] = []
+    for row in rows(found.table):
+        name = str(row["configuration"])
+        own = pairs[(pairs["first"] == name) | (pairs["second"] == name)]
+        against = [
+            (str(pair["second"] if pair["first"] == name else pair["first"]), _pair(pair, name, found)) for pair in rows(own)
+        ]
+        seeds = ", ".join(str(seed) for seed in runs.loc[runs["configuration"] == name, "seed"])
+        told.append(
+            {"name": name, "rank": f"{row['rank']}{', shared' if row['shared'] else ''}", "seeds": seeds, "against": against}
+        )
+    return told
+
+
+def _pair(pair: dict[str, object], name: str, found: Findings) -> str:
+    sign = 1 if pair["first"] == name else -1
+    mean, low, high = (float(str(pair[column])) for column in ("mean", "low", "high"))
+    low, high = sorted((sign * low, sign * high))
+    interval = f" ({found.endpoint.interval(low, high)})" if math.isfinite(low) else ""
+    word = {"separated": "separated", "equivalent": "practically equivalent", "unresolved": "not told apart"}[
+        str(pair["relation"])
+    ]
+    return f"{word}, {found.endpoint.difference(sign * mean)}{found.endpoint.difference_unit}{interval}, n = {pair['seeds']}"
+
+
+def _facts(found: Findings) -> list[tuple[str, str]]:
+    """What identifies the runs: digests, versions, machines."""
+    runs = found.trials.runs
+    if not found.ours:
+        return []
+    named = {
+        "data, SHA-256": "data_digest",
+        "split, SHA-256": "split_digest",
+        "recipe": "recipe",
+        "numerics version": "numerics_version",
+        "metric definitions": "metrics_version",
+        "parameters": "parameter_count",
+        "regstudy": "version",
+        "commit": "git_commit",
+        "device": "device",
+        "processor": "processor",
+        "threads": "threads",
+        "packages": "packages",
+    }
+    facts = [(label, ", ".join(sorted({str(value) for value in runs[column]} - {""}))) for label, column in named.items()]
+    return [(label, text) for label, text in facts if text]
+
+
+def _contest(found: Findings) -> dict[str, object] | None:
+    """What the seed-luck slider draws from: best epochs' wrong test images by configuration and seed."""
+    if found.contest is None:
+        return None
+    runs = found.trials.runs
+    wide = runs.pivot(index="seed", columns="configuration", values="best_accuracy")  # noqa: PD010  # pivot_table drops what is all NaN
+    names = list(dict.fromkeys(runs["configuration"]))
+    n = int(runs["test_images"].iloc[0])
+    wrong = {name: [round((1 - value) * n) for value in wide[name].dropna()] for name in names}
+    return {
+        "wrong": {name: values for name, values in wrong.items() if values},
+        "test_images": n,
+        "leads": f"{found.contest.clear:.0%}",
+    }
+
+
+def _series_css() -> str:
+    """The series' colours as variables, lighter on dark paper where they would not stand out."""
+    light = {_variable(colour): colour for colour in (*plots.OKABE_ITO, plots.GREY)}
+    dark = light | {_variable(colour): lighter for colour, lighter in ON_DARK.items()}
+    rules = [" ".join(f"{name}: {colour};" for name, colour in colours.items()) for colours in (light, dark, light)]
+    return f":root {{ {rules[0]} }} @media (prefers-color-scheme: dark) {{ :root {{ {rules[1]} }} }} @media print {{ :root {{ {rules[2]} }} }}"
+
+
+def _variable(colour: str) -> str:
+    return f"--series-{colour[1:].lower()}"
+
+
+def _first(runs: pd.DataFrame, column: str) -> str:
+    return next((str(text) for text in runs[column] if text), "") if column in runs else ""
 
 
 def _render(template: str, context: dict[str, object]) -> str:
@@ -146,54 +223,28 @@ def _render(template: str, context: dict[str, object]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
-        "points": _points,
-        "nats": _nats,
-        "interval": _interval,
-        "count": _images,
-        "md": _markdown_text,
-        "plural": plural,
-    }
+    environment.filters |= {"md": _markdown_text, "plural": plural, "csv": _csv}
     return environment.get_template(f"{template}.j2").render(context)
-
-
-def _nats(loss: float) -> str:
-    return f"{loss:.4f}" if math.isfinite(loss) else "diverged"
-
-
-def _interval(row: dict[str, float]) -> str:
-    return f"{100 * row['low']:.2f} to {100 * row['high']:.2f}" if row["seeds"] > 1 else "–"
-
-
-def _images(count: float) -> str:
-    return f"{count:.1f}" if math.isfinite(count) else "diverged"
-
-
-def _points(fraction: float) -> str:
-    return f"{100 * fraction:.2f}" if math.isfinite(fraction) else "diverged"
-
-
-def _range(numbers: "pd.Series[int]") -> str:
-    low, high = int(numbers.min()), int(numbers.max())
-    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _markdown_text(text: object) -> str:
     """Text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~])", r"\\\1", str(text).replace("\n", " "))
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&])", r"\\\1", str(text).replace("\n", " "))
 
 
-def _sheet_file(sheet: Sheet) -> str:
-    return "misclassified_" + re.sub(r"[^A-Za-z0-9.]+", "_", sheet.configuration).strip("_") + ".png"
+def _csv(numbers: pd.DataFrame) -> str:
+    return numbers.to_csv(index=False)
 
 
 def _save(drawing: Drawing, folder: Path) -> Markup:
-    """Write a figure as SVG and PNG; gives the SVG for HTML."""
+    """Write a figure as SVG, PNG and PDF; gives the SVG for HTML."""
     drawing.figure.draw_without_rendering()
     drawing.figure.set_layout_engine("none")  # as it was laid out just now: else each file would do it again
     svg = _svg(drawing.figure)
-    (folder / f"{drawing.name}.svg").write_text(svg)
+    (folder / f"{drawing.name}.svg").write_text(svg, encoding="utf-8")
     drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=PNG_DPI, metadata={"Software": None})
+    drawing.figure.savefig(folder / f"{drawing.name}.pdf", metadata={"Creator": None, "Producer": None, "CreationDate": None})
+    drawing.numbers.to_csv(folder / f"{drawing.name}.csv", index=False)
     return _inline_svg(svg, drawing)
 
 
@@ -204,9 +255,12 @@ def _svg(figure: Figure) -> str:
 
 
 def _inline_svg(svg: str, drawing: Drawing) -> Markup:
-    """For HTML: without the XML prologue, with IDs of its own, described for screen readers."""
+    """For HTML: without the XML prologue, with IDs of its own, described for screen readers, in the page's ink on the page's paper."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{drawing.name}-", svg)
+    svg = svg.replace(plots.INK, "var(--ink)").replace("#ffffff", "var(--paper)")
+    for colour in (*plots.OKABE_ITO, plots.GREY):
+        svg = re.sub(colour, f"var({_variable(colour)})", svg, flags=re.IGNORECASE)
     alt = Markup.escape(drawing.alt)
     opening = rf'<svg viewBox="\1" role="img" aria-label="{alt}">'
-    return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', opening, svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
+    return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: opening.replace(r"\1", m[1]), svg, count=1))  # noqa: S704  # matplotlib has escaped its texts

@@ -32,7 +32,7 @@ LEFT_OUT = frozenset({Tag.HEARTBEAT, Tag.MACHINE, Tag.OWNER})
 
 
 class Record(NamedTuple):
-    """A run: its tags, and the latest value of each metric."""
+    """A run: its tags, the latest value of each metric, and its parameters, which a snapshot leaves out: ours are in a tag."""
 
     run_id: str
     name: str
@@ -40,6 +40,7 @@ class Record(NamedTuple):
     start_time: int
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
+    params: Mapping[str, str]
 
 
 class Records(Protocol):
@@ -230,7 +231,7 @@ def _record(row: dict[str, Any]) -> Record:
             name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix) and value is not None
         }
 
-    return Record(row["run_id"], row["run_name"], row["status"], row["start_time"], under("tags."), under("metrics."))
+    return Record(row["run_id"], row["run_name"], row["status"], row["start_time"], under("tags."), under("metrics."), {})
 
 
 def _tag_column(name: str) -> str:

@@ -41,5 +41,9 @@ class NotComparable(RegstudyError):
     """The runs differ in something that makes a comparison meaningless."""
 
 
+class VerificationError(RegstudyError):
+    """A report does not say what its runs say."""
+
+
 class SnapshotError(RegstudyError):
     """A snapshot is not as it was written, or cannot be written."""

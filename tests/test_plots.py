@@ -1,71 +1,197 @@
-"""Figures draw the numbers they were given, each configuration in its own look."""
+"""Figures draw the numbers they were given, each configuration in its own look, and nothing leaves the figure."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from analysis import plots
-from regstudy.schema import Metric
+from analysis.plots import Quantity
+from analysis.plots.curves import zoom
+from analysis.plots.lines import factor_places
 
 
-def epochs(n: int, seeds: int = 1) -> pd.DataFrame:
-    rows = [
-        {
-            "configuration": name,
-            "seed": seed,
-            "run_id": f"{name}{seed}",
-            "epoch": e,
-            Metric.TEST_ACCURACY.value: 0.99 - 0.1 / (e + 1) + seed / 1_000,
-            Metric.TEST_LOSS.value: 1 / (e + 1),
-            Metric.TRAIN_LOSS.value: 2 / (e + 1),
-        }
-        for name in ("none", "L1 0.001")
-        for seed in range(seeds)
-        for e in range(n)
-    ]
-    return pd.DataFrame(rows)
+@pytest.fixture(autouse=True)
+def house_style():
+    """As the report draws."""
+    with plots.style():
+        yield
 
 
-LOOK = plots.looks(["none", "L1 0.001"])
+ACCURACY = Quantity("test accuracy", "%", 1_000, "higher")
+LOSS = Quantity("negative log-likelihood", "nats", None, "lower")
+NAMES = ["none", "L1 0.001"]
+LONG = "a rather long name of a configuration {}"
 
 
-def test_curves_are_the_data_in_percent():
-    data = epochs(3)
-    axis = plots.accuracy_curves(data, LOOK, 1_000).axes[0]
-    assert len(axis.lines) == 2
-    expected = 100 * data.loc[data["configuration"] == "none", Metric.TEST_ACCURACY.value]
+def curves_of(names=NAMES, n=3, seeds=1):
+    return pd.DataFrame(
+        [
+            {"configuration": name, "seed": seed, "epoch": e, "value": 0.99 - 0.1 / (e + 1) + seed / 1_000}
+            for name in names
+            for seed in range(seeds)
+            for e in range(n)
+        ]
+    )
+
+
+def seeds_of(names, n=5):
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        [{"configuration": name, "block": seed, "value": 0.99 + rng.normal(0, 1e-3)} for name in names for seed in range(n)]
+    )
+
+
+def summary_of(scores):
+    own = scores.groupby("configuration", sort=False)["value"]
+    return pd.DataFrame({"mean": own.mean(), "low": own.min(), "high": own.max(), "diverged": 0}).reset_index()
+
+
+def curves(data, names=NAMES, quantity=ACCURACY):
+    return plots.curves(data, plots.looks(names), quantity=quantity, title="Title", subtitle="subtitle")
+
+
+def ranking(names, scores, margin=5e-4):
+    look = plots.looks(names)
+    return plots.ranking(summary_of(scores), scores, look, reference=names[0], margin=margin, quantity=ACCURACY)
+
+
+def assert_inside(figure):
+    """Every name and label lies in the figure."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    labels = [text for axis in figure.axes for text in (*axis.texts, *axis.get_yticklabels(), axis.xaxis.label, axis.title)]
+    for text in [*figure.texts, *labels]:
+        if text.get_text().strip():
+            extent = text.get_window_extent(canvas.get_renderer())
+            assert extent.x0 >= -1, text.get_text()
+            assert extent.x1 <= figure.bbox.x1 + 1, text.get_text()
+
+
+def test_curves_are_the_data_as_wrong_images():
+    data = curves_of()
+    axis = curves(data).axes[0]
+    expected = 1_000 * (1 - data.loc[data["configuration"] == "none", "value"])
     assert axis.lines[0].get_ydata() == pytest.approx(expected.tolist())
-    assert {text.get_text() for text in axis.texts} >= {"none", "L1 0.001"}
+    assert {text.get_text() for text in axis.texts} >= set(NAMES)
+    assert axis.get_ylabel() == "wrong of 1,000 test images"
 
 
 def test_seeds_are_thin_lines_and_their_median_bold():
-    axis = plots.loss_curves(epochs(8, seeds=3), LOOK, Metric.TEST_LOSS).axes[0]
+    axis = curves(curves_of(n=8, seeds=3), quantity=LOSS).axes[0]
     widths = sorted(line.get_linewidth() for line in axis.lines)
     assert len(widths) == 2 * (3 + 1)
-    assert widths[0] < widths[-1]
+    assert widths[0] < 1 < widths[-1]
 
 
 def test_zoom_cuts_first_epochs_never_the_last():
-    data = epochs(40)
-    axis = plots.loss_curves(data, LOOK, Metric.TRAIN_LOSS).axes[0]
-    low, high = axis.get_ylim()
-    assert high < 2.0
-    last = data.loc[data["epoch"] == 39, Metric.TRAIN_LOSS.value]
+    data = curves_of(n=40)
+    low, high = zoom(data)
+    last = data.loc[data["epoch"] == 39, "value"]
     assert low < last.min()
     assert last.max() < high
-    assert "zoomed" in axis.get_xlabel()
+    assert data["value"].min() < low
+    assert zoom(curves_of(n=3)) is None
 
 
-def test_ranking_shows_every_seed():
-    runs = pd.DataFrame(
-        {"configuration": ["none"] * 3 + ["L1 0.001"], "accuracy": [0.9, 0.91, 0.92, 0.95], "test_images": 1_000, "seed": 0}
+def test_more_than_six_configurations_get_a_panel_each():
+    names = [LONG.format(i) for i in range(12)]
+    figure = curves(curves_of(names), names)
+    assert len(figure.axes) == 12
+    assert [axis.get_title(loc="left") for axis in figure.axes] == names
+
+
+def test_a_diverged_line_is_said_to_be():
+    data = curves_of()
+    data.loc[(data["configuration"] == "none") & (data["epoch"] == 2), "value"] = np.nan
+    axis = curves(data).axes[0]
+    assert "none (diverged)" in {text.get_text() for text in axis.texts}
+
+
+def test_ranking_shows_every_seed_interval_and_margin():
+    scores = seeds_of(NAMES)
+    axis = ranking(NAMES, scores).axes[0]
+    dots = np.sort(np.concatenate([line.get_xdata() for line in axis.lines if line.get_marker() not in {"None", ""}]))
+    assert dots == pytest.approx(np.sort(1_000 * (1 - scores["value"])))
+    assert [label.get_text() for label in axis.get_yticklabels()] == NAMES
+    band = axis.patches[0].get_extents().transformed(axis.transData.inverted())
+    middle = 1_000 * (1 - summary_of(scores).loc[0, "mean"])
+    assert (band.x0, band.x1) == pytest.approx((middle - 0.5, middle + 0.5))
+
+
+def test_without_a_margin_there_is_no_band():
+    assert not ranking(NAMES, seeds_of(NAMES), margin=None).axes[0].patches
+
+
+@pytest.mark.parametrize("n", [1, 4, 60])
+def test_long_names_stay_inside(n):
+    names = [LONG.format(i) for i in range(n)]
+    scores = seeds_of(names)
+    assert_inside(ranking(names, scores))
+    summary = summary_of(scores)
+    assert_inside(plots.dots(scores, summary, plots.looks(names), title="T", subtitle="s", label="x"))
+
+
+def test_the_forest_shows_estimates_and_verdicts():
+    row = {
+        "claim": "c", "contrast": "a − b", "quantity": "test accuracy, points", "scale": "difference", "estimate": 0.02,
+        "low": -0.04, "high": 0.08, "margin": 0.05, "expect": "higher", "verdict": "inconclusive", "n": 5,
+    }  # fmt: skip
+    ratio = row | {
+        "quantity": "roughness",
+        "scale": "ratio",
+        "estimate": 1.2,
+        "low": 0.9,
+        "high": 1.6,
+        "margin": 0.8,
+        "verdict": "refuted",
+    }
+    figure = plots.forest(pd.DataFrame([row, ratio]))
+    first, second = figure.axes
+    assert list(first.lines[1].get_xdata()) == [-0.04, 0.08]
+    assert first.texts[0].get_text() == "? inconclusive, n = 5"
+    assert second.get_xscale() == "log"
+    assert second.texts[0].get_text() == "✗ refuted, n = 5"
+    assert_inside(figure)
+
+
+def test_the_contest_says_its_shares():
+    table = pd.DataFrame({"configuration": ["a", "b", "tied"], "share": [0.5, 0.3, 0.2]})
+    axis = plots.contest(table).axes[0]
+    assert [bar.get_width() for bar in axis.patches] == pytest.approx([50, 30, 20])
+    assert [text.get_text() for text in axis.texts] == ["50%", "30%", "20%"]
+
+
+def test_zero_has_a_place_left_of_the_smallest_value():
+    places = factor_places(np.array([0, 1e-4, 1e-3]))
+    assert places[1:] == pytest.approx([-4, -3])
+    assert places[0] < -4
+
+
+def test_the_response_shows_every_seed():
+    scores = pd.DataFrame({"value": [0, 0, 0.001], "seed": [0, 1, 0], "score": [0.9, 0.91, 0.92]})
+    summary = pd.DataFrame(
+        {"value": [0.0, 0.001], "seeds": [2, 1], "mean": [0.905, 0.92], "low": [0.9, np.nan], "high": [0.91, np.nan]}
     )
-    axis = plots.ranking_dots(runs, ["L1 0.001", "none"], LOOK).axes[0]
-    drawn = sorted(x for line in axis.lines if line.get_marker() != "None" for x in line.get_xdata())
-    assert drawn == pytest.approx([50, 80, 90, 100])
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["L1 0.001", "none"]
+    figure = plots.response(scores, summary, factor="L1", quantity=ACCURACY)
+    assert figure.axes[0].lines[0].get_ydata() == pytest.approx([100, 90, 80])
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0", "0.001"]
+
+
+def test_what_can_be_seen_marks_this_study():
+    table = pd.DataFrame({"n": [2, 5, 10], "difference": [0.5, 0.1, 0.05]})
+    axis = plots.detectable(table, (5, 0.1), unit="points", margin=0.05).axes[0]
+    told = " ".join(text.get_text() for text in axis.texts)
+    assert "this study: 5 seeds, 0.1 points" in told
+    assert "10 seeds would see it" in told
+
+
+def test_sparsity_is_in_percent():
+    table = pd.DataFrame({"configuration": "none", "seed": 0, "threshold": [0.01, 0.1], "share": [0.01, 0.2]})
+    axis = plots.sparsity(table, plots.looks(["none"])).axes[0]
+    assert axis.lines[0].get_ydata() == pytest.approx([1, 20])
 
 
 def test_looks_are_distinct_and_none_is_grey():

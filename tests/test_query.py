@@ -4,8 +4,9 @@ import mlflow
 import pytest
 
 from analysis import query
+from analysis.query import Wanted
 from regstudy import design
-from regstudy.errors import NotComparable, NothingToAnalyse
+from regstudy.errors import NotComparable, NothingToAnalyse, UsageError
 from regstudy.schema import REPORT, TRIAL, Metric, Tag
 
 
@@ -63,13 +64,15 @@ def test_mixed_data_sets_are_refused_until_one_is_named(own_copy):
     run_id = client.search_runs(["0"])[0].info.run_id
     client.set_tag(run_id, Tag.DATA_DIGEST, "0" * 64)
     client.set_tag(run_id, Tag.DATASET, "fashion-mnist")
-    with pytest.raises(NotComparable, match=r"do not share their data: fashion-mnist \(000000000000\), mnist-5k .*--dataset"):
+    with pytest.raises(
+        NotComparable, match=r"data differs: 000000000000 \(.*\), .*choose a data set with --dataset .*--allow data"
+    ):
         query.read()
-    trials = query.read(dataset="mnist-5k")
+    trials = query.read(Wanted(dataset="mnist-5k", allow=["seeds"]))
     assert len(trials.runs) == 3
-    assert trials.notices == ("1 run on another data set, left out as asked",)
+    assert trials.notices[0] == "1 run on another data set, left out as asked"
     with pytest.raises(NothingToAnalyse, match="no finished run on 'mnist', only on fashion-mnist, mnist-5k"):
-        query.read(dataset="mnist")
+        query.read(Wanted(dataset="mnist"))
 
 
 def test_one_study_is_told_from_the_rest(own_copy):
@@ -80,14 +83,14 @@ def test_one_study_is_told_from_the_rest(own_copy):
     parent = client.create_run("0", tags=tags).info.run_id
     client.log_text(parent, text, "design.yaml")
     for name in ("mine", parent):
-        trials = query.read(study=name)
+        trials = query.read(Wanted(study=name))
         assert [(row.configuration, row.seed) for row in trials.runs.itertuples()] == [("L1 0.001", 1)]
         assert trials.notices == ("3 runs of no trial of this study, left out", "1 run of this study not done yet")
     with pytest.raises(NothingToAnalyse, match=r"there is no study 'yours' in .* \(studies there: mine\): run it first"):
-        query.read(study="yours")
+        query.read(Wanted(study="yours"))
     client.create_run("0", tags=tags)
     with pytest.raises(NotComparable, match="'mine' names 2 studies that differ in design, data or version"):
-        query.read(study="mine")
+        query.read(Wanted(study="mine"))
 
 
 def test_varying_fields_become_part_of_the_label():
@@ -111,7 +114,7 @@ def test_an_absent_store_is_named_and_not_made(tmp_path, monkeypatch):
 
 def test_an_unknown_experiment_is_named_with_the_known_ones(workspace):
     with pytest.raises(NothingToAnalyse) as caught:
-        query.read("nonesuch")
+        query.read(Wanted("nonesuch"))
     assert f"experiment 'nonesuch' is not in the store sqlite:///{workspace}/mlflow.db, which has 'Default'" in str(
         caught.value
     )
@@ -135,4 +138,28 @@ def test_the_experiment_is_mlflows_choice(own_copy, monkeypatch):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     with pytest.raises(NothingToAnalyse, match="'mine'"):
         query.read()
-    assert query.read("Default").source.experiment == "Default"
+    assert query.read(Wanted("Default")).source.experiment == "Default"
+
+
+def test_plain_filters_leave_out_and_count(own_copy):
+    trials = query.read(Wanted(where=["l1=1e-3", "seed=0,1"]))
+    assert set(trials.runs["configuration"]) == {"L1 0.001"}
+    assert "2 runs that --where excludes, left out" in trials.notices
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (["l1"], "--where 'l1': expected FIELD=VALUE"),
+        (["l1=0", "l1=1"], "--where l1 is there twice"),
+        (["bogus=1"], "--where bogus: runs have no such field; expected one of"),
+    ],
+)
+def test_a_filter_that_says_nothing_is_refused(own_copy, where, message):
+    with pytest.raises(UsageError, match=message):
+        query.read(Wanted(where=where))
+
+
+def test_filters_that_leave_nothing_say_so(own_copy):
+    with pytest.raises(NothingToAnalyse, match="has 4 runs, but none with l1=7: change --where"):
+        query.read(Wanted(where=["l1=7"]))

@@ -1,0 +1,159 @@
+"""Misclassified images across runs: what the gallery's page shows, for the report and for a page of its own."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from analysis import images
+from analysis.frames import rows
+from analysis.query import Trials
+from regstudy.errors import NothingToAnalyse
+from regstudy.schema import CLASS_NAMES
+from regstudy.terminal import plural
+
+MOST_IMAGES, MOST_CONFIGURATIONS = 60, 8
+SIDE, SPRITE_COLUMNS = 28, 10
+
+
+@dataclass(frozen=True)
+class Errors:
+    """All errors of the runs whose artifacts are there.
+
+    `rows`: run_id, configuration, seed, index, label, predicted, predicted_probability, pixels. `runs` are those whose errors are known,
+    `unknown` how many are not.
+    """
+
+    rows: pd.DataFrame
+    runs: pd.DataFrame
+    unknown: int
+
+    @property
+    def wrong(self) -> pd.DataFrame:
+        """A row per run, a column per image."""
+        return images.wrong_table(self.rows, self.runs)
+
+
+def read(trials: Trials) -> Errors:
+    """Read the errors of all trials."""
+    parts: list[pd.DataFrame] = []
+    known: list[str] = []
+    for row in rows(trials.runs[["run_id", "configuration", "seed"]]):
+        table = trials.source.misclassified(row["run_id"])
+        if table is not None:
+            parts.append(table.assign(**row))
+            known.append(row["run_id"])
+    together = (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["run_id", "configuration", "seed", "index"])
+    )
+    runs = trials.runs[trials.runs["run_id"].isin(known)]
+    return Errors(together, runs, len(trials.runs) - len(known))
+
+
+def context(errors: Errors, dataset: str) -> dict[str, object] | None:
+    """What the template shows; None if no run's errors are known, or there are none."""
+    if errors.rows.empty:
+        return None
+    wrong = errors.wrong
+    table = images.hardest(wrong).head(MOST_IMAGES)
+    names = list(dict.fromkeys(errors.runs["configuration"]))[:MOST_CONFIGURATIONS]
+    words = class_names(dataset)
+    first = {int(row["index"]): row for row in rows(errors.rows.drop_duplicates("index"))}
+    shown = [int(image) for image in table.index]
+    cells = {name: _cells(errors, name, shown, words) for name in names}
+    seeds = errors.runs.groupby("configuration", sort=False)["seed"].nunique()
+    labels = {image: int(first[image]["label"]) for image in shown}
+    return {
+        "sprite": _sprite([first[image]["pixels"] for image in shown]),
+        "places": {image: (place % SPRITE_COLUMNS, place // SPRITE_COLUMNS) for place, image in enumerate(shown)},
+        "columns": SPRITE_COLUMNS,
+        "names": names,
+        "more_names": len(set(errors.runs["configuration"])) - len(names),
+        "seeds": {name: int(seeds[name]) for name in names},
+        "images": [(image, labels[image], words[labels[image]]) for image in shown],
+        "labels": [(label, words[label]) for label in sorted(set(labels.values()))],
+        "cells": cells,
+        "total": len(wrong.columns),
+        "told": in_words(errors),
+        "unknown": errors.unknown,
+    }
+
+
+def class_names(dataset: str) -> tuple[str, ...]:
+    """What the ten labels stand for."""
+    return CLASS_NAMES.get(dataset, tuple("0123456789"))
+
+
+def in_words(errors: Errors) -> list[str]:
+    """What the counts say, in sentences."""
+    if errors.rows.empty:
+        return ["No run's misclassified images are known." if errors.unknown else "No run misclassifies an image."]
+    wrong = errors.wrong
+    always, luck = len(images.always_hard(wrong)), images.flips(wrong)
+    are = "is" if len(wrong.columns) == 1 else "are"
+    told = [
+        f"{plural(len(wrong.columns), 'test image')} {are} misclassified by at least one of {plural(len(wrong), 'run')}; {always:,} by every run."
+    ]
+    if luck.between_seeds is not None:
+        told.append(f"Two seeds of the same configuration differ on {luck.between_seeds:.1f} images on average.")
+    if luck.between_configurations is not None:
+        told.append(f"Two configurations with the same seed differ on {luck.between_configurations:.1f}.")
+    return told
+
+
+def pair_in_words(errors: Errors, first: str, second: str) -> list[str]:
+    """What the counts say of two configurations."""
+    names = set(errors.runs["configuration"])
+    if errors.rows.empty or not {first, second} <= names:
+        return ["Their misclassified images are not in the store."]
+    table = images.fixed_and_broken(errors.wrong, first, second)
+    if table.empty:
+        return ["In every common seed they misclassify the same images."]
+    certain = int((table["p_adjusted"] < 0.05).sum())
+    seeds = int(table["seeds"].iloc[0])
+    return [
+        f"In {plural(seeds, 'common seed')} they differ on {plural(len(table), 'image')}: only {first} is wrong {table['only_first'].sum()} times, only {second} {table['only_second'].sum()} times.",
+        f"For {plural(certain, 'image')} the difference is more than luck of the seeds allows (exact sign tests, Holm over all images).",
+    ]
+
+
+def write(trials: Trials, page: Path) -> None:
+    """Write the gallery as one page that needs no network; NothingToAnalyse if the runs' errors are not there."""
+    shown = context(read(trials), str(trials.runs["dataset"].iloc[0]))
+    if shown is None:
+        raise NothingToAnalyse("none of these runs has misclassified images in its artifacts")
+    environment = Environment(
+        loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    text = environment.get_template("gallery_page.html.j2").render(
+        gallery=shown, title=f"Misclassified images: {trials.source.experiment}"
+    )
+    page.write_text(text, encoding="utf-8")
+
+
+def _cells(errors: Errors, name: str, shown: list[int], words: tuple[str, ...]) -> dict[int, tuple[str, str, int]]:
+    """By image: the commonest wrong answer, its mean probability, and how many seeds give any wrong answer."""
+    own = errors.rows[(errors.rows["configuration"] == name) & errors.rows["index"].isin(shown)]
+    cells: dict[int, tuple[str, str, int]] = {}
+    for image, those in own.groupby("index"):
+        answer = int(those["predicted"].mode().iloc[0])
+        probability = those.loc[those["predicted"] == answer, "predicted_probability"].mean()
+        cells[int(str(image))] = (words[answer], f"{probability:.0%}", len(those))
+    return cells
+
+
+def _sprite(pixels: list[bytes]) -> str:
+    """All images in one PNG, dark on light, as base64."""
+    rows = -(-len(pixels) // SPRITE_COLUMNS)
+    sheet = np.zeros((rows * SIDE, SPRITE_COLUMNS * SIDE), np.uint8)
+    for place, image in enumerate(pixels):
+        top, left = place // SPRITE_COLUMNS * SIDE, place % SPRITE_COLUMNS * SIDE
+        sheet[top : top + SIDE, left : left + SIDE] = np.frombuffer(image, np.uint8).reshape(SIDE, SIDE)
+    buffer = io.BytesIO()
+    Image.fromarray(255 - sheet).save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,298 @@
+"""Findings to the tables of a report, as text: one description for HTML, Markdown and whatever comes next."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis import measures, published, wording
+from analysis.claims import Compared, Verdict
+from analysis.findings import Findings
+from analysis.frames import rows as each
+from analysis.measures import Measure
+from regstudy.schema import Summary
+
+NONE = "–"
+REACH, SCALE = (metric.value.partition("{")[0] for metric in (Summary.L1_REACH, Summary.INITIAL_SCALE))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading, and whether it holds numbers, which are aligned right and sorted by value."""
+
+    heading: str
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of text; `name` is unique in a report. `marks` are words for a row's look, such as a verdict; empty if there are none."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    marks: tuple[str, ...] = ()
+
+
+def ranking(found: Findings) -> Grid:
+    """Ranks, means, intervals; the best epoch last, since it is biased."""
+    reading, ours = found.endpoint, found.ours
+    unit = f" ({reading.unit})" if reading.unit else ""
+    headings = ["rank", "configuration", "seeds", f"{reading.words}{unit}", "95% interval of the mean", "SD over seeds"]
+    if ours:
+        headings += ["wrong images", "test loss", "best epoch (%, biased)"]
+    best = found.table["best"].notna().any()
+    rows = [_ranked(row, reading, ours=ours, best=bool(best)) for row in each(found.table)]
+    columns = [Column(text, text != "configuration") for text in [*headings, *(["P(best)"] if best else [])]]
+    return Grid("ranking", "Ranking; = marks a shared rank", tuple(columns), tuple(rows))
+
+
+def verdicts(found: Findings) -> Grid:
+    """Claim, verdict, estimate with interval, n, further seeds."""
+    rows = []
+    for judged in found.judged:
+        further = NONE
+        if judged.verdict == Verdict.INCONCLUSIVE:
+            further = f"{judged.further:,}" if judged.further else "> 100,000"
+        n = str(judged.deciding.plain.n) if judged.deciding else NONE
+        sign = wording.SIGNS[judged.verdict]
+        against = f"{wording.contrast(judged.deciding)}: " if judged.deciding else ""
+        rows.append((judged.text, f"{sign} {wording.verdict_words(judged)}", against + wording.estimate(judged), n, further))
+    headings = ("claim", "verdict", "estimate (95% interval)", "n", "further seeds")
+    columns = tuple(Column(text, text in {"n", "further seeds"}) for text in headings)
+    return Grid("verdicts", "Verdict on each claim", columns, tuple(rows), tuple(j.verdict.value for j in found.judged))
+
+
+def contrasts(found: Findings) -> Grid:
+    """Every contrast of every claim, with both tests."""
+    rows = [(judged.id, *_contrast(result)) for judged in found.judged for result in judged.contrasts]
+    headings = (
+        "claim",
+        "contrast",
+        "measure",
+        "estimate",
+        "95% interval",
+        "margin",
+        "n",
+        "t test p",
+        "sign-flip p",
+        "effect size",
+        "seeds won",
+    )
+    columns = tuple(Column(text, text not in {"claim", "contrast", "measure"}) for text in headings)
+    return Grid("contrasts", "Every contrast behind the claims; p-values before Holm's correction", columns, tuple(rows))
+
+
+def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
+    """Other measures of each configuration against the reference, unadjusted; None if no run has them."""
+    table = found.comparisons[found.comparisons["measure"].isin(list(keys))]
+    if table.empty:
+        return None
+    rows = []
+    for row in each(table):
+        reading = measures.measure(str(row["measure"]))
+        of = f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}"
+        against = (
+            f"{reading.difference(row['difference'])}{reading.difference_unit}"
+            if _is_number(row["difference"])
+            else "reference"
+        )
+        interval = reading.interval(row["low"], row["high"]) if _is_number(row["low"]) else NONE
+        rows.append((of, row["configuration"], reading.value(row["mean"]), against, interval, str(row["seeds"])))
+    headings = ("measure", "configuration", "mean", f"against {found.reference}", "95% interval", "n")
+    columns = tuple(Column(text, text not in {"measure", "configuration"}) for text in headings)
+    return Grid(name, f"Against {found.reference}: differences, or ratios (×); unadjusted", columns, tuple(rows))
+
+
+def effects(found: Findings) -> Grid | None:
+    """Main effects and interaction of a 2 × 2 study."""
+    if found.effects is None:
+        return None
+    reading = found.endpoint
+    rows = tuple(
+        (
+            str(row["effect"]),
+            reading.difference(row["estimate"]) + reading.difference_unit,
+            reading.interval(row["low"], row["high"]),
+            f"{row['p']:.3g}",
+            str(row["blocks"]),
+        )
+        for row in each(found.effects)
+    )
+    columns = tuple(Column(text, text != "effect") for text in ("effect", "estimate", "95% interval", "p", "seeds"))
+    return Grid("effects", f"Effects on {reading.words}; × is the interaction", columns, rows)
+
+
+def beside_published(found: Findings) -> Grid | None:
+    """The published numbers beside ours; None if these are not the published study's configurations."""
+    if not found.ours:
+        return None
+    table = published.beside(found.trials.runs)
+    if table.empty:
+        return None
+    rows = tuple(
+        (
+            str(row["study"]),
+            str(row["configuration"]),
+            f"{row['published']:.2f}",
+            f"{row['mean']:.2f}",
+            f"{row['sd']:.3f}" if _is_number(row["sd"]) else NONE,
+            f"{row['lowest']:.2f} to {row['highest']:.2f}",
+            str(row["seeds"]),
+            f"{row['low']:.2f} to {row['high']:.2f}" if _is_number(row["low"]) else NONE,
+            {True: "inside", False: "outside"}.get(row["inside"], NONE),
+        )
+        for row in each(table)
+    )
+    headings = (
+        "study",
+        "configuration",
+        "published",
+        "our mean",
+        "SD over seeds",
+        "our range",
+        "n",
+        "95% prediction interval",
+        "published value",
+    )
+    columns = tuple(Column(text, text not in {"study", "configuration", "published value"}) for text in headings)
+    return Grid(
+        "published", "Best epoch's test accuracy (%), as the published study reports it, biased upwards in both", columns, rows
+    )
+
+
+def reach(found: Findings) -> Grid | None:
+    """How far L1 alone could move a weight of each layer over the run, beside the weights' initial scale; None without L1."""
+    table = found.trials.runs
+    layers = [name.removeprefix(REACH) for name in table.columns if name.startswith(REACH)]
+    own = table[table["l1"] > 0].drop_duplicates("configuration") if layers else table.head(0)
+    if own.empty:
+        return None
+    rows = [
+        (
+            str(row["configuration"]),
+            layer,
+            f"{row[REACH + layer]:.2g}",
+            f"{scale:.2g}",
+            f"{100 * row[REACH + layer] / scale:.2g}%" if scale else NONE,
+        )
+        for row in each(own)
+        for layer in layers
+        if _is_number(row[REACH + layer]) and _is_number(scale := row[SCALE + layer])
+    ]
+    headings = ("configuration", "layer", "reach of L1", "initial scale", "reach of scale")
+    columns = tuple(Column(text, text not in {"configuration", "layer"}) for text in headings)
+    return Grid(
+        "reach",
+        "The largest displacement that L1 alone can cause in a weight over the run, beside its initial scale",
+        columns,
+        tuple(rows),
+    )
+
+
+def runs(found: Findings) -> Grid:
+    """Every run."""
+    table, reading = found.trials.runs, found.endpoint
+    ours = found.ours
+    rows = tuple(
+        (
+            str(row["configuration"]),
+            str(row["seed"]),
+            reading.value(row[reading.key]) if _is_number(row[reading.key]) else "diverged",
+            *((_best(row), str(row["threads"]), row["command"]) if ours else ()),
+            str(row["run_id"]),
+        )
+        for row in each(table)
+    )
+    headings = ["configuration", "seed", reading.words, *(["best epoch (%)", "threads", "command"] if ours else []), "run"]
+    texts = {"configuration", "command", "run"}
+    return Grid("runs", "Every run", tuple(Column(text, text not in texts) for text in headings), rows)
+
+
+def _ranked(row: dict[str, float], reading: Measure, *, ours: bool, best: bool) -> tuple[str, ...]:
+    seeds, diverged = int(row["seeds"]), int(row["diverged"])
+    cells = [
+        f"{int(row['rank'])}{'=' if row['shared'] else ''}",
+        str(row["configuration"]),
+        str(seeds) + (f" + {diverged} diverged" if diverged else ""),
+        reading.value(row["mean"]) if seeds else "diverged",
+        f"{reading.value(row['low'])} to {reading.value(row['high'])}" if _is_number(row["low"]) else NONE,
+        reading.spread(row["sd"]) if _is_number(row["low"]) else NONE,
+    ]
+    if ours:
+        shown = seeds > 0
+        cells += (
+            [f"{row['wrong_images']:.1f}", f"{row['test_loss']:.4f}", f"{100 * row['best_epoch_accuracy_biased']:.2f}"]
+            if shown
+            else [NONE] * 3
+        )
+    return (*cells, *([f"{row['best']:.0%}" if _is_number(row["best"]) else NONE] if best else []))
+
+
+def _contrast(result: Compared) -> tuple[str, ...]:
+    reading, plain = _measure(result), result.plain
+    told = f"{reading.difference(plain.mean)}{reading.difference_unit}" if plain.n else NONE
+    if not plain.decidable:
+        return (wording.contrast(result), reading.words, told, NONE, reading.margin(result.margin), str(plain.n), *[NONE] * 4)
+    return (
+        wording.contrast(result),
+        reading.words,
+        told,
+        reading.interval(plain.low, plain.high),
+        reading.margin(result.margin),
+        str(plain.n),
+        f"{result.tested.p:.3g}",
+        f"{result.p_sign_flip:.3g}",
+        f"{result.effect_size:+.2f}".replace("-", measures.MINUS),
+        f"{result.won:.0%}",
+    )
+
+
+def _measure(result: Compared) -> Measure:
+    return measures.measure(result.metric).as_ratio(ratio=result.scale == "ratio")
+
+
+def _best(row: dict[str, float]) -> str:
+    return f"{100 * row['best_accuracy']:.2f} ({int(row['best_epoch'])})" if _is_number(row["best_accuracy"]) else NONE
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+ROUGHNESS = (Summary.ROUGHNESS_TEST_ACCURACY, Summary.ROUGHNESS_TEST_LOSS)
+OVERFITTING = (Summary.GAP_ACCURACY, Summary.GAP_LOSS, Summary.ENDPOINT_TEST_LOSS)
+ANATOMY = (Summary.EXACT_ZEROS, Summary.DEAD_KERNELS)
+CALIBRATION = (Summary.CALIBRATION_BRIER, Summary.CALIBRATION_ECE)
+
+
+def frames(found: Findings) -> dict[str, pd.DataFrame]:
+    """The same as numbers, in the stored units, for CSV files: by file name."""
+    tables = {"ranking": found.table, "pairs": found.ranking.pairs, "comparisons": found.comparisons}
+    if found.judged:
+        tables["verdicts"] = _verdict_frame(found)
+    if found.effects is not None:
+        tables["effects"] = found.effects
+    return tables
+
+
+def _verdict_frame(found: Findings) -> pd.DataFrame:
+    rows = []
+    for judged in found.judged:
+        for result in judged.contrasts or (None,):
+            row: dict[str, object] = {"claim": judged.id, "text": judged.text, "verdict": wording.verdict_words(judged)}
+            row |= {"p_adjusted": judged.p_adjusted, "further_seeds": judged.further}
+            if result is not None:
+                row |= {"measure": result.metric, "scale": result.scale, "subject": result.subject, "rival": result.rival}
+                row |= {"expect": result.expect, "margin": result.margin, "deciding": result is judged.deciding}
+                row |= {"n": result.plain.n, "estimate": result.plain.mean, "low": result.plain.low, "high": result.plain.high}
+                row |= {
+                    "p": result.tested.p,
+                    "p_sign_flip": result.p_sign_flip,
+                    "effect_size": result.effect_size,
+                    "won": result.won,
+                }
+            rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,156 @@
+"""What was really done, in words, from the findings themselves: methods, and the summary's three sentences."""
+
+from analysis import statistics, wording
+from analysis.claims import Verdict
+from analysis.findings import Findings
+from analysis.frames import rows
+from analysis.ranking import BEST_FROM
+from regstudy.schema import LAST_EPOCHS
+from regstudy.terminal import plural
+
+
+def summary(found: Findings) -> list[str]:
+    """What was run, what holds, what is open and what would settle it."""
+    return [_what_was_run(found), _what_holds(found), _what_is_open(found)]
+
+
+def advice(found: Findings) -> str:
+    """One paragraph to paste: what to use, why, n, interval, and what could not be told apart from it."""
+    ranked, reading = found.ranking, found.endpoint
+    if len(ranked.table) < 2 or ranked.table["seeds"].max() < 2:
+        return "These runs allow no recommendation yet: two configurations with two seeds each are the least."
+    chosen = ranked.simplest or ranked.leading[0]
+    row = next(row for row in rows(ranked.table) if row["configuration"] == chosen)
+    n, mean = int(row["seeds"]), reading.value(row["mean"])
+    interval = f"{reading.value(row['low'])} to {reading.value(row['high'])}"
+    value = f"{reading.words} {mean}{_unit(found)} (95% interval {interval}, n = {n} seeds{_endpoint_words(found)})"
+    others = [name for name in ranked.leading if name != chosen]
+    if not others:
+        why = "diverged, or is separated" if ranked.table["diverged"].any() else "is separated"
+        return f"Use {chosen}: {value}. Every other configuration {why} from it{_separated(found, chosen)}."
+    why = (
+        "the simplest of those that no other is separated from"
+        if ranked.simplest
+        else "one of those that no other is separated from"
+    )
+    tied = f"{_count(others)} could not be told apart from it, or {'is' if len(others) == 1 else 'are'} practically equivalent"
+    return f"Use {chosen}, {why}: {value}. {tied}{_separated(found, chosen)}."
+
+
+def methods(found: Findings) -> list[str]:
+    """How each number was made, one sentence or two per step."""
+    reading, m = found.endpoint, sum(bool(judged.contrasts) for judged in found.judged)
+    pairs = len(found.ranking.pairs)
+    steps = [
+        f"Endpoint: {reading.words}{_endpoint_words(found)}; no epoch was chosen by its result."
+        if found.ours
+        else f"Endpoint: {reading.words}.",
+        "Each seed is a block in which every configuration runs with the same split, initialisation, batch order, augmentation and dropout; "
+        "configurations are compared by differences within blocks."
+        if found.ours
+        else "Runs of the same block are a pair; configurations are compared by differences within blocks.",
+        (
+            f"Intervals and p-values are from Student's t distribution of the paired differences ({statistics.LEVEL:.0%} level). The sign-flip test, exact up "
+            f"to {statistics.EXACT_UP_TO} seeds, is a check; it decides nothing."
+        ),
+    ]
+    if m:
+        steps.append(
+            f"Claims: one Holm family of {plural(m, 'claim')} at α = {found.alpha:g}. A claim about several rivals is supported only if each contrast is "
+            f"(the largest p counts), and refuted by any (Bonferroni)."
+        )
+    if pairs:
+        steps.append(
+            f"Ranking: Holm over {plural(pairs, 'pair')} at α = {found.alpha:g}. A configuration's rank is one more than the number of those "
+            f"separated from it for the better, so that ties share a rank."
+        )
+    if found.scale.margin is not None:
+        steps.append(
+            f"Practically equivalent: the 90% interval of the difference lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests at 5%)."
+        )
+    if found.ranking.table["best"].notna().any():
+        steps.append(
+            f"P(best): the share of {statistics.RESAMPLES:,} redraws of the seeds in which the mean is best (from {BEST_FROM} seeds on)."
+        )
+    if (found.scale.unit.resolution > 0) and found.ours:
+        steps.append(
+            "Standard deviations are at least what rounding to whole images or kernels causes (step/√6), so that equal values do not pass for certainty."
+        )
+    if found.trials.runs["diverged"].any():
+        steps.append(
+            "Runs that diverged have no endpoint: they are in no mean, and a configuration with such a run ranks after all without."
+        )
+    return steps
+
+
+def _what_was_run(found: Findings) -> str:
+    runs, n = found.trials.runs, len(found.table)
+    size = f"{plural(n, 'configuration')} × {wording.seeds_in_words(found.table).removesuffix(' each')}"
+    if not found.ours:
+        return f"{size}, {plural(len(runs), 'run')}, compared by {found.endpoint.words}."
+    epochs = sorted(set(runs["epochs"]))
+    length = plural(int(epochs[0]), "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
+    return f"{size} × {length} on {runs['dataset'].iloc[0]}, judged on {int(runs['test_images'].iloc[0]):,} test images."
+
+
+def _what_holds(found: Findings) -> str:
+    standing = wording.standing(found.ranking, wording.seeds_in_words(found.table))
+    held = [judged for judged in found.judged if judged.verdict in {Verdict.SUPPORTED, Verdict.REFUTED}]
+    if not found.judged:
+        return standing
+    if not held:
+        return f"None of the {plural(len(found.judged), 'claim')} is supported or refuted; {standing[0].lower() + standing[1:] if standing.startswith('No ') else standing}"
+    told = "; ".join(f"“{judged.text}” is {wording.verdict_words(judged)}" for judged in held)
+    return f"{told}. {standing}"
+
+
+def _what_is_open(found: Findings) -> str:
+    open_claims = [judged for judged in found.judged if judged.verdict == Verdict.INCONCLUSIVE]
+    if open_claims:
+        most = [judged.further for judged in open_claims]
+        if None in most:
+            return f"{plural(len(open_claims), 'claim')} could not be decided, and for at least one no number of seeds that can be run would do."
+        return (
+            f"{plural(len(open_claims), 'claim')} could not be decided; up to {plural(max(n for n in most if n), 'further seed')} would find effects as "
+            f"large as the margins in 80% of studies."
+        )
+    power = found.power
+    if power is None:
+        return "Two seeds or more per configuration would allow intervals and tests."
+    seen = found.endpoint.margin(power.ours)
+    return f"With {plural(power.seeds, 'seed')}, a single comparison finds a true difference of {seen} in 80% of studies."
+
+
+def _separated(found: Findings, chosen: str) -> str:
+    """The configurations that are separated from the chosen one, with their differences."""
+    pairs = found.ranking.pairs
+    own = pairs[(pairs["first"] == chosen) & (pairs["relation"] == "separated")]
+    told = [
+        f"{row['second']} by {found.endpoint.difference(-row['mean'])}{found.endpoint.difference_unit}"
+        for row in rows(own.head(wording.FEW))
+    ]
+    more = f" and {len(own) - wording.FEW} more" if len(own) > wording.FEW else ""
+    return f"; separated from it: {', '.join(told)}{more}" if told else ""
+
+
+def _endpoint_words(found: Findings) -> str:
+    if not found.ours:
+        return ""
+    averaged, epochs = int(found.trials.runs["averaged"].min()), int(found.trials.runs["epochs"].max())
+    if averaged < LAST_EPOCHS:
+        return f", mean of the {plural(averaged, 'epoch')} there {'is' if averaged == 1 else 'are'}"
+    return f", mean of the last {averaged} of {epochs} epochs"
+
+
+def _count(names: list[str]) -> str:
+    return (
+        names[0]
+        if len(names) == 1
+        else f"{', '.join(names[:-1])} and {names[-1]}"
+        if len(names) <= wording.FEW
+        else f"{len(names)} others"
+    )
+
+
+def _unit(found: Findings) -> str:
+    return {"%": "%", "": ""}.get(found.endpoint.unit, f" {found.endpoint.unit}")

@@ -1,0 +1,26 @@
+"""Finished tables to figures. No statistics, no pyplot state, no files."""
+
+from analysis.plots.curves import curves
+from analysis.plots.labels import spread
+from analysis.plots.lines import detectable, response, sparsity
+from analysis.plots.rows import contest, dots, forest, ranking
+from analysis.plots.style import GREY, INK, OKABE_ITO, Look, Quantity, looks, style
+
+__all__ = [
+    "GREY",
+    "INK",
+    "OKABE_ITO",
+    "Look",
+    "Quantity",
+    "contest",
+    "curves",
+    "detectable",
+    "dots",
+    "forest",
+    "looks",
+    "ranking",
+    "response",
+    "sparsity",
+    "spread",
+    "style",
+]

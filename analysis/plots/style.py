@@ -1,0 +1,138 @@
+"""The house style: one colour per configuration, everywhere the same, and distinguishable in grey."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+GREY = "#6e6e6e"
+OKABE_ITO = ("#0072B2", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+INK = "#222222"
+STYLE: dict[Any, Any] = {
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "font.family": "sans-serif",
+    "font.size": 10.0,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "regstudy",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What an axis shows: a per-run number, its unit, which way is better; an accuracy also says of how many test images."""
+
+    name: str
+    unit: str = ""
+    test_images: int | None = None
+    better: str = "higher"
+
+    @property
+    def label(self) -> str:
+        """The axis' label: accuracies as wrong test images, all others in their unit."""
+        if self.test_images:
+            return f"wrong of {self.test_images:,} test images (fewer is better)"
+        unit = f", {self.unit}" if self.unit else ""
+        return f"{self.name}{unit} ({self.better} is better)"
+
+    @property
+    def short(self) -> str:
+        """The label where there is little room."""
+        return f"wrong of {self.test_images:,} test images" if self.test_images else self.unit or self.name
+
+    def shown(self, values: Any) -> Any:
+        """Values as they are drawn: accuracies as counts of wrong test images."""
+        return (1 - values) * self.test_images if self.test_images else values
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a configuration is drawn, everywhere; line style and marker tell it apart in grey print."""
+
+    colour: str
+    dash: str
+    marker: str
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save in the house style, the same bytes each time."""
+    with mpl.rc_context(STYLE):
+        yield
+
+
+def looks(configurations: Sequence[str]) -> dict[str, Look]:
+    """One look per configuration; 'none' is grey."""
+    others = [name for name in configurations if name != "none"]
+    chosen = {
+        name: Look(OKABE_ITO[i % len(OKABE_ITO)], DASHES[i % len(DASHES)], MARKERS[1 + i % (len(MARKERS) - 1)])
+        for i, name in enumerate(others)
+    }
+    return {name: chosen.get(name, Look(GREY, "-", "o")) for name in configurations}
+
+
+def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
+    """A figure of so many inches with title and subtitle at its upper left; the layout keeps clear of both."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
+    lines = subtitle.count("\n") + 1
+    top = (0.42 + 0.17 * lines) if title else 0.0
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0, 0, 1, 1 - top / height))  # pyright: ignore[reportCallIssue]  # of the constrained engine
+    if title:
+        figure.text(0.004, 1 - 0.04 / height, title, ha="left", va="top", fontsize=13, fontweight="bold")
+        figure.text(0.004, 1 - 0.32 / height, subtitle, ha="left", va="top", fontsize=9.5, linespacing=1.3)
+    return figure
+
+
+def row_axis(figure: Figure, names: Sequence[str]) -> Axes:
+    """Axes with a row per name, the first on top."""
+    axis = figure.add_subplot()
+    axis.set_facecolor("none")
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.grid(visible=False, axis="y")
+    axis.tick_params(axis="y", length=0)
+    return axis
+
+
+def second_axis(axis: Axes, quantity: Quantity, where: str) -> None:
+    """Beside an axis of wrong test images, one of percent right."""
+    n = quantity.test_images
+    if not n:
+        return
+
+    def percent(wrong: Any) -> Any:
+        return 100 - 100 * wrong / n
+
+    def wrong(percentage: Any) -> Any:
+        return (100 - percentage) / 100 * n
+
+    if where == "top":
+        other = axis.secondary_xaxis("top", functions=(percent, wrong))
+        other.set_xlabel(f"{quantity.name} (%)")
+        other.xaxis.set_major_formatter("{x:.2f}")
+    else:
+        other = axis.secondary_yaxis("right", functions=(percent, wrong))
+        other.set_ylabel(f"{quantity.name} (%)")
+        other.yaxis.set_major_formatter("{x:.2f}")
+
+
+def row_height(rows: int) -> float:
+    """Inches of a row: less, the more there are."""
+    return 0.42 if rows <= 12 else 0.26

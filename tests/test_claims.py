@@ -1,0 +1,238 @@
+"""Verdicts: exclusive, exhaustive, in the protocol's order; families, directions, ratios, margins; and sentences that match them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import claims, measures, statistics, wording
+from analysis.claims import Judged, Unit, Verdict
+from regstudy import design
+
+PUBLISHED = design.load("published")
+NAMES = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]
+NOISE = np.array([0.3, -0.4, 0.1, 0.5, -0.5, 0.2, -0.1, 0.4, -0.3, -0.2]) * 1e-4
+
+
+def estimate(mean, half_width, n=10):
+    """An estimate whose 95% interval is mean ± half_width."""
+    sd = half_width * math.sqrt(n) / float(statistics.stats.t.ppf(0.975, n - 1))
+    differences = np.resize([1.0, -1.0], n) * sd * math.sqrt((n - 1) / n) + mean
+    return statistics.estimate(differences, np.zeros(n))
+
+
+def frames(**scores):
+    """Every metric the same where not given: a row per seed, a column per configuration."""
+    n = len(next(iter(scores.values()))[NAMES[0]]) if scores else 10
+    metrics = {contrast.metric for claim in PUBLISHED.claims for contrast in claim.contrasts}
+    same = pd.DataFrame({name: 0.5 + np.roll(NOISE[:n], i) for i, name in enumerate(NAMES)})
+    named = {
+        "accuracy": "endpoint/test_accuracy",
+        "loss": "endpoint/test_loss",
+        "rough": "roughness/test_accuracy",
+        "dead": "kernels/dead",
+    }
+    return dict.fromkeys(metrics, same) | {named[key]: pd.DataFrame(value) for key, value in scores.items()}
+
+
+def judged(**scores) -> dict[str, Judged]:
+    return {claim.id: claim for claim in claims.judge(PUBLISHED, NAMES, frames(**scores), measures.units(10_000, 5))}
+
+
+def with_effect(index, by, n=10):
+    """Scores in which one configuration lies off the others by so much."""
+    return {name: 0.99 + np.roll(NOISE, 3 * i)[:n] + (by if i == index else 0) for i, name in enumerate(NAMES)}
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "expected"),
+    [
+        (-0.10, 0.05, Verdict.REFUTED),
+        (0.00, 0.03, Verdict.EQUIVALENT),
+        (0.02, 0.01, Verdict.EQUIVALENT),  # different from zero, but by less than matters
+        (0.10, 0.04, Verdict.SUPPORTED),
+        (0.06, 0.05, Verdict.SUPPORTED),
+        (-0.01, 0.055, Verdict.NOT_BY_MARGIN),
+        (0.02, 0.10, Verdict.INCONCLUSIVE),
+        (-0.02, 0.10, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_the_verdicts_by_their_intervals(mean, half, expected):
+    found = estimate(mean, half)
+    assert claims.verdict(found, 0.05, found.p, 0.05) == expected
+
+
+def test_refutation_comes_before_equivalence():
+    found = estimate(-0.02, 0.01)
+    assert claims.verdict(found, 0.05, found.p, 0.05) == Verdict.REFUTED
+
+
+@given(st.floats(-1, 1), st.floats(1e-6, 2), st.floats(0.01, 1), st.floats(0, 1), st.integers(2, 30))
+def test_every_estimate_has_exactly_one_verdict(mean, half, margin, p, n):
+    found = estimate(mean, half, n)
+    refuted = found.mean < 0 and p < 0.05
+    equivalent = -margin < found.low90 and found.high90 < margin
+    supported = found.mean > 0 and p < 0.05
+    short = found.high < margin
+    conditions = {
+        Verdict.REFUTED: refuted,
+        Verdict.EQUIVALENT: not refuted and equivalent,
+        Verdict.SUPPORTED: not refuted and not equivalent and supported,
+        Verdict.NOT_BY_MARGIN: not refuted and not equivalent and not supported and short,
+        Verdict.INCONCLUSIVE: not refuted and not equivalent and not supported and not short,
+    }
+    assert [verdict for verdict, holds in conditions.items() if holds] == [claims.verdict(found, margin, p, 0.05)]
+
+
+def test_one_block_has_no_verdict():
+    found = statistics.estimate([0.1], [0.0])
+    assert claims.verdict(found, 0.05, 0.0, 0.05) == Verdict.NONE
+
+
+def test_a_clear_winner_supports_the_claim_against_every_rival():
+    found = judged(accuracy=with_effect(1, 0.002))
+    best = found["l1-best"]
+    assert best.verdict == Verdict.SUPPORTED
+    assert best.strongly
+    assert len(best.contrasts) == 3
+    assert best.p == max(contrast.plain.p for contrast in best.contrasts), "intersection-union: the largest p counts"
+
+
+def test_one_better_rival_refutes_it():
+    scores = with_effect(1, 0.002)
+    scores["none"] = scores["L1 0.001"] + 0.002 + np.roll(NOISE, 5)
+    best = judged(accuracy=scores)["l1-best"]
+    assert best.verdict == Verdict.REFUTED
+    assert best.deciding.rival == "none"
+    assert best.p == pytest.approx(3 * best.deciding.plain.p), "refuted by any of three: Bonferroni"
+
+
+def test_an_equivalent_rival_makes_best_practically_equivalent():
+    best = judged(accuracy=with_effect(3, -0.002))["l1-best"]
+    assert best.verdict == Verdict.EQUIVALENT
+    assert best.deciding.rival in {"none", "L2 0.0005"}
+
+
+def test_p_values_of_the_claims_are_one_family():
+    found = judged(accuracy=with_effect(1, 0.002))
+    tested = [claim for claim in found.values() if claim.contrasts]
+    assert len(tested) == 8
+    expected = statistics.holm([claim.p for claim in tested])
+    assert [claim.p_adjusted for claim in tested] == pytest.approx(expected)
+
+
+def test_ratios_are_judged_on_the_log_scale_in_the_claimed_direction():
+    rough = {
+        name: 0.001 * np.exp(NOISE * 1e3) * (0.5 if name == "L1 0.001" else 1.5 if name == "L2 0.0005" else 1) for name in NAMES
+    }
+    found = judged(rough=rough)
+    smoother, rocky = found["l1-smoother"].deciding, found["l2-rocky"].deciding
+    # The same noise in each would leave no variation at all.
+    assert smoother.plain.mean == pytest.approx(math.log(0.5))
+    assert smoother.estimate.mean == pytest.approx(math.log(2)), "lower was claimed: less is positive"
+    assert smoother.margin == pytest.approx(-math.log(0.8))
+    assert rocky.estimate.mean == pytest.approx(math.log(1.5))
+    assert rocky.margin == pytest.approx(math.log(1.25))
+
+
+def test_a_margin_is_never_less_than_two_images():
+    small = judged(accuracy=with_effect(1, 0.002))["l1-best"].contrasts[0]
+    assert small.margin == pytest.approx(0.0005)
+    unit = measures.units(1_000, 5)["endpoint/test_accuracy"]
+    contrast = PUBLISHED.claims[0].contrasts[0]
+    assert claims.margin_of(contrast, unit) == pytest.approx(0.002)
+
+
+def test_not_lower_is_tested_against_the_margin():
+    good = judged(accuracy=with_effect(3, -0.002))["none-good"]
+    assert good.verdict == Verdict.SUPPORTED, "none lies well above −margin against all"
+    contrast = good.contrasts[0]
+    assert contrast.tested.mean == pytest.approx(contrast.plain.mean + 0.0005)
+    worse = judged(accuracy=with_effect(0, -0.003))["none-good"]
+    assert worse.verdict == Verdict.REFUTED
+
+
+def test_equal_counts_of_kernels_are_equivalent_not_certain():
+    zero = {name: np.zeros(5) for name in NAMES}
+    dead = judged(dead=zero, accuracy=with_effect(1, 0, 5))["l1-zeroes-kernels"]
+    assert dead.verdict == Verdict.EQUIVALENT
+    assert dead.deciding.plain.low < 0 < dead.deciding.plain.high
+
+
+def test_a_metric_that_does_not_vary_has_no_verdict_and_says_why():
+    loss = {name: np.full(10, 0.02) for name in NAMES}
+    claim = judged(loss=loss)["l1-lower-loss"]
+    assert claim.verdict == Verdict.NONE
+    assert "in all n = 10 seeds: without variation there is no interval" in wording.sentence(claim)
+
+
+@pytest.mark.parametrize("missing", ["column", "values"])
+def test_a_configuration_without_runs_leaves_no_verdict(missing):
+    scores = pd.DataFrame(with_effect(1, 0.002))
+    if missing == "column":
+        scores = scores.drop(columns="L2 0.0005")
+    else:
+        scores["L2 0.0005"] = np.nan
+    claim = judged(accuracy=scores)["l1-best"]
+    assert claim.verdict == Verdict.NONE
+    assert "no seed has it for both L1 0.001 and L2 0.0005; two are needed" in wording.sentence(claim)
+
+
+def test_blocks_that_cannot_be_paired_are_told():
+    scores = pd.DataFrame(with_effect(1, 0.002))
+    scores.loc[3, "none"] = np.nan
+    claim = judged(accuracy=scores)["l1-best"]
+    against_none = next(contrast for contrast in claim.contrasts if contrast.rival == "none")
+    assert against_none.left_out == (3,)
+    assert against_none.plain.n == 9
+
+
+def test_a_claim_made_of_others_is_as_weak_as_its_weakest_part():
+    found = judged(accuracy=with_effect(1, 0.002))
+    both = found["l1-without-l2"]
+    assert both.parts == ("l1-best", "l2-worse")
+    assert found["l1-best"].verdict == Verdict.SUPPORTED
+    assert both.verdict == found["l2-worse"].verdict != Verdict.SUPPORTED
+    assert both.p is None
+
+
+def test_further_blocks_are_enough_in_simulation():
+    rng = np.random.default_rng(7)
+    noise = pd.DataFrame({name: 0.994 + rng.normal(0, 5e-4, 5) for name in NAMES})
+    claim = judged(accuracy=noise, loss={name: rng.normal(1, 0.1, 5) for name in NAMES})["l1-best"]
+    assert claim.verdict == Verdict.INCONCLUSIVE
+    widest = max(claim.contrasts, key=lambda contrast: contrast.plain.sd)
+    upper = statistics.sd_upper(widest.plain.sd, 5)
+    assert statistics.power(0.0005, upper, 5 + claim.further, 0.05 / 8) >= 0.8
+    assert statistics.power(0.0005, upper, 4 + claim.further, 0.05 / 8) < 0.8
+
+
+WORDS = {
+    Verdict.SUPPORTED: "accuracy is higher than",
+    Verdict.REFUTED: "The opposite was found",
+    Verdict.EQUIVALENT: "differ by less than 0.05 points",
+    Verdict.NOT_BY_MARGIN: "that much is ruled out",
+    Verdict.INCONCLUSIVE: "could not be told apart, nor shown to be equivalent",
+}
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([-0.002, -0.0008, 0.0, 0.0002, 0.0008, 0.002]), st.floats(5e-5, 1e-3))
+def test_the_sentence_matches_the_verdict(seed, effect, sd):
+    rng = np.random.default_rng(seed)
+    scores = {name: 0.99 + rng.normal(0, sd, 6) + (effect if name == "L1 0.001" else 0) for name in NAMES}
+    others = {key: {name: rng.normal(1, 0.05, 6) for name in NAMES} for key in ("loss", "rough", "dead")}
+    claim = judged(accuracy=scores, **others)["l1-best"]
+    told = wording.sentence(claim)
+    assert WORDS[claim.verdict] in told
+    assert all(words not in told for verdict, words in WORDS.items() if verdict != claim.verdict)
+    assert f"n = {claim.deciding.plain.n}" in told
+    assert "best" not in told
+    assert "no effect" not in told
+    assert "nan" not in told.lower()
+
+
+def test_units_without_a_resolution_are_plain():
+    assert Unit() == Unit(0.0, 0.0)

@@ -1,0 +1,183 @@
+"""Estimates, tests and power against scipy, statsmodels, and the protocol's own figures."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from analysis import statistics
+
+A = np.array([0.9940, 0.9943, 0.9938, 0.9945, 0.9941])
+B = np.array([0.9936, 0.9944, 0.9934, 0.9939, 0.9940])
+POINTS = 0.045 * math.sqrt(2)
+"""Standard deviation of a difference if seeds vary by 0.045 points and pairs do not correlate."""
+
+
+def test_a_paired_estimate_is_scipys():
+    found = statistics.estimate(A, B)
+    test = stats.ttest_rel(A, B)
+    assert found.p == pytest.approx(test.pvalue)
+    assert (found.low, found.high) == pytest.approx(test.confidence_interval(0.95))
+    assert (found.low90, found.high90) == pytest.approx(test.confidence_interval(0.90))
+    assert (found.n, found.mean, found.sd) == (5, pytest.approx((A - B).mean()), pytest.approx((A - B).std(ddof=1)))
+
+
+def test_many_contrasts_at_once_are_each_its_own():
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(size=(2, 7, 6))
+    first[2, :5], second[4, 1:3] = np.nan, np.nan
+    together = statistics.paired(first, second)
+    for i in range(7):
+        alone = statistics.estimate(first[i], second[i])
+        np.testing.assert_allclose([column[i] for column in together], alone, equal_nan=True)
+
+
+def test_a_missing_block_is_left_out_of_both():
+    found = statistics.estimate([*A, np.nan, 1.0], [*B, 1.0, np.nan])
+    assert found == statistics.estimate(A, B)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_below_two_blocks_there_is_no_interval(n):
+    found = statistics.estimate(A[:n], B[:n])
+    assert not found.decidable
+    assert found.n == n
+    assert all(math.isnan(value) for value in (found.low, found.high, found.p, found.sd))
+
+
+def test_differences_that_do_not_vary_have_no_interval():
+    found = statistics.estimate(B + 0.001, B)
+    assert not found.decidable
+    assert found.mean == pytest.approx(0.001)
+    assert math.isnan(found.low)
+
+
+def test_a_resolution_gives_them_one():
+    found = statistics.estimate(np.zeros(5), np.zeros(5), resolution=1.0)
+    assert found.decidable
+    assert found.sd == pytest.approx(1 / math.sqrt(6))
+    assert found.high == pytest.approx(stats.t.ppf(0.975, 4) / math.sqrt(6) / math.sqrt(5))
+    assert found.p == 1.0
+
+
+def test_a_resolution_rounds_nothing_that_varies_more():
+    assert statistics.estimate(A, B, resolution=1e-5) == statistics.estimate(A, B)
+
+
+def test_the_sign_flip_test_is_exact_for_few_blocks():
+    all_positive = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert statistics.sign_flip_p(all_positive, np.random.default_rng(0)) == pytest.approx(2 / 2**5), (
+        "the smallest there is at n = 5"
+    )
+    assert statistics.sign_flip_p(A - B, np.random.default_rng(0)) == statistics.sign_flip_p(A - B, np.random.default_rng(9))
+
+
+def test_the_sign_flip_test_of_many_blocks_agrees_with_the_t_test():
+    differences = np.random.default_rng(2).normal(0.4, 1, 40)
+    drawn = statistics.sign_flip_p(differences, np.random.default_rng(3))
+    assert drawn == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.01)
+
+
+def test_the_effect_size_is_corrected_for_few_blocks():
+    assert statistics.effect_size(1.0, 2.0, 5) == pytest.approx(0.5 * (1 - 3 / 15))
+
+
+def test_holm_by_hand():
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_an_undecidable_member_keeps_the_family_large():
+    np.testing.assert_allclose(statistics.holm([0.01, np.nan]), [0.02, np.nan])
+    assert statistics.holm([]).size == 0
+
+
+def test_holm_is_statsmodels_for_each_family():
+    families = np.random.default_rng(8).uniform(size=(4, 7)) ** 3
+    together = statistics.holm(families)
+    for own, adjusted in zip(families, together, strict=True):
+        np.testing.assert_allclose(adjusted, multipletests(own, method="holm")[1])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_never_lowers_and_keeps_the_order(p):
+    adjusted = statistics.holm(p)
+    assert (adjusted >= np.array(p) - 1e-12).all()
+    order = np.argsort(p, kind="stable")
+    assert (np.diff(adjusted[order]) >= -1e-12).all()
+
+
+@pytest.mark.parametrize(("n", "points"), [(5, 0.107), (10, 0.063), (20, 0.042)])
+def test_the_protocols_detectable_differences(n, points):
+    assert statistics.detectable(POINTS, n, 0.05) == pytest.approx(points, abs=0.0006)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 20])
+@pytest.mark.parametrize("alpha", [0.05, 0.005])
+def test_power_is_statsmodels(n, alpha):
+    for difference in (0.2, 0.5, 1.0):
+        assert statistics.power(difference, 1.0, n, alpha) == pytest.approx(
+            TTestPower().power(difference, n, alpha, alternative="two-sided"), abs=1e-6
+        )
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 10, 100])
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 28])
+def test_what_is_detectable_has_the_power(n, alpha):
+    difference = statistics.detectable(2.0, n, alpha)
+    assert statistics.power(difference, 2.0, n, alpha) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_blocks_needed_are_the_fewest():
+    n = statistics.blocks_needed(0.05, POINTS, 0.05)
+    assert n is not None
+    assert statistics.power(0.05, POINTS, n, 0.05) >= 0.8 > statistics.power(0.05, POINTS, n - 1, 0.05)
+    assert statistics.blocks_needed(1.0, 1e-3, 0.05) == 2
+    assert statistics.blocks_needed(1e-6, 1.0, 0.05) is None
+
+
+def test_equivalence_within_the_margin_needs_about_sixteen_blocks():
+    assert statistics.blocks_for_equivalence(0.05, POINTS) == pytest.approx(16, abs=1)
+
+
+def test_blocks_for_equivalence_have_that_power_in_simulation():
+    n = statistics.blocks_for_equivalence(0.05, POINTS)
+    differences = np.random.default_rng(4).normal(0, POINTS, (20_000, n))
+    found = statistics.paired(differences, np.zeros_like(differences))
+    assert statistics.is_equivalent(found.low90, found.high90, 0.05).mean() == pytest.approx(0.81, abs=0.02)
+
+
+def test_the_bound_of_the_standard_deviation_covers():
+    drawn = np.random.default_rng(5).normal(0, 1, (4_000, 6)).std(axis=1, ddof=1)
+    assert np.mean([statistics.sd_upper(sd, 6) >= 1 for sd in drawn]) == pytest.approx(0.8, abs=0.02)
+
+
+def test_the_prediction_interval_covers_the_next_value():
+    drawn = np.random.default_rng(6).normal(0, 1, (5_000, 6))
+    inside = [low <= row[5] <= high for row in drawn for low, high in [statistics.prediction_interval(row[:5])]]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.01)
+
+
+def test_one_value_predicts_nothing():
+    assert all(math.isnan(bound) for bound in statistics.prediction_interval([0.99]))
+
+
+def test_shifting_moves_mean_and_interval_alike():
+    one = statistics.shifted(statistics.estimate(A, B), 0.001)
+    other = statistics.estimate(A + 0.001, B)
+    np.testing.assert_allclose(one, other)
+
+
+def test_the_probability_of_being_best_is_shared_by_equals():
+    scores = np.column_stack([A, A, A - 1])
+    assert statistics.probability_best(scores, np.random.default_rng(0)) == pytest.approx([0.5, 0.5, 0.0])
+
+
+def test_pairs_correlate_as_numpy_says_or_not_at_all():
+    assert statistics.pair_correlation([*A, np.nan], [*B, 1.0]) == pytest.approx(np.corrcoef(A, B)[0, 1])
+    assert statistics.pair_correlation(A[:2], B[:2]) is None
+    assert statistics.pair_correlation(A, np.ones(5)) is None
