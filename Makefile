@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test ui bench check lint format lock clean
+.PHONY: help demo test ui bench calibrate check lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -44,6 +44,10 @@ ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
 bench: $(READY) ## measure speed on full MNIST: ten minutes on an idle machine; into benchmarks/RESULTS.md
 	@python -m benchmarks > benchmarks/.results || { rm benchmarks/.results; exit 2; }
 	@mv benchmarks/.results benchmarks/RESULTS.md && cat benchmarks/RESULTS.md
+
+calibrate: $(READY) ## simulate studies whose truth is known: how often is the analysis wrong? Into benchmarks/CALIBRATION.md
+	@python -m benchmarks.calibrate > benchmarks/.calibration || { rm benchmarks/.calibration; exit 2; }
+	@mv benchmarks/.calibration benchmarks/CALIBRATION.md && cat benchmarks/CALIBRATION.md
 
 check: lint ## everything that CI checks, but for the tests with markers
 	@$(MAKE) --no-print-directory test PYTEST_FLAGS="--cov --cov-report=term"

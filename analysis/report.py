@@ -126,7 +126,7 @@ def _sections(found: Findings, drawn: Sequence[Drawing]) -> list[tuple[str, str,
     for name, title in SECTIONS.items():
         own = [grid for grid in tables.get(name, []) if grid is not None]
         figures = [drawing for drawing in drawn if drawing.section == name]
-        if own or figures:
+        if own or figures or name == "trust":
             sections.append((name, title, own, figures))
     return sections
 
