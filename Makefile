@@ -28,11 +28,10 @@ $(READY): requirements.txt requirements-dev.txt requirements-ray.txt constraints
 demo: $(READY) ## train the four published configurations for a few epochs with three seeds each, and compare them
 	@echo "mlflow run . --env-manager local -e study -P design=published -P seeds=$(SEEDS) -P epochs=$(EPOCHS)"
 	@MLFLOW_LOGGING_LEVEL=ERROR mlflow run . --env-manager local -e study -P design=published -P seeds=$(SEEDS) -P epochs=$(EPOCHS)
-	@echo; python -m analysis rank
 	@echo
 	@echo "The report:   report/published/report.html"
 	@echo "MLflow's UI:  make ui"
-	@echo "Next, try:    source $(BIN)/activate && mlflow run . --env-manager local -P l1=0.0001 -P epochs=$(EPOCHS) && python -m analysis report"
+	@echo "Next, try:    source $(BIN)/activate && mlflow run . --env-manager local -P l1=0.0001 -P epochs=$(EPOCHS) && python -m analysis rank --allow seeds"
 
 test: $(READY) ## run the tests that need neither a network nor minutes
 	@python -m pytest -q $(PYTEST_FLAGS)

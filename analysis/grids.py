@@ -103,7 +103,9 @@ def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
         rows.append((of, row["configuration"], reading.value(row["mean"]), against, interval, str(row["seeds"])))
     headings = ("measure", "configuration", "mean", f"against {found.reference}", "95% interval", "n")
     columns = tuple(Column(text, text not in {"measure", "configuration"}) for text in headings)
-    return Grid(name, f"Against {found.reference}: differences, or ratios (×); unadjusted", columns, tuple(rows))
+    return Grid(
+        name, f"{name.capitalize()} against {found.reference}: differences, or ratios (×); unadjusted", columns, tuple(rows)
+    )
 
 
 def effects(found: Findings) -> Grid | None:

@@ -96,8 +96,12 @@ def main() -> None:
     cli.add_argument("--studies", type=int, default=STUDIES, help="simulated studies per row; default: %(default)s")
     given = cli.parse_args()
     print("# How often the analysis is wrong\n")
-    print(f"{given.studies:,} simulated studies of {CONFIGURATIONS} configurations per row; generator seeded with 0. `make calibrate` writes this file.\n")
-    print(f"Endpoint: mean of the last {LAST_EPOCHS} epochs, in points. Margin {MARGIN} points, α = {ALPHA}. Unequal: one configuration is {ROUGHER} times as rough.\n")
+    print(
+        f"{given.studies:,} simulated studies of {CONFIGURATIONS} configurations per row; generator seeded with 0. `make calibrate` writes this file.\n"
+    )
+    print(
+        f"Endpoint: mean of the last {LAST_EPOCHS} epochs, in points. Margin {MARGIN} points, α = {ALPHA}. Unequal: one configuration is {ROUGHER} times as rough.\n"
+    )
     headings = (
         "SD", "seeds", "variances", "false separation (A/A)", "power, one rival, 0.05", "0.10", "power, every rival, 0.05", "0.10",
         "95% interval covers", "equivalence found when true", "best epoch of single runs leads by two images, A/A",

@@ -52,9 +52,10 @@ def command(given: argparse.Namespace) -> None:
     how = study.resolve(_how(given), len(planned.unfinished()))
     _say_plan(planned, how)
     if given.action == "run":
+        anything = bool(planned.unfinished())
         run_id = study.run(planned, how)
         terminal.say(f"done: all {plural(len(planned.trials), 'trial')} of the study {design.name}")
-        _report(design.name, run_id)
+        _report(design.name, run_id, anew=anything)
 
 
 def _design(given: argparse.Namespace) -> Design:
@@ -182,7 +183,10 @@ def _say_status(planned: "Plan") -> None:
         terminal.say(f"go on with: python -m regstudy study run {design.name}")
 
 
-def _report(name: str, run_id: str) -> None:
-    """The report is the other package's: the store is all that the two share."""
+def _report(name: str, run_id: str, *, anew: bool) -> None:
+    """The report is the other package's: the store is all that the two share. Not written again where no trial is new."""
     folder = Path("report") / name
+    if not anew and (folder / "report.html").is_file():
+        terminal.say(f"report, from before: {(folder / 'report.html').absolute().as_uri()}")
+        return
     subprocess.run([sys.executable, "-m", "analysis", "report", "--study", run_id, "--output", str(folder)], check=False)

@@ -17,13 +17,15 @@ from typing import TypeVar
 
 import mlflow
 import pytest
+from axe_core_python.selenium import Axe
 from conftest import use_store
 from mlflow.entities import Run
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from analysis import cli
 from regstudy.schema import CONTACT_SHEET_KEY, Artifact, Summary, Tag
@@ -215,13 +217,53 @@ def test_the_report_is_whole_without_a_network_at_any_width_in_light_and_dark(pa
     assert driver.execute_script("return innerWidth") == width
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     assert driver.execute_script(f"return matchMedia('(prefers-color-scheme: {scheme})').matches")
-    images, drawings = (driver.find_elements(By.TAG_NAME, name) for name in ("img", "svg"))
-    assert images
-    assert drawings
-    assert all(image.get_property("naturalWidth") and image.get_attribute("alt") for image in images)
+    drawings = driver.find_elements(By.CSS_SELECTOR, "svg, [role=img]")
+    assert len(drawings) > 20
     assert all(drawing.get_attribute("aria-label") for drawing in drawings)
+    violations = [(found["id"], found["nodes"][0]["html"][:200]) for found in Axe().run(driver)["violations"]]
+    assert violations == []
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
     assert {url.partition(":")[0] for url in requests(driver, report)} == {"file", "data"}
+
+
+def test_the_report_can_be_used_by_keyboard_alone(page, report):
+    driver = page.driver
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
+    driver.get(report)
+    first_cells = "return [...document.querySelectorAll('#table-ranking tbody tr')].map(row => row.cells[1].textContent)"
+    before = driver.execute_script(first_cells)
+    heading = driver.find_element(By.CSS_SELECTOR, "#table-ranking th:nth-child(2) button")
+    heading.send_keys(Keys.ENTER)
+    assert driver.execute_script(first_cells) == sorted(before)
+    heading.send_keys(Keys.SPACE)
+    assert driver.execute_script(first_cells) == sorted(before, reverse=True)
+    assert driver.find_element(By.CSS_SELECTOR, "#table-ranking th[aria-sort=descending]").text.startswith("configuration")
+
+    slider, told = (driver.find_element(By.ID, name) for name in ("luck-slider", "luck-told"))
+    seen = set()
+    for _ in range(12):
+        seen.add(told.text.partition(": ")[2])
+        slider.send_keys(Keys.ARROW_RIGHT)
+    assert told.text.startswith("Draw 13: ")
+    assert len(seen) > 1, "other seeds, other winners"
+
+    sheets = driver.find_elements(By.CSS_SELECTOR, "[data-gallery]")
+    driver.find_element(By.CSS_SELECTOR, ".gallery-filters input").send_keys(Keys.SPACE)
+    assert [sheet.is_displayed() for sheet in sheets] == [False, True]
+    labels = Select(driver.find_element(By.CSS_SELECTOR, ".gallery-filters select"))
+    labels.select_by_index(1)
+    shown = [item for item in driver.find_elements(By.CSS_SELECTOR, ".gallery-grid li") if item.is_displayed()]
+    assert {item.get_attribute("data-label") for item in shown} == {labels.first_selected_option.get_attribute("value")}
+    assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_the_report_prints(page, report):
+    page.driver.get(report)
+    pdf = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    (page.screenshots / "report.pdf").write_bytes(pdf)
+    assert pdf.startswith(b"%PDF")
 
 
 def requests(driver: Chrome, document: str) -> list[str]:

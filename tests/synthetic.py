@@ -1,0 +1,89 @@
+"""Trials as the analysis reads them, made up: for what no training would give in a test's time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.query import SUMMARIES, Study, Trials
+from regstudy import design
+from regstudy.schema import Metric, Summary
+
+EPOCHS = 8
+
+
+@dataclass(frozen=True)
+class NoArtifacts:
+    """A source of runs without files."""
+
+    where: str = "made up"
+    experiment: str = "made up"
+    experiment_id: None = None
+
+    def misclassified(self, run_id: str) -> None:
+        """There are none."""
+
+
+def trials(
+    configurations: int = 4, seeds: int = 3, *, test_images: int = 10_000, spread: float = 5e-4, claims: bool = True
+) -> Trials:
+    """Trials of the published study's configurations, or of so many others, of equal quality."""
+    rng = np.random.default_rng([configurations, seeds])
+    study = design.load("published").with_changes(seeds=None, epochs=EPOCHS, dataset="mnist")
+    cells = study.cells() if configurations == 4 else [{"l1": i / 10_000, "l2": 0.0} for i in range(configurations)]
+    configs = [design.RunConfig.model_validate({**cell, "dataset": "mnist", "epochs": EPOCHS}) for cell in cells]
+    names = design.labels([config.model_dump() for config in configs])
+    rows, epochs = [], []
+    for config, name in zip(configs, names, strict=True):
+        for seed in range(seeds):
+            run_id = f"{name}-{seed}"
+            accuracy = 0.994 + rng.normal(0, spread)
+            curve = accuracy - 0.1 / np.arange(1, EPOCHS + 1) ** 2 + rng.normal(0, spread / 2, EPOCHS)
+            rows.append(_row(config, name, seed, run_id, accuracy, test_images, rng))
+            columns = {
+                Metric.TEST_ACCURACY.value: curve,
+                Metric.TEST_LOSS.value: 0.02 + 1 - curve,
+                Metric.TRAIN_LOSS.value: 0.02,
+            }
+            epochs.append(
+                pd.DataFrame({"run_id": run_id, "configuration": name, "seed": seed, "epoch": range(EPOCHS), **columns})
+            )
+    planned = Study("study", study, frozenset()) if claims and configurations == 4 else None
+    return Trials(pd.DataFrame(rows), pd.concat(epochs, ignore_index=True), (), NoArtifacts(), planned)  # pyright: ignore[reportArgumentType]  # all that is asked of it here
+
+
+def _row(
+    config, name: str, seed: int, run_id: str, accuracy: float, test_images: int, rng: np.random.Generator
+) -> dict[str, object]:
+    """One run, as query.read gives it."""
+    summaries = dict.fromkeys(SUMMARIES, 0.01) | {
+        Summary.ENDPOINT_TEST_ACCURACY.value: accuracy,
+        Summary.ENDPOINT_TEST_LOSS.value: 0.02 + abs(rng.normal(0, 1e-3)),
+        Summary.ROUGHNESS_TEST_ACCURACY.value: 3e-4 * np.exp(rng.normal(0, 0.2)),
+        Summary.ROUGHNESS_TEST_LOSS.value: 1e-3 * np.exp(rng.normal(0, 0.2)),
+        Summary.GAP_ACCURACY.value: rng.normal(1e-3, 3e-4),
+        Summary.DEAD_KERNELS.value: 0.0,
+    }
+    return {
+        **config.model_copy(update={"seed": seed}).model_dump(),
+        "run_id": run_id,
+        "run_name": run_id,
+        "start_time": seed,
+        "configuration": name,
+        "configuration_digest": config.configuration_digest(),
+        "data_digest": "d" * 64,
+        "data_warning": "",
+        "test_images": test_images,
+        "diverged": False,
+        "command": f"python -m regstudy train --seed {seed}",
+        "accuracy": accuracy,
+        "loss": summaries[Summary.ENDPOINT_TEST_LOSS.value],
+        "averaged": 5,
+        "best_accuracy": accuracy + 5e-4,
+        "best_epoch": 6,
+        **dict.fromkeys(
+            ("split_digest", "parameter_count", "numerics_version", "metrics_version", "version", "git_commit"), "1"
+        ),
+        **dict.fromkeys(("git_dirty", "packages", "device", "processor", "threads"), "1"),
+        **summaries,
+    }

@@ -1,0 +1,170 @@
+"""Degenerate input gives a clear statement: never NaN in words, an interval of width zero, or a traceback."""
+
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+
+from analysis import findings, grids, methods, report, verify, wording
+from analysis.claims import Verdict
+from regstudy.schema import Summary
+
+KEY = Summary.ENDPOINT_TEST_ACCURACY.value
+CURVE_MADE = [name for name in findings.measures.KNOWN if name.startswith(("endpoint/", "gap/", "roughness/"))]
+
+
+def without(trials, keep):
+    """Trials of which only some rows are kept."""
+    runs = trials.runs[keep(trials.runs)]
+    return replace(trials, runs=runs, epochs=trials.epochs[trials.epochs["run_id"].isin(runs["run_id"])])
+
+
+def diverged(trials, which):
+    lost = which(trials.runs)
+    runs = trials.runs.copy()
+    runs["diverged"] = lost
+    runs.loc[lost, [*CURVE_MADE, "accuracy", "loss", "best_accuracy"]] = math.nan
+    return replace(trials, runs=runs)
+
+
+def identical():
+    trials = synthetic.trials(seeds=5)
+    runs = trials.runs.copy()
+    for name in [*findings.measures.KNOWN, "accuracy", "loss", "best_accuracy"]:
+        runs[name] = 0.994
+    return replace(trials, runs=runs)
+
+
+CASES = {
+    "one run": lambda: without(synthetic.trials(), lambda runs: runs.index == 0),
+    "one configuration": lambda: synthetic.trials(1, 5),
+    "one seed": lambda: synthetic.trials(seeds=1),
+    "two seeds": lambda: synthetic.trials(seeds=2),
+    "missing seeds": lambda: without(
+        synthetic.trials(seeds=4), lambda runs: ~((runs["configuration"] == "none") & (runs["seed"] > 1))
+    ),
+    "no common seed": lambda: without(
+        synthetic.trials(seeds=4), lambda runs: (runs["configuration"] == "none") == (runs["seed"] > 1)
+    ),
+    "identical values": identical,
+    "all of one failed": lambda: without(synthetic.trials(seeds=4), lambda runs: runs["configuration"] != "L2 0.0005"),
+    "one diverged": lambda: diverged(
+        synthetic.trials(seeds=4), lambda runs: (runs["configuration"] == "none") & (runs["seed"] == 0)
+    ),
+    "one diverged always": lambda: diverged(synthetic.trials(seeds=4), lambda runs: runs["configuration"] == "L2 0.0005"),
+    "all diverged": lambda: diverged(synthetic.trials(seeds=3), lambda runs: runs["seed"] >= 0),
+    "a small test set": lambda: synthetic.trials(seeds=4, test_images=1_000, spread=5e-3),
+    "60 configurations": lambda: synthetic.trials(60, 3),
+}
+
+
+def said(found) -> str:
+    """All words and tables of the findings."""
+    tables = [
+        grids.ranking(found), grids.verdicts(found), grids.contrasts(found), grids.effects(found), grids.beside_published(found), grids.runs(found),
+        *(grids.comparisons(found, keys, "x") for keys in (grids.ROUGHNESS, grids.OVERFITTING, grids.ANATOMY, grids.CALIBRATION)),
+    ]  # fmt: skip
+    cells = [cell for table in tables if table is not None for row in table.rows for cell in row]
+    sentences = [wording.sentence(judged) for judged in found.judged]
+    return "\n".join(
+        [report.headline(found), *methods.summary(found), methods.advice(found), *methods.methods(found), *sentences, *cells]
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_degenerate_input_is_stated(case):
+    found = findings.find(CASES[case]())
+    text = said(found)
+    assert not re.findall(r".*\b(?i:nan|inf)\b.*|.*\bNone\b(?! of).*", text)
+    for low, high in re.findall(r"([+−]?[\d.]+) to ([+−]?[\d.]+)", text):
+        assert low != high or case == "identical values", f"an interval of width zero: {low} to {high}"
+    intervals = pd.concat([found.ranking.pairs, found.table])[["low", "high"]].dropna()
+    assert (intervals["low"] < intervals["high"]).all()
+
+
+def test_one_run_is_compared_with_nothing():
+    text = said(findings.find(CASES["one run"]()))
+    assert "One configuration, 1 seed each: nothing to compare yet" in text
+    assert "allow no recommendation yet" in text
+
+
+def test_one_seed_leaves_every_claim_without_a_verdict():
+    found = findings.find(CASES["one seed"]())
+    assert {judged.verdict for judged in found.judged} == {Verdict.NONE}
+    assert "4 configurations, one seed each: no winner can be named" in said(found)
+
+
+def test_missing_seeds_shorten_the_pairs_and_are_told():
+    found = findings.find(CASES["missing seeds"]())
+    pairs = found.ranking.pairs
+    of_none = pairs[(pairs["first"] == "none") | (pairs["second"] == "none")]
+    assert set(of_none["seeds"]) == {2}
+    assert "2 seeds could not be paired, since a run is missing or diverged" in said(found)
+
+
+def test_identical_values_are_ties_not_certainties():
+    found = findings.find(CASES["identical values"]())
+    assert set(found.ranking.table["rank"]) == {1}
+    verdicts = {judged.id: judged.verdict for judged in found.judged}
+    assert verdicts["l1-lower-loss"] == Verdict.NONE
+    assert verdicts["l1-best"] == Verdict.EQUIVALENT, "equal to the image: a step is known, so an interval is"
+
+
+def test_a_configuration_without_a_finished_run_leaves_its_claims_open():
+    found = findings.find(CASES["all of one failed"]())
+    verdicts = {judged.id: judged.verdict for judged in found.judged}
+    assert verdicts["l1-best"] == verdicts["l2-rocky"] == Verdict.NONE
+    assert verdicts["l1-lower-loss"] != Verdict.NONE
+
+
+def test_a_diverged_run_ranks_its_configuration_last():
+    found = findings.find(CASES["one diverged"]())
+    assert found.table["configuration"].iloc[-1] == "none"
+    assert found.table["diverged"].tolist() == [0, 0, 0, 1]
+    assert "3 + 1 diverged" in said(found)
+
+
+def test_a_small_test_set_has_a_wider_margin():
+    found = findings.find(CASES["a small test set"]())
+    assert found.scale.margin == pytest.approx(0.002)
+    assert "0.2 points" in said(found)
+
+
+def test_advice_names_the_simplest_of_a_tie_and_nothing_best():
+    found = findings.find(synthetic.trials(seeds=5))
+    text = methods.advice(found)
+    assert text.startswith("Use none, the simplest of those that no other is separated from: test accuracy 99.")
+    assert "n = 5 seeds" in text
+    assert "best" not in text
+
+
+def test_numbers_agree_with_plain_pandas():
+    trials = synthetic.trials(seeds=6)
+    found = findings.find(trials)
+    own = trials.runs.groupby("configuration")[KEY]
+    table = found.table.set_index("configuration")
+    np.testing.assert_allclose(table["mean"], own.mean()[table.index])
+    np.testing.assert_allclose(table["sd"], own.std()[table.index])
+    gap = trials.runs.pivot(index="seed", columns="configuration", values=Summary.GAP_ACCURACY)
+    row = found.comparisons.query("measure == 'gap/accuracy' and configuration == 'L1 0.001'").iloc[0]
+    assert row["difference"] == pytest.approx((gap["L1 0.001"] - gap["none"]).mean())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_the_report_of_degenerate_input_is_whole(case, tmp_path):
+    report.write(findings.find(CASES[case]()), tmp_path, "command")
+    for name in ("report.html", "report.md"):
+        text = "\n".join(verify.seen(tmp_path / name))
+        assert not re.findall(r".*\b(?i:nan|inf)\b.*|.*\bNone\b(?! of).*", text)
+        assert "Can I trust this?" in text
+
+
+@pytest.mark.slow
+def test_a_thousand_runs_make_a_report_of_bearable_size(tmp_path):
+    report.write(findings.find(synthetic.trials(20, 50)), tmp_path, "command")
+    assert (tmp_path / "report.html").stat().st_size < 20e6

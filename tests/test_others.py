@@ -1,0 +1,111 @@
+"""Anybody's runs: the guide's own script and commands, and what a store without order does to them."""
+
+import re
+import shlex
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from scipy import stats
+
+from analysis import cli, others
+from analysis.others import Asked
+
+GUIDE = (ROOT / "docs" / "guides" / "any-runs.md").read_text()
+ASKED = Asked("val_acc", ("params.lr",), "params.seed")
+
+
+def log(lr, seed, values, metric="val_acc", **params):
+    with mlflow.start_run() as run:
+        mlflow.log_params({"lr": lr, "seed": seed} | params)
+        for step, value in enumerate(values):
+            mlflow.log_metric(metric, value, step=step)
+    return run.info.run_id
+
+
+def test_the_guide_runs_as_it_stands(workspace, capsys):
+    exec(re.search(r"```python\n(.*?)```", GUIDE, re.S)[1], {})  # the guide's script, for the guide's sake
+    commands = [line for line in re.search(r"```sh\n(.*?)```", GUIDE, re.S)[1].splitlines() if line]
+    for command in commands:
+        assert cli.main(shlex.split(command)[3:]) == 0
+    out = capsys.readouterr().out
+    assert "lr 0.1 is separated from every other configuration (5 seeds each)." in out
+    assert "(lower is better)" in out
+    assert cli.main(["verify", "report"]) == 0
+    text = (workspace / "report" / "report.md").read_text()
+    assert "claim" not in text.lower()
+    assert "nothing says whether these runs share their data" in text
+
+
+def test_numbers_are_pandas_and_scipys(workspace):
+    rng = np.random.default_rng(1)
+    data = {(lr, seed): 0.9 + rng.normal(0, 0.01, 8) for lr in ("0.1", "0.2") for seed in range(4)}
+    for (lr, seed), values in data.items():
+        log(lr, seed, values)
+    trials, measure, scale = others.read(ASKED)
+    ends = pd.Series({key: values[-5:].mean() for key, values in data.items()}).unstack(0)
+    found = trials.runs.pivot(index="seed", columns="configuration", values="val_acc")
+    np.testing.assert_allclose(found.to_numpy(), ends.to_numpy())
+    assert scale.higher_is_better
+    from analysis import findings
+
+    pair = findings.find_plain(trials, measure, scale, 0.05).ranking.pairs.iloc[0]
+    test = stats.ttest_rel(ends["0.1"], ends["0.2"])
+    assert pair["p"] == pytest.approx(test.pvalue)
+
+
+def test_what_is_left_out_is_counted(workspace):
+    for seed in (0, 1):
+        log("0.1", seed, [0.5, 0.6], depth=seed)
+        log("0.2", seed, [0.5, 0.7])
+    log("0.1", 0, [0.9])
+    log("0.3", 0, [], metric="other")
+    with mlflow.start_run():
+        mlflow.log_param("seed", 0)
+    trials, _, _ = others.read(ASKED)
+    assert len(trials.runs) == 4
+    assert trials.runs.set_index(["configuration", "seed"]).loc[("lr 0.1", "0"), "val_acc"] == 0.9, "the latest counts"
+    told = " | ".join(trials.notices)
+    for words in (
+        "1 run without params.lr or params.seed, left out",
+        "1 run without val_acc, left out",
+        "1 run with the group and block of a later one, left out",
+        "within a group params.depth differ: name in --group-by what matters",
+    ):
+        assert words in told
+
+
+def test_a_run_that_is_no_number_counts_as_diverged(workspace):
+    log("0.1", 0, [0.5, float("nan")])
+    log("0.2", 0, [0.5, 0.6])
+    trials, measure, scale = others.read(ASKED)
+    from analysis import findings
+
+    table = findings.find_plain(trials, measure, scale, 0.05).table
+    assert list(table["configuration"]) == ["lr 0.2", "lr 0.1"]
+    assert list(table["diverged"]) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metric", "nope", "--group-by", "params.lr"], "--metric 'nope': no run has it; expected one of val_acc"),
+        (
+            ["--metric", "val_acc", "--group-by", "params.nope"],
+            "no finished run has params.nope and params.seed; expected names such as",
+        ),
+        (["--metric", "val_acc", "--group-by", "lr"], "--group-by 'lr': expected params.NAME or tags.NAME"),
+        (["--metric", "val_acc"], "--metric needs --group-by"),
+        (["--metric", "val_acc", "--group-by", "params.lr", "--margin", "0"], "--margin 0: expected a number above 0"),
+        (["a"], "expected two configurations, got 1"),
+        (["a", "b", "--metric", "val_acc", "--group-by", "params.lr"], "give one of the two"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_one_line(workspace, capsys, arguments, message):
+    log("0.1", 0, [0.5])
+    assert cli.main(["compare", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
