@@ -4,14 +4,16 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import mlflow
 import pandas as pd
-from mlflow.entities import Experiment
+from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from analysis import snapshot
+from analysis import http, snapshot, sql
 from analysis.snapshot import Record, Records
 from regstudy import store
 from regstudy.errors import NothingToAnalyse
@@ -31,38 +33,22 @@ class StoreRecords:
 
     def runs(self) -> Sequence[Record]:
         """All runs of the experiment, oldest first."""
-        client, token = MlflowClient(), None
-        found: list[Record] = []
-        while True:
-            page = client.search_runs(
-                [str(self.experiment_id)], max_results=PAGE, order_by=["attributes.start_time"], page_token=token
-            )
-            found += [
-                Record(
-                    run.info.run_id,
-                    run.info.run_name or "",
-                    run.info.status,
-                    run.info.start_time,
-                    run.data.tags,
-                    run.data.metrics,
-                    run.data.params,
-                )
-                for run in page
-            ]
-            token = page.token
-            if not token:
-                return found
+        uri, experiment_id = mlflow.get_tracking_uri(), str(self.experiment_id)
+        return sql.runs(uri, experiment_id) if self._by_sql else _public_runs(experiment_id)
 
     def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
-        """As MLflow's client gives them, run by run and metric by metric."""
-        client, names = MlflowClient(), list(metrics)
-        points = [
-            (run_id, name, point.step, point.value)
-            for run_id in run_ids
-            for name in names
-            for point in client.get_metric_history(run_id, name)
-        ]
-        return pd.DataFrame(points, columns=["run_id", "metric", "step", "value"])
+        """By SQL from a database, in bulk from a server, else run by run; the same rows in the same order."""
+        uri, names = mlflow.get_tracking_uri(), list(metrics)
+        found = None
+        if self._by_sql:
+            found = sql.points(uri, run_ids, names)
+        elif uri.startswith("http"):
+            found = http.points(uri, run_ids, names)
+        return _ordered(_public_points(run_ids, names) if found is None else found)
+
+    @cached_property
+    def _by_sql(self) -> bool:
+        return sql.can_read(mlflow.get_tracking_uri())
 
     def predictions(self, run_id: str) -> pd.DataFrame | None:
         """From the run's artifact."""
@@ -87,6 +73,42 @@ class StoreRecords:
                 return Path(MlflowClient().download_artifacts(run_id, name, folder)).read_bytes()
             except (MlflowException, OSError):
                 return None
+
+
+def _public_runs(experiment_id: str) -> list[Record]:
+    """As MLflow's client gives them, page by page."""
+    client, token = MlflowClient(), None
+    found: list[Record] = []
+    while True:
+        page = client.search_runs([experiment_id], max_results=PAGE, order_by=["attributes.start_time"], page_token=token)
+        found += [_record(run) for run in page]
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda record: (record.start_time, record.run_id))
+
+
+def _record(run: Run) -> Record:
+    info, data = run.info, run.data
+    return Record(info.run_id, info.run_name or "", info.status, info.start_time, data.tags, data.metrics, data.params)
+
+
+def _public_points(run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """As MLflow's client gives them, run by run and metric by metric."""
+    client = MlflowClient()
+    points = [
+        (run_id, name, point.step, point.value, point.timestamp)
+        for run_id in run_ids
+        for name in names
+        for point in client.get_metric_history(run_id, name)
+    ]
+    return pd.DataFrame(points, columns=["run_id", "metric", "step", "value", "timestamp"])
+
+
+def _ordered(points: pd.DataFrame) -> pd.DataFrame:
+    """By run, metric, step and time, so that the last of a step is the latest, wherever it was read from."""
+    kinds = {"step": "int64", "value": "float64", "timestamp": "int64"}
+    order = ["run_id", "metric", "step", "timestamp", "value"]
+    return points.astype(kinds).sort_values(order, ignore_index=True).drop(columns="timestamp")
 
 
 def from_store(experiment: str | None) -> StoreRecords:
