@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
@@ -106,9 +107,14 @@ def _public_points(run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame
 
 def _ordered(points: pd.DataFrame) -> pd.DataFrame:
     """By run, metric, step and time, so that the last of a step is the latest, wherever it was read from."""
-    kinds = {"step": "int64", "value": "float64", "timestamp": "int64"}
-    order = ["run_id", "metric", "step", "timestamp", "value"]
-    return points.astype(kinds).sort_values(order, ignore_index=True).drop(columns="timestamp")
+    names = {column: pd.Categorical(points[column]) for column in ("run_id", "metric")}
+    numbers = points[["step", "timestamp", "value"]].astype({"step": "int64", "timestamp": "int64", "value": "float64"})
+    keys = (numbers["value"], numbers["timestamp"], numbers["step"], names["metric"].codes, names["run_id"].codes)
+    order = np.lexsort([np.asarray(key) for key in keys])
+    texts = {column: np.asarray(held.categories, object)[held.codes[order]] for column, held in names.items()}
+    return pd.DataFrame(texts | {column: numbers[column].to_numpy()[order] for column in ("step", "value")}).astype(
+        {"run_id": "str", "metric": "str"}
+    )
 
 
 def from_store(experiment: str | None) -> StoreRecords:

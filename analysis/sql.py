@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.store.db.utils import create_sqlalchemy_engine
 from sqlalchemy import Connection, TextClause, bindparam, text
@@ -24,7 +26,6 @@ RUNS = (
     "ORDER BY start_time, run_uuid"
 )
 OF_RUNS = "SELECT t.run_uuid, t.key, t.value{} FROM {} t JOIN runs r ON r.run_uuid = t.run_uuid WHERE r.experiment_id = :experiment AND r.lifecycle_stage = 'active'"
-COLUMNS = ["run_id", "metric", "step", "value"]
 
 
 def can_read(uri: str) -> bool:
@@ -56,15 +57,32 @@ def runs(uri: str, experiment_id: str) -> list[Record]:
 def points(uri: str, run_ids: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """Every point of these metrics: run_id, metric, step, value, timestamp."""
     query = _with_lists(POINTS)
-    parts: list[pd.DataFrame] = []
+    parts = [_frame([], run_ids, metrics)]
     with _reading(uri) as connection:
-        for start in range(0, len(run_ids), TOGETHER):
-            which = {"runs": list(run_ids[start : start + TOGETHER]), "keys": list(metrics)}
-            rows = connection.execute(query, which).all()
-            parts.append(pd.DataFrame(rows, columns=["run_id", "metric", "step", "value", "is_nan", "timestamp"]))
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "is_nan", "timestamp"])
-    found["value"] = found["value"].astype(float).mask(found["is_nan"].astype(bool))
-    return found.drop(columns="is_nan")
+        for start in range(0, len(run_ids) if metrics else 0, TOGETHER):
+            some = list(run_ids[start : start + TOGETHER])
+            result = connection.execute(query, {"runs": some, "keys": list(metrics)})
+            # Plain tuples: SQLAlchemy's rows would take as long again.
+            parts.append(_frame(result.cursor.fetchall(), run_ids, metrics))  # pyright: ignore[reportOptionalMemberAccess]  # a query has one
+    return pd.concat(parts, ignore_index=True)
+
+
+def _frame(rows: Sequence[Sequence[Any]], run_ids: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """Names become categories, a number each, which sort and compare ten times as fast."""
+    run, key, step, value, is_nan, timestamp = zip(*rows, strict=True) if rows else ((),) * 6
+    numbers = np.array(value, float)
+    numbers[np.array(is_nan, bool)] = np.nan
+    columns = {"run_id": _categories(run, run_ids), "metric": _categories(key, metrics)}
+    return pd.DataFrame(
+        columns | {"step": np.array(step, np.int64), "value": numbers, "timestamp": np.array(timestamp, np.int64)}
+    )
+
+
+def _categories(names: Sequence[str], known: Sequence[str]) -> pd.Categorical:
+    ordered = sorted(set(known))
+    code = {name: number for number, name in enumerate(ordered)}
+    codes = np.fromiter((code[name] for name in names), np.int32, len(names))
+    return pd.Categorical.from_codes(codes, pd.Index(ordered, dtype=object))  # pyright: ignore[reportCallIssue, reportArgumentType]  # categories are
 
 
 @contextmanager
