@@ -22,6 +22,9 @@ ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
 
 CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS)
 LARGEST = 1e300
+SAME_STUDY = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
+"""Runs of studies that agree in these are one study, whatever their seeds."""
+
 SUMMARIES = tuple(metric.value for metric in Summary if "{" not in metric.value)
 FAMILIES = tuple(metric.value.partition("{")[0] for metric in (Summary.BELOW, Summary.L1_REACH, Summary.INITIAL_SCALE))
 """Names of metrics that come once per threshold or layer begin so."""
@@ -120,21 +123,27 @@ def read(wanted: Wanted = EVERYTHING) -> Trials:
 
 
 def find_study(source: Records, everything: Sequence[Record], name: str) -> Study:
-    """The study of a name or run ID; NothingToAnalyse if there is none, NotComparable if several have the name."""
+    """The study of a name or run ID; NothingToAnalyse if there is none, NotComparable if several that differ have the name.
+
+    The same study in several snapshots, each with seeds of its own, is one study with all of them.
+    """
     studies = [run for run in everything if run.tags.get(Tag.KIND) == STUDY]
     named = [run for run in studies if name in {run.tags[Tag.STUDY], run.run_id}]
     if not named:
         known = ", ".join(sorted({run.tags[Tag.STUDY] for run in studies})) or "none"
         raise NothingToAnalyse(f"there is no study {name!r} in {source.where} (studies there: {known}): run it first")
-    if len(named) > 1:
+    if len({tuple(run.tags.get(tag) for tag in SAME_STUDY) for run in named}) > 1:
         ids = ", ".join(f"{run.run_id} (on {run.tags[Tag.DATASET]})" for run in named)
         raise NotComparable(
             f"{name!r} names {len(named)} studies that differ in design, data or version: give a run ID instead: {ids}"
         )
-    text, tags = source.design(named[0].run_id), named[0].tags
-    if text is None:
-        raise NothingToAnalyse(f"the study's run {named[0].run_id} holds no design: start the study once more, which writes it")
-    found = design.parse(text, f"the design of {name}")
+    texts, tags = {run.run_id: source.design(run.run_id) for run in named}, named[0].tags
+    for run_id, text in texts.items():
+        if text is None:
+            raise NothingToAnalyse(f"the study's run {run_id} holds no design: start the study once more, which writes it")
+    designs = [design.parse(text, f"the design of {name}") for text in texts.values() if text is not None]
+    seeds = sorted({seed for own in designs for seed in own.seeds})
+    found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
     planned = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST])
     return Study(named[0].run_id, found, frozenset(trial.digest for trial in planned))
 

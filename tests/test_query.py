@@ -88,8 +88,13 @@ def test_one_study_is_told_from_the_rest(own_copy):
         assert trials.notices == ("3 runs of no trial of this study, left out", "1 run of this study not done yet")
     with pytest.raises(NothingToAnalyse, match=r"there is no study 'yours' in .* \(studies there: mine\): run it first"):
         query.read(Wanted(study="yours"))
-    client.create_run("0", tags=tags)
-    with pytest.raises(NotComparable, match="'mine' names 2 studies that differ in design, data or version"):
+    again = client.create_run("0", tags=tags).info.run_id
+    client.log_text(again, text.replace("[1, 2]", "[0]"), "design.yaml")
+    together = query.read(Wanted(study="mine"))
+    assert sorted(together.runs["seed"]) == [0, 1], "the same study with other seeds is one study"
+    assert together.study.design.seeds == (0, 1, 2)
+    client.create_run("0", tags=tags | {Tag.STUDY_DIGEST: "other"})
+    with pytest.raises(NotComparable, match="'mine' names 3 studies that differ in design, data or version"):
         query.read(Wanted(study="mine"))
 
 
