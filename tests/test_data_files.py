@@ -168,6 +168,7 @@ def test_a_download_that_is_not_the_original_is_never_put_in_place(tmp_path, mon
     assert not list(root.glob(".download-*"))
 
 
+@pytest.mark.slow
 def test_a_network_that_swallows_everything_costs_seconds_once(black_hole, own_cache, monkeypatch):
     mirror(monkeypatch, black_hole)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: own_cache)

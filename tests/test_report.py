@@ -71,6 +71,7 @@ def test_numbers_are_the_rankings(own_copy):
             assert f"{row['wrong_images']:.1f}" in text
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(own_copy):
     for name in ("one", "two"):
         report.write(findings.find(query.read()), own_copy / name, "command")
