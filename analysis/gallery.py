@@ -55,8 +55,8 @@ def read(trials: Trials) -> Errors:
     return Errors(together, runs, len(trials.runs) - len(known))
 
 
-def context(errors: Errors, dataset: str) -> dict[str, object] | None:
-    """What the template shows; None if no run's errors are known, or there are none."""
+def context(errors: Errors, dataset: str, reference: str = "") -> dict[str, object] | None:
+    """What the template shows, configurations against the reference if it is one; None if no run's errors are known, or there are none."""
     if errors.rows.empty:
         return None
     wrong = errors.wrong
@@ -80,6 +80,11 @@ def context(errors: Errors, dataset: str) -> dict[str, object] | None:
         "cells": cells,
         "total": len(wrong.columns),
         "told": in_words(errors),
+        "against": [
+            (f"{name} against {reference}", pair_in_words(errors, name, reference))
+            for name in names
+            if reference in names and name != reference
+        ],
         "unknown": errors.unknown,
     }
 

@@ -27,13 +27,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of text; `name` is unique in a report. `marks` are words for a row's look, such as a verdict; empty if there are none."""
+    """A table of text; `name` is unique in a report.
+
+    `marks` are words for a row's look, such as a verdict; `links` are addresses for the last column's cells; empty if there are none.
+    """
 
     name: str
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     marks: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 def ranking(found: Findings) -> Grid:
@@ -210,7 +214,16 @@ def runs(found: Findings) -> Grid:
     )
     headings = ["configuration", "seed", reading.words, *(["best epoch (%)", "threads", "command"] if ours else []), "run"]
     texts = {"configuration", "command", "run"}
-    return Grid("runs", "Every run", tuple(Column(text, text not in texts) for text in headings), rows)
+    columns = tuple(Column(text, text not in texts) for text in headings)
+    return Grid("runs", "Every run", columns, rows, links=_links(found))
+
+
+def _links(found: Findings) -> tuple[str, ...]:
+    """Each run's page, if the store is a server."""
+    source = found.trials.source
+    if not source.where.startswith("http"):
+        return ()
+    return tuple(f"{source.where}/#/experiments/{source.experiment_id}/runs/{run_id}" for run_id in found.trials.runs["run_id"])
 
 
 def _ranked(row: dict[str, float], reading: Measure, *, ours: bool, best: bool) -> tuple[str, ...]:

@@ -100,8 +100,8 @@ def _context(found: Findings, drawn: Sequence[Drawing], command: str) -> dict[st
         "notices": trials.notices,
         "facts": _facts(found),
         "contest": _contest(found),
-        "gallery": gallery.context(gallery.read(trials), str(trials.runs["dataset"].iloc[0]))
-        if "dataset" in trials.runs
+        "gallery": gallery.context(gallery.read(trials), str(trials.runs["dataset"].iloc[0]), found.reference)
+        if found.ours
         else None,
         "store": trials.source.where,
         "experiment": trials.source.experiment,

@@ -69,20 +69,20 @@ def points(uri: str, run_ids: Sequence[str], metrics: Sequence[str]) -> pd.DataF
 
 def _frame(rows: Sequence[Sequence[Any]], run_ids: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """Names become categories, a number each, which sort and compare ten times as fast."""
-    run, key, step, value, is_nan, timestamp = zip(*rows, strict=True) if rows else ((),) * 6
-    numbers = np.array(value, float)
-    numbers[np.array(is_nan, bool)] = np.nan
-    columns = {"run_id": _categories(run, run_ids), "metric": _categories(key, metrics)}
-    return pd.DataFrame(
-        columns | {"step": np.array(step, np.int64), "value": numbers, "timestamp": np.array(timestamp, np.int64)}
-    )
 
+    def column(place: int, kind: type) -> np.ndarray:
+        return np.fromiter((row[place] for row in rows), kind, len(rows))
 
-def _categories(names: Sequence[str], known: Sequence[str]) -> pd.Categorical:
-    ordered = sorted(set(known))
-    code = {name: number for number, name in enumerate(ordered)}
-    codes = np.fromiter((code[name] for name in names), np.int32, len(names))
-    return pd.Categorical.from_codes(codes, pd.Index(ordered, dtype=object))  # pyright: ignore[reportCallIssue, reportArgumentType]  # categories are
+    def categories(place: int, known: Sequence[str]) -> pd.Categorical:
+        ordered = sorted(set(known))
+        code = {name: number for number, name in enumerate(ordered)}
+        codes = np.fromiter((code[row[place]] for row in rows), np.int32, len(rows))
+        return pd.Categorical.from_codes(codes, pd.Index(ordered, dtype=object))  # pyright: ignore[reportCallIssue, reportArgumentType]  # categories are
+
+    value = column(3, np.float64)
+    value[column(4, np.bool_)] = np.nan
+    names = {"run_id": categories(0, run_ids), "metric": categories(1, metrics)}
+    return pd.DataFrame(names | {"step": column(2, np.int64), "value": value, "timestamp": column(5, np.int64)})
 
 
 @contextmanager

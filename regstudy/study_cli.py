@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,7 @@ def command(given: argparse.Namespace) -> None:
     if planned.source.warning:
         terminal.warn(f"WARNING: {planned.source.warning}")
     if given.action == "status":
-        _say_status(planned)
+        _say_status(planned, _again(given))
         return
     how = study.resolve(_how(given), len(planned.unfinished()))
     _say_plan(planned, how)
@@ -156,7 +157,15 @@ def _time(planned: "Plan", how: "How") -> str:
     return f"; about {in_words(seconds)} ({pace.epoch:.1f} s per epoch, {source})"
 
 
-def _say_status(planned: "Plan") -> None:
+def _again(given: argparse.Namespace) -> str:
+    """The command that runs the very study that was asked about."""
+    options = {"--seeds": given.seeds, "--epochs": given.epochs, "--dataset": given.dataset, "--data-root": given.data_root}
+    said = [word for option, value in options.items() if value for word in (option, value)]
+    said += [word for value in given.set for word in ("--set", value)]
+    return shlex.join(["python", "-m", "regstudy", "study", "run", given.design, *said])
+
+
+def _say_status(planned: "Plan", again: str) -> None:
     """Seeds as columns, configurations as rows; then what each state means, and what to do."""
     design, counts = planned.design, planned.counts()
     terminal.say(f"study {design.name} on {planned.source.dataset}: {described(design)}")
@@ -180,7 +189,7 @@ def _say_status(planned: "Plan") -> None:
                 f"{entry.epochs_done} of {trial.config.epochs}, run {entry.run_id}{': ' + reason if reason else ''}"
             )
     if planned.unfinished():
-        terminal.say(f"go on with: python -m regstudy study run {design.name}")
+        terminal.say(f"go on with: {again}")
 
 
 def _report(name: str, run_id: str, *, anew: bool) -> None:
