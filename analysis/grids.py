@@ -260,7 +260,7 @@ def _contrast(result: Compared) -> tuple[str, ...]:
         str(plain.n),
         f"{result.tested.p:.3g}",
         f"{result.p_sign_flip:.3g}",
-        f"{result.effect_size:+.2f}".replace("-", measures.MINUS),
+        NONE if result.effect_size is None else f"{result.effect_size:+.2f}".replace("-", measures.MINUS),
         f"{result.won:.0%}",
     )
 

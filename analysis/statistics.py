@@ -132,8 +132,10 @@ def sign_flip_p(differences: ArrayLike, rng: np.random.Generator) -> float:
     return float(result.pvalue)
 
 
-def effect_size(mean: float, sd: float, n: int) -> float:
-    """Cohen's d of paired differences (mean over their standard deviation), with Hedges' correction 1 − 3/(4(n − 1) − 1)."""
+def effect_size(mean: float, sd: float, n: int) -> float | None:
+    """Cohen's d of paired differences (mean over their standard deviation), with Hedges' correction 1 − 3/(4(n − 1) − 1); None below 3 blocks."""
+    if n < 3:
+        return None  # the correction would be zero, whatever the effect
     return mean / sd * (1 - 3 / (4 * (n - 1) - 1))
 
 

@@ -82,8 +82,10 @@ def _judgement(found: Findings, result: claims.Compared) -> list[str]:
     lines = [
         f"{reading.words.capitalize()}: {reading.difference(plain.mean)}{reading.difference_unit}, 95% interval {interval}, n = {plain.n}.",
         f"Paired t test p = {plain.p:.3g}; sign-flip test p = {result.p_sign_flip:.3g}; not adjusted for other comparisons.",
-        f"Standardised effect {result.effect_size:+.2f}; {result.subject} is higher in {result.won:.0%} of seeds.",
+        f"{result.subject} is higher in {result.won:.0%} of seeds.",
     ]
+    if result.effect_size is not None:
+        lines.append(f"Standardised effect {result.effect_size:+.2f}, corrected for few seeds.".replace("-", measures.MINUS))
     if result.correlation is not None:
         lines.append(f"Correlation of the pairs over seeds {result.correlation:+.2f}: pairing helps as far as it is positive.")
     margin = found.scale.margin

@@ -85,6 +85,7 @@ def test_the_sign_flip_test_of_many_blocks_agrees_with_the_t_test():
 
 def test_the_effect_size_is_corrected_for_few_blocks():
     assert statistics.effect_size(1.0, 2.0, 5) == pytest.approx(0.5 * (1 - 3 / 15))
+    assert statistics.effect_size(1.0, 2.0, 2) is None
 
 
 def test_holm_by_hand():

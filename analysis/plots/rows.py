@@ -18,6 +18,9 @@ VERDICT_LOOK = {
     "inconclusive": (GREY, "?"),
     "no verdict": (GREY, "–"),
 }
+WIDE = 8
+"""Ratio of the ends of a logarithmic axis from which its minor ticks have no labels."""
+
 JITTER = 0.16
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
 
@@ -84,10 +87,8 @@ def dots(
         own = by_name[name]
         _interval(axis, row, own["mean"], own["low"], own["high"], look[name])
     if log:
-        axis.set_xscale("log")
-        axis.xaxis.set_major_formatter(ScalarFormatter())
-        axis.xaxis.set_minor_formatter(ScalarFormatter() if np.ptp(np.log10(scores["value"].dropna())) < 1 else NullFormatter())
-        axis.tick_params(axis="x", which="minor", labelsize=8)
+        values = scores["value"].dropna()
+        _log_axis(axis, float(values.max() / values.min()))
     axis.set_xlabel(label)
     return figure
 
@@ -140,11 +141,16 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame) -> None:
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
     if ratio:
-        axis.set_xscale("log")
-        axis.xaxis.set_major_formatter(ScalarFormatter())
-        axis.xaxis.set_minor_formatter(ScalarFormatter())
-        axis.tick_params(axis="x", which="minor", labelsize=8)
+        _log_axis(axis, float(own["high"].max() / own["low"].min()))
     axis.set_title(f"{quantity}{', ratio' if ratio else ''}", fontsize=10, fontweight="bold")
+
+
+def _log_axis(axis: Axes, span: float) -> None:
+    """A logarithmic axis with plain numbers; those between the powers of ten only where there is room for them."""
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.xaxis.set_minor_formatter(ScalarFormatter() if span < WIDE else NullFormatter())
+    axis.tick_params(axis="x", which="minor", labelsize=8)
 
 
 def _dots(axis: Axes, row: int, values: "pd.Series[float]", look: Look) -> None:
