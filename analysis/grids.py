@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pandas as pd
-
 from analysis import measures, published, wording
 from analysis.claims import Compared, Verdict
 from analysis.findings import Findings
@@ -281,33 +279,3 @@ ROUGHNESS = (Summary.ROUGHNESS_TEST_ACCURACY, Summary.ROUGHNESS_TEST_LOSS)
 OVERFITTING = (Summary.GAP_ACCURACY, Summary.GAP_LOSS, Summary.ENDPOINT_TEST_LOSS)
 ANATOMY = (Summary.EXACT_ZEROS, Summary.DEAD_KERNELS)
 CALIBRATION = (Summary.CALIBRATION_BRIER, Summary.CALIBRATION_ECE)
-
-
-def frames(found: Findings) -> dict[str, pd.DataFrame]:
-    """The same as numbers, in the stored units, for CSV files: by file name."""
-    tables = {"ranking": found.table, "pairs": found.ranking.pairs, "comparisons": found.comparisons}
-    if found.judged:
-        tables["verdicts"] = _verdict_frame(found)
-    if found.effects is not None:
-        tables["effects"] = found.effects
-    return tables
-
-
-def _verdict_frame(found: Findings) -> pd.DataFrame:
-    rows = []
-    for judged in found.judged:
-        for result in judged.contrasts or (None,):
-            row: dict[str, object] = {"claim": judged.id, "text": judged.text, "verdict": wording.verdict_words(judged)}
-            row |= {"p_adjusted": judged.p_adjusted, "further_seeds": judged.further}
-            if result is not None:
-                row |= {"measure": result.metric, "scale": result.scale, "subject": result.subject, "rival": result.rival}
-                row |= {"expect": result.expect, "margin": result.margin, "deciding": result is judged.deciding}
-                row |= {"n": result.plain.n, "estimate": result.plain.mean, "low": result.plain.low, "high": result.plain.high}
-                row |= {
-                    "p": result.tested.p,
-                    "p_sign_flip": result.p_sign_flip,
-                    "effect_size": result.effect_size,
-                    "won": result.won,
-                }
-            rows.append(row)
-    return pd.DataFrame(rows)

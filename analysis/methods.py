@@ -68,6 +68,12 @@ def methods(found: Findings) -> list[str]:
         steps.append(
             f"Practically equivalent: the 90% interval of the difference lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests at 5%)."
         )
+    return steps + _special(found)
+
+
+def _special(found: Findings) -> list[str]:
+    """Steps that only some findings need."""
+    steps: list[str] = []
     if found.ranking.table["best"].notna().any():
         steps.append(
             f"P(best): the share of {statistics.RESAMPLES:,} redraws of the seeds in which the mean is best (from {BEST_FROM} seeds on)."

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 import regstudy
-from analysis import drawings, gallery, grids, methods, plots, wording
+from analysis import drawings, gallery, grids, methods, numbers, plots, wording
 from analysis.drawings import Drawing
 from analysis.findings import Findings
 from analysis.frames import rows
@@ -60,7 +60,7 @@ def _write_files(found: Findings, folder: Path, command: str) -> None:
     with plots.style():
         drawn = drawings.draw(found)
         inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawn}
-    for name, table in grids.frames(found).items():
+    for name, table in numbers.frames(found).items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
     context = _context(found, drawn, command) | {"inline": inline}
     for name in PAGES:
