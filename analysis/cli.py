@@ -122,6 +122,8 @@ def _make_folder(arguments: argparse.Namespace) -> None:
     output = getattr(arguments, "output", "")
     if not output:
         return
+    if arguments.command == "gallery" and Path(output).is_dir():
+        raise UsageError(f"--output {output!r} is a folder: name a file, such as gallery.html")
     folder = Path(output).parent if arguments.command == "gallery" else Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)

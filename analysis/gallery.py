@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from analysis import images
+from analysis import images, rendering
 from analysis.frames import rows
 from analysis.query import Trials
 from regstudy.errors import NothingToAnalyse
@@ -132,12 +131,8 @@ def write(trials: Trials, page: Path) -> None:
     shown = context(read(trials), str(trials.runs["dataset"].iloc[0]))
     if shown is None:
         raise NothingToAnalyse("none of these runs has misclassified images in its artifacts")
-    environment = Environment(
-        loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    text = environment.get_template("gallery_page.html.j2").render(
-        gallery=shown, title=f"Misclassified images: {trials.source.experiment}"
-    )
+    title = f"Misclassified images: {trials.source.experiment}"
+    text = rendering.render("gallery_page.html.j2", {"gallery": shown, "title": title})
     page.write_text(text, encoding="utf-8")
 
 

@@ -9,17 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 import regstudy
-from analysis import drawings, gallery, grids, methods, numbers, plots, wording
+from analysis import drawings, gallery, grids, methods, numbers, plots, rendering, wording
 from analysis.drawings import Drawing
 from analysis.findings import Findings
 from analysis.frames import rows
 from analysis.grids import Grid
-from regstudy.terminal import plural
 
 FILES = ("report.html", "report.md", "figures", "tables")
 PAGES = ("report.html", "report.md")
@@ -64,7 +62,7 @@ def _write_files(found: Findings, folder: Path, command: str) -> None:
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
     context = _context(found, drawn, command) | {"inline": inline}
     for name in PAGES:
-        (folder / name).write_text(_render(name, context), encoding="utf-8")
+        (folder / name).write_text(rendering.render(f"{name}.j2", context), encoding="utf-8")
 
 
 def _remove(path: Path) -> None:
@@ -212,28 +210,6 @@ def _variable(colour: str) -> str:
 
 def _first(runs: pd.DataFrame, column: str) -> str:
     return next((str(text) for text in runs[column] if text), "") if column in runs else ""
-
-
-def _render(template: str, context: dict[str, object]) -> str:
-    environment = Environment(
-        loader=PackageLoader("analysis"),
-        autoescape=template.endswith(".html"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"md": _markdown_text, "plural": plural, "csv": _csv}
-    return environment.get_template(f"{template}.j2").render(context)
-
-
-def _markdown_text(text: object) -> str:
-    """Text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&])", r"\\\1", str(text).replace("\n", " "))
-
-
-def _csv(numbers: pd.DataFrame) -> str:
-    return numbers.to_csv(index=False)
 
 
 def _save(drawing: Drawing, folder: Path) -> Markup:

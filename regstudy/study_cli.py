@@ -119,6 +119,9 @@ def _how(given: argparse.Namespace) -> "How":
     if given.action == "plan":
         return How(jobs=jobs, threads=threads)
     gpus = _share_of_gpu(given.gpus)
+    for option, value in {"--address": given.address, "--gpus": given.gpus}.items():
+        if value and given.executor != "ray":
+            raise UsageError(f"{option} {value}: is for Ray; add --executor ray, or leave it out")
     return How(given.executor or None, jobs, threads, gpus, given.address or None, given.device)
 
 

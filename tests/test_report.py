@@ -168,3 +168,43 @@ def test_a_diverged_run_is_shown_as_one(own_copy, value, capsys):
     assert "1 diverged" in (own_copy / "report" / "figures" / "ranking.svg").read_text()
     assert cli.main(["rank", "--allow", "seeds"]) == 0
     assert "diverged" in capsys.readouterr().out
+
+
+def test_the_gallery_is_one_page_that_stands_alone(own_copy, capsys):
+    assert cli.main(["gallery", "--output", "pages/mine.html"]) == 0
+    page = own_copy / "pages" / "mine.html"
+    assert f"gallery: {page.as_uri()}" in capsys.readouterr().out
+    html = page.read_text()
+    assert html.count('class="gallery-image') > 20
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', html)
+    assert cli.main(["gallery", "--output", "pages"]) == 2
+    assert "is a folder: name a file" in capsys.readouterr().err
+
+
+def test_two_configurations_fill_a_page_of_text(own_copy, capsys):
+    assert cli.main(["compare", "none", "L1 0.001"]) == 0
+    out = capsys.readouterr().out
+    assert "none against L1 0.001: 2 common seeds, mnist-5k" in out
+    assert "Paired t test p = " in out
+    assert "further seeds would find a difference of 0.2 points in 80% of studies" in out or "Practically equivalent" in out
+    assert "expected calibration error" in out
+    assert "common seeds they differ on" in out
+    assert "nan" not in out
+
+
+def test_verify_finds_what_was_changed(own_copy, capsys):
+    cli.main(["report"])
+    assert cli.main(["verify", "report"]) == 0
+    assert "every number is what" in capsys.readouterr().out
+    table = own_copy / "report" / "tables" / "ranking.csv"
+    text = table.read_text()
+    table.write_text(text.replace(",0.6", ",0.7", 1))
+    page = own_copy / "report" / "report.md"
+    page.write_text(page.read_text().replace("| 1=", "| 1", 1))
+    assert cli.main(["verify", "report/report.html"]) == 2
+    said = capsys.readouterr().err
+    assert "tables/ranking.csv, row " in said
+    assert "report.md says" in said
+    assert said.count("\n") == 1
+    assert cli.main(["verify", "."]) == 2
+    assert "is no report" in capsys.readouterr().err

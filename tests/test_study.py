@@ -212,3 +212,9 @@ def test_bad_input_is_one_line(workspace, options, message, capsys):
     assert message in printed
     assert printed.count("\n") == 1
     assert runs("study") == []
+
+
+@pytest.mark.parametrize("option", [["--address", "head:6379"], ["--gpus", "0.5"]])
+def test_options_of_ray_without_ray_are_refused(workspace, capsys, option):
+    assert cli.main(["study", "run", "published", "--dataset", "mnist-5k", *option]) == 2
+    assert f"{option[0]} {option[1]}: is for Ray; add --executor ray" in capsys.readouterr().err
