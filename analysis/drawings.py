@@ -1,13 +1,14 @@
 """Which figures a report has: findings in, figures with their words and numbers out. One function per figure; it is left out where it would say nothing."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import measures, plots, statistics, wording
+from analysis import images, measures, plots, statistics, wording
 from analysis.claims import Compared
 from analysis.contest import TIED
 from analysis.findings import Findings
@@ -22,6 +23,8 @@ CURVES = {
     Metric.TEST_LOSS: ("test_loss", "Test loss over epochs"),
     Metric.TRAIN_LOSS: ("train_loss", "Train loss over epochs, without penalties"),
 }
+HARDEST, MOST_SEEDS, MOST_ROWS = 40, 20, 8
+"""Images, seeds and configurations that fit in one figure."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,11 @@ class Drawing:
     numbers: pd.DataFrame
 
 
-def draw(found: Findings) -> list[Drawing]:
-    """All figures that these findings have something for."""
+def draw(found: Findings, wrong: pd.DataFrame, labels: Mapping[int, str]) -> list[Drawing]:
+    """All figures that there is something for; `wrong` as in `analysis.images`, `labels` what its images are."""
     # Colours follow the factors, not the ranks: they are the same in every report of a study.
     look = plots.looks(list(dict.fromkeys(found.trials.runs["configuration"])))
-    return [drawing for make in FIGURES for drawing in make(found, look)]
+    return [drawing for make in FIGURES for drawing in make(found, look)] + _hardest(wrong, labels, look)
 
 
 def _ranking(found: Findings, look: Looks) -> list[Drawing]:
@@ -204,6 +207,22 @@ def _detectable(found: Findings, _look: Looks) -> list[Drawing]:
     return [
         Drawing("power", "trust", figure, f"What differences so many seeds find, for a single comparison. {alt}", alt, table)
     ]
+
+
+def _hardest(wrong: pd.DataFrame, labels: Mapping[int, str], look: Looks) -> list[Drawing]:
+    if len(wrong) < 2 or wrong.shape[1] < 2:
+        return []
+    table = images.hardest(wrong).head(HARDEST)
+    shown = wrong.groupby(level="configuration", sort=False).head(MOST_SEEDS)[table.index]
+    shown = shown.loc[list(dict.fromkeys(shown.index.get_level_values("configuration")))[:MOST_ROWS]]
+    more = len(wrong) - len(shown)
+    caption = "Who gets the hardest images wrong: a row per seed, a column per image." + (
+        f" {plural(more, 'run')} more, which count too, are not shown." if more else ""
+    )
+    hardest = table.index[0]
+    alt = f"The hardest image, {labels[int(hardest)]}, is wrong in {table['runs'].iloc[0]} of {plural(len(wrong), 'run')}."
+    figure = plots.hardest(shown, {int(image): f"{labels[int(image)]} · {image}" for image in table.index}, look)
+    return [Drawing("hardest_images", "images", figure, caption, alt, table.reset_index())]
 
 
 FIGURES = (_ranking, _forest, _curves, _dots, _sparsity, _responses, _contest, _detectable)

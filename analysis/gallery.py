@@ -17,6 +17,7 @@ from regstudy.schema import CLASS_NAMES
 from regstudy.terminal import plural
 
 MOST_IMAGES, MOST_CONFIGURATIONS = 60, 8
+MOST_NAMED, CERTAIN = 10, 0.05
 SIDE, SPRITE_COLUMNS = 28, 10
 
 
@@ -33,9 +34,20 @@ class Errors:
     unknown: int
 
     @property
+    def labels(self) -> dict[int, int]:
+        """The actual label of each image that any run gets wrong."""
+        first = self.rows.drop_duplicates("index")
+        return dict(zip(first["index"].astype(int), first["label"].astype(int), strict=True)) if len(first) else {}
+
+    @property
     def wrong(self) -> pd.DataFrame:
         """A row per run, a column per image."""
         return images.wrong_table(self.rows, self.runs)
+
+
+def unread(trials: Trials) -> Errors:
+    """Of runs whose code is not ours: nothing is known."""
+    return Errors(pd.DataFrame(columns=["run_id", "configuration", "seed", "index"]), trials.runs.head(0), 0)
 
 
 def read(trials: Trials) -> Errors:
@@ -118,11 +130,15 @@ def pair_in_words(errors: Errors, first: str, second: str) -> list[str]:
     table = images.fixed_and_broken(errors.wrong, first, second)
     if table.empty:
         return ["In every common seed they misclassify the same images."]
-    certain = int((table["p_adjusted"] < 0.05).sum())
+    certain = [f"#{image}" for image in table.index[table["p_adjusted"] < CERTAIN]]
+    which = f" ({', '.join(certain[:MOST_NAMED])}{', …' if len(certain) > MOST_NAMED else ''})" if certain else ""
     seeds = int(table["seeds"].iloc[0])
+    models = images.mcnemar(errors.wrong, first, second)
+    differing, least = int((models["p_adjusted"] < CERTAIN).sum()), models["p_adjusted"].min()
     return [
         f"In {plural(seeds, 'common seed')} they differ on {plural(len(table), 'image')}: only {first} is wrong {table['only_first'].sum()} times, only {second} {table['only_second'].sum()} times.",
-        f"For {plural(certain, 'image')} the difference is more than luck of the seeds allows (exact sign tests, Holm over all images).",
+        f"For {plural(len(certain), 'image')}{which} the difference is more than luck of the seeds allows (exact sign tests, Holm over all images).",
+        f"Model against model, {differing} of {plural(seeds, 'pair')} with a common seed differ (McNemar's exact test, Holm over the pairs; smallest p {least:.2g}).",
     ]
 
 

@@ -5,12 +5,10 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar as exact_mcnemar  # pyright: ignore[reportMissingTypeStubs]
 
 from analysis import statistics
 
@@ -21,17 +19,6 @@ class Flips:
 
     between_seeds: float | None
     between_configurations: float | None
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """Two models on the same images: how many only the first, only the second, both and neither get wrong; exact two-sided p."""
-
-    only_first: int
-    only_second: int
-    both: int
-    neither: int
-    p: float
 
 
 def wrong_table(errors: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -91,13 +78,18 @@ def flips(wrong: pd.DataFrame) -> Flips:
     return Flips(_mean_distance(wrong, "configuration"), _mean_distance(wrong, "seed"))
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray, test_images: int) -> McNemar:
-    """Compare two models by the indices of the images that each gets wrong."""
-    one, other = set(first.tolist()), set(second.tolist())
-    both, only_first, only_second = len(one & other), len(one - other), len(other - one)
-    neither = test_images - both - only_first - only_second
-    result: Any = exact_mcnemar([[neither, only_second], [only_first, both]], exact=True)
-    return McNemar(only_first, only_second, both, neither, float(result.pvalue))
+def mcnemar(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Model against model: a row per common seed with only_first, only_second (images that only the one gets wrong), p, p_adjusted (Holm).
+
+    The exact test of McNemar (1947): a two-sided binomial test on the images that one of the two gets wrong.
+    """
+    a, b = (wrong.loc[name] for name in (first, second))
+    seeds = a.index.intersection(b.index)
+    one, other = a.loc[seeds].to_numpy(bool), b.loc[seeds].to_numpy(bool)
+    only_first, only_second = (one & ~other).sum(1), (other & ~one).sum(1)
+    p = [_sign_test(int(n), int(m)) for n, m in zip(only_first, only_second, strict=True)]
+    columns = {"only_first": only_first, "only_second": only_second, "p": p, "p_adjusted": statistics.holm(np.array(p))}
+    return pd.DataFrame(columns, index=seeds)
 
 
 def _sign_test(one: int, other: int) -> float:

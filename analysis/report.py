@@ -17,6 +17,7 @@ from analysis import drawings, gallery, grids, methods, numbers, plots, renderin
 from analysis.drawings import Drawing
 from analysis.findings import Findings
 from analysis.frames import rows
+from analysis.gallery import Errors
 from analysis.grids import Grid
 
 FILES = ("report.html", "report.md", "figures", "tables")
@@ -55,12 +56,14 @@ def write(found: Findings, folder: Path, command: str) -> Path:
 def _write_files(found: Findings, folder: Path, command: str) -> None:
     for name in ("figures", "tables"):
         (folder / name).mkdir()
+    errors = gallery.read(found.trials) if found.ours else gallery.unread(found.trials)
+    words = gallery.class_names(_first(found.trials.runs, "dataset"))
     with plots.style():
-        drawn = drawings.draw(found)
+        drawn = drawings.draw(found, errors.wrong, {image: words[label] for image, label in errors.labels.items()})
         inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawn}
     for name, table in numbers.frames(found).items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
-    context = _context(found, drawn, command) | {"inline": inline}
+    context = _context(found, drawn, errors, command) | {"inline": inline}
     for name in PAGES:
         (folder / name).write_text(rendering.render(f"{name}.j2", context), encoding="utf-8")
 
@@ -77,7 +80,7 @@ def headline(found: Findings) -> str:
     return wording.headline(found.ranking, found.judged, wording.seeds_in_words(found.table))
 
 
-def _context(found: Findings, drawn: Sequence[Drawing], command: str) -> dict[str, object]:
+def _context(found: Findings, drawn: Sequence[Drawing], errors: Errors, command: str) -> dict[str, object]:
     trials = found.trials
     return {
         "headline": headline(found),
@@ -98,9 +101,8 @@ def _context(found: Findings, drawn: Sequence[Drawing], command: str) -> dict[st
         "notices": trials.notices,
         "facts": _facts(found),
         "contest": _contest(found),
-        "gallery": gallery.context(gallery.read(trials), str(trials.runs["dataset"].iloc[0]), found.reference)
-        if found.ours
-        else None,
+        "gallery": gallery.context(errors, _first(trials.runs, "dataset"), found.reference),
+        "image_figures": [drawing for drawing in drawn if drawing.section == "images"],
         "store": trials.source.where,
         "experiment": trials.source.experiment,
         "version": regstudy.__version__,

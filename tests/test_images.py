@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar  # pyright: ignore[reportMissingTypeStubs]
 
 from analysis import gallery, images
 from analysis.gallery import Errors
@@ -84,12 +85,17 @@ def test_one_run_has_no_flips():
     assert images.flips(alone) == images.Flips(None, None)
 
 
-def test_mcnemar_is_the_exact_binomial_test():
-    found = images.mcnemar(np.array([1, 2, 3, 4, 5, 6]), np.array([1, 9]), 100)
-    assert (found.only_first, found.only_second, found.both, found.neither) == (5, 1, 1, 93)
-    assert found.p == pytest.approx(stats.binomtest(1, 6).pvalue)
-    same = images.mcnemar(np.array([1, 2]), np.array([1, 2]), 10)
-    assert same.p == 1.0
+def test_mcnemar_is_the_exact_test_in_each_common_seed(wrong):
+    table = images.mcnemar(wrong, "none", "L1 0.001")
+    assert table[["only_first", "only_second"]].to_numpy().tolist() == [[1, 0], [0, 1]]
+    assert list(table["p"]) == [1.0, 1.0]
+    values = np.zeros((2, 30), bool)
+    values[0, :12], values[1, 11:15] = True, True
+    index = pd.MultiIndex.from_tuples([("a", 0), ("b", 0)], names=["configuration", "seed"])
+    one = images.mcnemar(pd.DataFrame(values, index=index), "a", "b").loc[0]
+    expected = reference_mcnemar([[15, 3], [11, 1]], exact=True)
+    assert one["p"] == one["p_adjusted"] == pytest.approx(expected.pvalue)
+    assert (one["only_first"], one["only_second"]) == (11, 3)
 
 
 def test_runs_without_errors_and_runs_unknown_are_not_the_same():
@@ -106,6 +112,7 @@ def test_the_gallery_shows_each_image_once_per_configuration():
     assert shown["cells"]["none"][3] == ("1", "90%", 2)
     assert 5 not in shown["cells"]["none"], "right in every seed"
     assert shown["against"][0][0] == "L1 0.001 against none"
+    assert "Model against model, 0 of 2 pairs with a common seed differ" in shown["against"][0][1][2]
     assert "they differ on 2 images: only L1 0.001 is wrong 1 times, only none 1 times." in shown["against"][0][1][0]
 
 

@@ -212,3 +212,14 @@ def test_labels_are_apart_and_in_order(wanted):
 
 def test_labels_with_room_stay_where_they_are():
     assert plots.spread(np.array([0.1, 0.5, 0.9]), 0.05).tolist() == pytest.approx([0.1, 0.5, 0.9])
+
+
+def test_the_hardest_images_have_a_mark_per_wrong_run():
+    index = pd.MultiIndex.from_tuples([(name, seed) for name in NAMES for seed in range(3)], names=["configuration", "seed"])
+    wrong = pd.DataFrame(np.arange(6)[:, None] >= np.arange(5), index=index, columns=pd.Index([7, 3, 9, 1, 4], name="image"))
+    figure = plots.hardest(wrong, {image: f"{image % 10} · {image}" for image in wrong.columns}, plots.looks(NAMES))
+    axis = figure.axes[0]
+    assert [len(line.get_xdata()) for line in axis.lines] == [1 + 2 + 3, 4 + 5 + 5]
+    assert [text.get_text() for text in axis.get_yticklabels()] == NAMES
+    assert [text.get_text() for text in axis.get_xticklabels()][0] == "7 · 7"
+    assert_inside(figure)

@@ -4,6 +4,7 @@ from analysis.plots.curves import curves
 from analysis.plots.labels import spread
 from analysis.plots.lines import detectable, response, sparsity
 from analysis.plots.rows import contest, dots, forest, ranking
+from analysis.plots.sheets import hardest
 from analysis.plots.style import GREY, INK, OKABE_ITO, Look, Quantity, looks, style
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "detectable",
     "dots",
     "forest",
+    "hardest",
     "looks",
     "ranking",
     "response",
