@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import regstudy
+from regstudy import design
 from regstudy.errors import SnapshotError
 from regstudy.schema import STUDY, TRIAL, Metric, Tag
 
@@ -157,10 +158,21 @@ def load(folders: Sequence[Path]) -> SnapshotRecords:
             seen |= {record.run_id for record in content.records}
         tables[name] = pd.concat(parts, ignore_index=True)
     tables["images"] = tables["images"].drop_duplicates(["data_digest", "index"])
-    designs = {run: text for content in contents for run, text in content.designs.items()}
+    designs: dict[str, str] = {}
+    for content in contents:
+        for run, text in content.designs.items():
+            designs[run] = _with_seeds_of(text, designs.get(run, text))
     names = sorted({content.experiment for content in contents})
     records = sorted(by_id.values(), key=lambda record: (record.start_time, record.run_id))
     return SnapshotRecords(", ".join(map(str, folders)), ", ".join(names), records, tables, designs)
+
+
+def _with_seeds_of(text: str, earlier: str) -> str:
+    """A study's design with the seeds of an earlier snapshot's too: the study grew in between."""
+    if text == earlier:
+        return text
+    now, before = (design.parse(each, "the snapshot's design") for each in (text, earlier))
+    return now.with_changes(seeds=sorted({*now.seeds, *before.seeds}), epochs=None, dataset=None).to_yaml()
 
 
 def from_parquet(content: bytes) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from regstudy.terminal import Interrupted
 
 
 def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str) -> str:
-    """The study's run, made if this is its first start; its ID. Design and seeds are written anew: seeds may have been added."""
+    """The study's run, made if this is its first start, at work from now on; its ID."""
     client, tags = MlflowClient(), _tags(design, data_digest, dataset)
     identity = (Tag.KIND, Tag.STUDY_DIGEST, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
     query = " and ".join(f"tags.`{name}` = '{tags[name]}'" for name in identity)
@@ -29,14 +29,23 @@ def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str)
         return client.create_run(experiment_id, run_name=f"study {design.name}", tags=tags | name).info.run_id
 
     run_id = ledger.only_one(experiment_id, query, create)
-    for name, value in tags.items():
-        client.set_tag(run_id, name, value)
+    client.update_run(run_id, RunStatus.to_string(RunStatus.RUNNING))
+    return run_id
+
+
+def seeds(run_id: str) -> list[int]:
+    """The seeds that the study's run speaks of so far."""
+    return json.loads(MlflowClient().get_run(run_id).data.tags[Tag.SEEDS])
+
+
+def write_design(run_id: str, design: Design) -> None:
+    """Keep the design with the study's run; its seeds may have become more."""
+    client = MlflowClient()
+    client.set_tag(run_id, Tag.SEEDS, json.dumps(design.seeds))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / DESIGN_FILE
         file.write_text(design.to_yaml(), encoding="utf-8")
         client.log_artifact(run_id, str(file))
-    client.update_run(run_id, RunStatus.to_string(RunStatus.RUNNING))
-    return run_id
 
 
 @contextmanager

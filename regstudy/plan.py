@@ -1,6 +1,7 @@
 """What a study's design asks for beside what the store holds: done, running, left, and how long that will take."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -86,6 +87,17 @@ class Plan:
         found = ledger.find(self.experiment_id, trial.digest)[:1]
         entries = self.entries | {entry.trial: entry for entry in found}
         return Plan(self.design, self.source, self.experiment_id, self.trials, entries)
+
+    def with_complete_blocks(self, seeds: Iterable[int]) -> "Plan":
+        """The same, with those of other seeds' blocks in which every configuration is done."""
+        others = {seed: self._trials([seed]) for seed in seeds if seed not in self.design.seeds}
+        complete = [seed for seed, block in others.items() if all(self.state(trial) in ledger.FINAL for trial in block)]
+        design = self.design.with_changes(seeds=sorted({*self.design.seeds, *complete}), epochs=None, dataset=None)
+        return Plan(design, self.source, self.experiment_id, self._trials(design.seeds), self.entries)
+
+    def _trials(self, seeds: Sequence[int]) -> tuple[Trial, ...]:
+        design = self.design.with_changes(seeds=seeds, epochs=None, dataset=None)
+        return tuple(design.trials(self.source.dataset, self.data_digest))
 
     def _epochs_done(self, trial: Trial) -> int:
         entry = self.entries.get(trial.digest)

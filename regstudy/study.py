@@ -55,9 +55,10 @@ def run(planned: Plan, how: How) -> str:
     if adopted:
         parent.mark_start(adopted, run_id, planned.design.name)
     with parent.ended_properly(run_id):
+        _keep_design(planned, run_id)
         errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
         after = planned.again()
-        record(after, run_id)
+        record(_keep_design(after, run_id), run_id)
         parent.close(run_id, complete=not after.unfinished())
     if errors:
         trial = next(trial for trial in planned.trials if trial.digest in errors)
@@ -82,12 +83,20 @@ def record(planned: Plan, run_id: str) -> None:
     parent.describe(run_id, planned.design, grouped)
 
 
+def _keep_design(planned: Plan, run_id: str) -> Plan:
+    """Write the design onto the study's run; the plan with what other starts of the study have completed, which stays part of it."""
+    whole = planned.with_complete_blocks(parent.seeds(run_id))
+    parent.write_design(run_id, whole.design)
+    return whole
+
+
 def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
     """Run, round after round: what another process was at may have been left by it meanwhile. Trials that failed, by digest, and why."""
     attempts: Counter[str] = Counter()
     errors: dict[str, str] = {}
     tags = {Tag.STUDY: planned.design.name, Tag.STUDY_DIGEST: planned.design.digest, "mlflow.parentRunId": run_id}
     tags |= {Tag.OWNER: f"{locks.machine()}/{os.getpid()}/{time.time():.0f}"}
+    earlier = parent.seeds(run_id)
     with ExitStack() as stack:
         place = stack.enter_context(_place(how))
         watch = stack.enter_context(Watch(planned, live=how.executor != "here"))
@@ -106,7 +115,7 @@ def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
                 elif end.error:
                     watch.say(f"{trial.configuration}, seed {trial.config.seed}: {end.error}; it will be tried again")
                 planned = planned.after(trial)
-                record(planned, run_id)
+                record(planned.with_complete_blocks(earlier), run_id)
                 watch.update(planned, trial, end)
             if not progress:
                 time.sleep(POLL_SECONDS)  # all that is left is in other hands

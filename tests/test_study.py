@@ -10,6 +10,8 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from analysis import query
+from analysis.query import Wanted
 from regstudy import cli, design, plan, run, study
 from regstudy.assignment import Assignment
 from regstudy.errors import DataError, StudyError
@@ -103,6 +105,18 @@ def test_again_nothing_is_run(done, monkeypatch, capsys):
     assert "so far: 4 done\nnothing is left to run" in capsys.readouterr().out
     study.run(planned(), HERE)
     assert {r.info.run_id for r in MlflowClient().search_runs(["0"])} == before
+
+
+def test_what_an_earlier_start_completed_stays_part_of_the_study(done, monkeypatch):
+    monkeypatch.setattr(run, "run_trial", lambda _: pytest.fail("nothing is left to run"))
+    study.run(planned(seeds=[1]), HERE)
+    (parent,) = runs("study")
+    assert parent.data.tags[Tag.SEEDS] == "[0, 1]"
+    assert parent.data.metrics["study/trials_done"] == 4
+    assert query.read(Wanted(study="small")).study.design.seeds == (0, 1)
+    MlflowClient().set_tag(parent.info.run_id, Tag.SEEDS, "[0, 1, 7]")
+    study.run(planned(seeds=[0]), HERE)
+    assert runs("study")[0].data.tags[Tag.SEEDS] == "[0, 1]", "seed 7 never ran"
 
 
 def test_more_seeds_mean_only_the_new_ones(done, capsys):
