@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test ui bench calibrate check lint format lock clean
+.PHONY: help demo test ui results bench calibrate check lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,6 +39,9 @@ test: $(READY) ## run the tests that need neither a network nor minutes
 ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
 	@port=$$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
 	  echo "MLflow's UI: http://127.0.0.1:$$port (Ctrl-C ends it)"; exec mlflow ui --host 127.0.0.1 --port $$port
+
+results: $(READY) ## write the reports in results/ and the README's opening anew, from the committed snapshots
+	@python -m results.rebuild
 
 bench: $(READY) ## measure speed on full MNIST: ten minutes on an idle machine; into benchmarks/RESULTS.md
 	@python -m benchmarks > benchmarks/.results || { rm benchmarks/.results; exit 2; }

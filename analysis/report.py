@@ -220,15 +220,17 @@ def _save(drawing: Drawing, folder: Path) -> Markup:
     drawing.figure.set_layout_engine("none")  # as it was laid out just now: else each file would do it again
     svg = _svg(drawing.figure)
     (folder / f"{drawing.name}.svg").write_text(svg, encoding="utf-8")
-    drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=PNG_DPI, metadata={"Software": None})
-    drawing.figure.savefig(folder / f"{drawing.name}.pdf", metadata={"Creator": None, "Producer": None, "CreationDate": None})
+    drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
+    drawing.figure.savefig(
+        folder / f"{drawing.name}.pdf", facecolor="white", metadata={"Creator": None, "Producer": None, "CreationDate": None}
+    )
     drawing.numbers.to_csv(folder / f"{drawing.name}.csv", index=False)
     return _inline_svg(svg, drawing)
 
 
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

@@ -1,0 +1,52 @@
+"""The committed results are what their snapshots give, and the README says what their report says."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis import cli, query
+from analysis.query import Wanted
+from results import rebuild
+
+ROOT = Path(__file__).parents[1]
+STUDIES = sorted(path.parent.name for path in (ROOT / "results").glob("*/report"))
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    """The reports' commands are relative to the project."""
+    monkeypatch.chdir(ROOT)
+
+
+def test_every_study_with_snapshots_has_a_report():
+    assert [study.name for study in rebuild.studies()] == STUDIES
+    assert "published" in STUDIES
+
+
+def test_the_readme_opens_with_what_the_report_says():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == rebuild.with_opening(readme), "run make results"
+    assert readme.count("| L1 = 0.001 alone is best |") == 1
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_all_snapshots_are_one_study_of_complete_blocks(name):
+    study = ROOT / "results" / name
+    trials = query.read(Wanted(study=name, snapshots=[str(path) for path in study.glob("blocks-*")]))
+    assert len(trials.runs) == len(trials.study.trials)
+    assert trials.runs["epochs"].unique().tolist() == [40]
+    assert not any("left out" in notice for notice in trials.notices)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_report_is_rebuilt_byte_for_byte_and_verified(name, tmp_path, monkeypatch):
+    study = Path("results") / name
+    assert cli.main(["verify", str(study / "report")]) == 0
+    shutil.copytree(ROOT / study, tmp_path / study, ignore=shutil.ignore_patterns("report"))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(rebuild.arguments(study)) == 0
+    for path in sorted((ROOT / study / "report").rglob("*.*")):
+        if path.suffix not in {".png", ".pdf"}:
+            assert path.read_bytes() == (tmp_path / path.relative_to(ROOT)).read_bytes(), path
