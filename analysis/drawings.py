@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import images, measures, plots, statistics, wording
-from analysis.claims import Compared
+from analysis.claims import Compared, Judged
 from analysis.contest import TIED
 from analysis.findings import Findings
 from analysis.frames import rows
@@ -85,26 +85,26 @@ def _forest(found: Findings, _look: Looks) -> list[Drawing]:
         for result in judged.contrasts:
             reading = measures.measure(result.metric).as_ratio(ratio=result.scale == "ratio")
             if result.plain.decidable:
-                rows.append(_contrast_row(judged.text, wording.verdict_words(judged), result, reading))
+                rows.append(_contrast_row(judged, result, reading))
     if not rows:
         return []
     table = pd.DataFrame(rows)
     figure = plots.forest(table)
-    caption = "Each contrast with its 95% interval; the shaded band is smaller than the claim's margin. The verdict is the whole claim's."
+    caption = "Each contrast with its 95% interval; the shaded band is smaller than the claim's margin. A claim's verdict stands beside the contrast that decides it."
     alt = "; ".join(
         f"{row['contrast']}, {row['quantity']}: {row['estimate']:.3g} ({row['low']:.3g} to {row['high']:.3g})" for row in rows
     )
     return [Drawing("contrasts", "claims", figure, caption, alt, table)]
 
 
-def _contrast_row(claim: str, verdict: str, result: Compared, reading: measures.Measure) -> dict[str, object]:
+def _contrast_row(judged: Judged, result: Compared, reading: measures.Measure) -> dict[str, object]:
     ratio = result.scale == "ratio"
 
     def show(natural: float) -> float:
         return math.exp(natural) if ratio else natural * reading.factor
 
     return {
-        "claim": claim,
+        "claim": judged.text,
         "contrast": wording.contrast(result),
         "quantity": reading.words
         if ratio
@@ -117,7 +117,8 @@ def _contrast_row(claim: str, verdict: str, result: Compared, reading: measures.
         "high": show(result.plain.high),
         "margin": show(result.margin),
         "expect": result.expect,
-        "verdict": verdict,
+        "verdict": wording.verdict_words(judged),
+        "deciding": result is judged.deciding,
         "n": result.plain.n,
     }
 

@@ -4,7 +4,7 @@ from analysis import statistics, wording
 from analysis.claims import Verdict
 from analysis.findings import Findings
 from analysis.frames import rows
-from analysis.ranking import BEST_FROM
+from analysis.ranking import BEST_FROM, Relation
 from regstudy.schema import LAST_EPOCHS
 from regstudy.terminal import plural
 
@@ -33,8 +33,7 @@ def advice(found: Findings) -> str:
         if ranked.simplest
         else "one of those that no other is separated from"
     )
-    tied = f"{_count(others)} could not be told apart from it, or {'is' if len(others) == 1 else 'are'} practically equivalent"
-    return f"Use {chosen}, {why}: {value}. {tied}{_separated(found, chosen)}."
+    return f"Use {chosen}, {why}: {value}. {_tied(found, chosen, others)}{_separated(found, chosen)}."
 
 
 def methods(found: Findings) -> list[str]:
@@ -125,6 +124,26 @@ def _what_is_open(found: Findings) -> str:
         return "Two seeds or more per configuration would allow intervals and tests."
     seen = found.endpoint.margin(power.ours)
     return f"With {plural(power.seeds, 'seed')}, a single comparison finds a true difference of {seen} in 80% of studies."
+
+
+def _tied(found: Findings, chosen: str, others: list[str]) -> str:
+    """What shares the lead with the chosen one, and why."""
+    pairs = found.ranking.pairs
+    own = pairs[
+        ((pairs["first"] == chosen) & pairs["second"].isin(others))
+        | ((pairs["second"] == chosen) & pairs["first"].isin(others))
+    ]
+    alike = {
+        *own.loc[own["relation"] == Relation.EQUIVALENT, "first"],
+        *own.loc[own["relation"] == Relation.EQUIVALENT, "second"],
+    }
+    equivalent, unresolved = [name for name in others if name in alike], [name for name in others if name not in alike]
+    told = []
+    if equivalent:
+        told.append(f"{_count(equivalent)} {'is' if len(equivalent) == 1 else 'are'} practically equivalent to it")
+    if unresolved:
+        told.append(f"{_count(unresolved)} could not be told apart from it")
+    return "; ".join(told)
 
 
 def _separated(found: Findings, chosen: str) -> str:

@@ -41,7 +41,7 @@ def sentence(judged: Judged) -> str:
     if judged.verdict == Verdict.SUPPORTED and judged.strongly:
         said += f" The whole interval lies beyond the margin, {reading.margin(result.margin)}."
     if judged.verdict == Verdict.INCONCLUSIVE:
-        said += f" {further(judged)}"
+        said += f"{_corrected(judged, result)} {further(judged)}"
     return said + _left_out(result)
 
 
@@ -150,6 +150,17 @@ def _not_by_margin(result: Compared, reading: Measure) -> str:
 
 
 def _inconclusive(result: Compared, reading: Measure) -> str:
+    if result.not_worse:
+        way = "lower" if result.expect == "not lower" else "higher"
+        return (
+            f"That {_subject(result, reading)} is not {way} than {result.rival}'s by {reading.margin(result.margin)} or more could not be "
+            f"shown: {_numbers(result, reading)}."
+        )
+    if result.tested.low > 0:
+        return (
+            f"{_subject(result, reading)} and {result.rival}'s could not be told apart once all claims are counted: "
+            f"{_numbers(result, reading)}."
+        )
     return (
         f"{_subject(result, reading)} and {result.rival}'s could not be told apart, nor shown to be equivalent: "
         f"{_numbers(result, reading)}."
@@ -171,6 +182,13 @@ _PARTS = {
     Verdict.NOT_BY_MARGIN: "at least one of them falls short of its margin",
     Verdict.INCONCLUSIVE: "at least one of them is open",
 }
+
+
+def _corrected(judged: Judged, result: Compared) -> str:
+    """Why a test that is significant by itself does not count."""
+    if result.tested.low > 0 and judged.p_adjusted is not None:
+        return f" By itself p = {result.tested.p:.2g}; after Holm's correction for all claims {judged.p_adjusted:.2g}."
+    return ""
 
 
 def _subject(result: Compared, reading: Measure) -> str:

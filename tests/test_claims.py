@@ -215,7 +215,7 @@ WORDS = {
     Verdict.REFUTED: "The opposite was found",
     Verdict.EQUIVALENT: "differ by less than 0.05 points",
     Verdict.NOT_BY_MARGIN: "that much is ruled out",
-    Verdict.INCONCLUSIVE: "could not be told apart, nor shown to be equivalent",
+    Verdict.INCONCLUSIVE: "could not be told apart",
 }
 
 
@@ -232,6 +232,23 @@ def test_the_sentence_matches_the_verdict(seed, effect, sd):
     assert "best" not in told
     assert "no effect" not in told
     assert "nan" not in told.lower()
+
+
+def test_what_only_the_correction_leaves_open_is_told_as_such():
+    """Eight claims: p = 0.01 by itself is not enough."""
+    rng = np.random.default_rng(5)
+    scores = {name: rng.normal(0.99, 5e-4, 5) for name in NAMES}
+    others = {key: {name: rng.normal(1, 0.1, 5) for name in NAMES} for key in ("loss", "dead")}
+    rough = {name: rng.normal(1, 0.1, 5) for name in NAMES}
+    rough["L2 0.0005"] = rough["none"] * np.exp(0.6 + 0.38 * np.array([-1, -0.5, 0, 0.5, 1]))
+    rocky = judged(accuracy=scores, rough=rough, **others)["l2-rocky"]
+    told = wording.sentence(rocky)
+    assert rocky.verdict == Verdict.INCONCLUSIVE
+    assert "could not be told apart once all claims are counted" in told
+    assert (
+        f"By itself p = {rocky.deciding.tested.p:.2g}; after Holm's correction for all claims {rocky.p_adjusted:.2g}." in told
+    )
+    assert rocky.deciding.tested.p < 0.05 <= rocky.p_adjusted
 
 
 def test_units_without_a_resolution_are_plain():

@@ -137,7 +137,7 @@ def test_long_names_stay_inside(n):
 def test_the_forest_shows_estimates_and_verdicts():
     row = {
         "claim": "c", "contrast": "a − b", "quantity": "test accuracy, points", "scale": "difference", "estimate": 0.02,
-        "low": -0.04, "high": 0.08, "margin": 0.05, "expect": "higher", "verdict": "inconclusive", "n": 5,
+        "low": -0.04, "high": 0.08, "margin": 0.05, "expect": "higher", "verdict": "inconclusive", "n": 5, "deciding": True,
     }  # fmt: skip
     ratio = row | {
         "quantity": "roughness",
@@ -148,10 +148,11 @@ def test_the_forest_shows_estimates_and_verdicts():
         "margin": 0.8,
         "verdict": "refuted",
     }
-    figure = plots.forest(pd.DataFrame([row, ratio]))
+    figure = plots.forest(pd.DataFrame([row, row | {"deciding": False}, ratio]))
     first, second = figure.axes
     assert list(first.lines[1].get_xdata()) == [-0.04, 0.08]
     assert first.texts[0].get_text() == "? inconclusive, n = 5"
+    assert first.texts[1].get_text() == "n = 5", "the verdict is the claim's: it stands once"
     assert second.get_xscale() == "log"
     assert second.texts[0].get_text() == "✗ refuted, n = 5"
     assert_inside(figure)

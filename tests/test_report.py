@@ -12,7 +12,15 @@ import pytest
 from analysis import cli, findings, gallery, query, report, verify
 from regstudy.schema import DIVERGED, REPORT, Tag
 
-FIGURES = ("ranking", "gap_accuracy", "calibration_expected_calibration_error", "sparsity", "contest", "power")
+FIGURES = (
+    "ranking",
+    "gap_accuracy",
+    "calibration_expected_calibration_error",
+    "sparsity",
+    "contest",
+    "hardest_images",
+    "power",
+)
 FILES = {
     "report.html", "report.md", "figures", "tables",
     *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "pdf", "csv")),

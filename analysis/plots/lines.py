@@ -87,19 +87,17 @@ def detectable(table: pd.DataFrame, ours: tuple[int, float], *, unit: str, margi
     shown = shown if len(shown) > 1 else table
     axis.plot(shown["n"], shown["difference"], color=INK, linewidth=2)
     axis.plot(*ours, "o", color="#D55E00", markersize=9, clip_on=False, zorder=3)
-    _annotate(axis, f"this study: {plural(ours[0], 'seed')}, {ours[1]:.2g} {unit}", ours, "#B34700")
+    _annotate(axis, f"this study: {plural(ours[0], 'seed')}, {ours[1]:.2g} {unit}", ours)
     if margin is not None:
         axis.axhline(margin, color="#0072B2", linewidth=1.2, linestyle="--")
         enough = table.loc[table["difference"] <= margin, "n"]
         told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), 'seed')} would see it" if len(enough) else "")
-        axis.text(0.995, margin, told, transform=axis.get_yaxis_transform(), ha="right", va="bottom", color="#005a8c")
+        axis.text(0.995, margin, told, transform=axis.get_yaxis_transform(), ha="right", va="bottom")
     axis.set_ylim(0)
     axis.set_xlabel("seeds per configuration")
     axis.set_ylabel(f"difference, {unit}")
     return figure
 
 
-def _annotate(axis: Axes, told: str, where: tuple[float, float], colour: str) -> None:
-    axis.annotate(
-        told, where, xytext=(12, 10), textcoords="offset points", color=colour, fontweight="bold", annotation_clip=False
-    )
+def _annotate(axis: Axes, told: str, where: tuple[float, float]) -> None:
+    axis.annotate(told, where, xytext=(12, 10), textcoords="offset points", fontweight="bold", annotation_clip=False)

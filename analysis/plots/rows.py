@@ -131,10 +131,10 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame) -> None:
     axis.axvspan(low, high, color=GREY, alpha=0.16, linewidth=0)
     axis.axvline(middle, color=INK, linewidth=1)
     for row, contrast in enumerate(rows(own)):
-        colour, sign = VERDICT_LOOK[str(contrast["verdict"])]
+        colour, sign = VERDICT_LOOK[str(contrast["verdict"])] if contrast["deciding"] else (GREY, "")
         axis.plot([contrast["low"], contrast["high"]], [row, row], color=colour, linewidth=2.5, solid_capstyle="butt")
         axis.plot(contrast["estimate"], row, "o", color=colour, markersize=6)
-        told = f"{sign} {contrast['verdict']}, n = {contrast['n']}"
+        told = f"{sign} {contrast['verdict']}, n = {contrast['n']}" if contrast["deciding"] else f"n = {contrast['n']}"
         axis.text(1.015, row, told, transform=axis.get_yaxis_transform(), va="center", color=INK, fontsize=9)
     axis.set_yticks(range(len(own)), list(own["contrast"]))
     axis.set_ylim(len(own) - 0.5, -0.5)

@@ -36,7 +36,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 const luck = document.getElementById("luck-data");
 if (luck) {
   const { wrong, test_images } = JSON.parse(luck.textContent);
-  const names = Object.keys(wrong);
+  const names = [...document.querySelectorAll(".luck-row")].map((row) => row.dataset.configuration); // JSON's order is its own
   const most = Math.max(...names.flatMap((name) => wrong[name]));
   const slider = document.getElementById("luck-slider");
   const rows = [...document.querySelectorAll(".luck-row")];
