@@ -143,6 +143,7 @@ def compare(a: pd.Series, b: pd.Series, contrast: Contrast, unit: Unit) -> Compa
     plain = statistics.estimate(first, second, resolution=resolution)
     claimed = plain if sign > 0 else statistics.estimate(second, first, resolution=resolution)
     differences = sign * (first - second)[both]
+    moved = margin if contrast.expect.startswith("not ") else 0.0
     return Compared(
         metric=contrast.metric,
         subject=str(a.name),
@@ -154,8 +155,8 @@ def compare(a: pd.Series, b: pd.Series, contrast: Contrast, unit: Unit) -> Compa
         left_out=tuple(a.index[~both]),
         plain=plain,
         estimate=claimed,
-        tested=statistics.shifted(claimed, margin) if contrast.expect.startswith("not ") else claimed,
-        p_sign_flip=statistics.sign_flip_p(differences, np.random.default_rng(0)) if claimed.decidable else None,
+        tested=statistics.shifted(claimed, moved) if moved else claimed,
+        p_sign_flip=statistics.sign_flip_p(differences + moved, np.random.default_rng(0)) if claimed.decidable else None,
         effect_size=statistics.effect_size(claimed.mean, claimed.sd, claimed.n) if claimed.decidable else None,
         won=float((differences > 0).mean()) if len(differences) else None,
         correlation=statistics.pair_correlation(first, second),

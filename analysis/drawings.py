@@ -72,7 +72,7 @@ def _curves(found: Findings, look: Looks) -> list[Drawing]:
         if own["epoch"].nunique() < 2 or own["value"].isna().all():
             continue
         subtitle = f"{_counted(found)}; seeds thin, median bold"
-        shown = _curve_quantity(found, str(metric))
+        shown = curve_quantity(found, str(metric))
         figure = plots.curves(own, look, quantity=shown, title=title, subtitle=subtitle)
         alt = f"{title} for {', '.join(look)}: a thin line per seed, a bold median."
         drawn.append(Drawing(name, "curves", figure, f"{title}. Seeds are thin lines, the median is bold.", alt, own))
@@ -236,7 +236,8 @@ def quantity(found: Findings) -> Quantity:
     return Quantity(found.endpoint.words, found.endpoint.unit, images, "higher" if found.scale.higher_is_better else "lower")
 
 
-def _curve_quantity(found: Findings, metric: str) -> Quantity:
+def curve_quantity(found: Findings, metric: str) -> Quantity:
+    """What the axis of a metric over epochs shows."""
     if not found.ours:
         return quantity(found)
     if metric == Metric.TEST_ACCURACY:

@@ -66,8 +66,11 @@ def read(trials: Trials) -> Errors:
     return Errors(together, runs, len(trials.runs) - len(known))
 
 
-def context(errors: Errors, dataset: str, reference: str = "") -> dict[str, object] | None:
-    """What the template shows, configurations against the reference if it is one; None if no run's errors are known, or there are none."""
+def context(errors: Errors, dataset: str, reference: str = "", *, every_image: bool = False) -> dict[str, object] | None:
+    """What the template shows, configurations against the reference if it is one; None if no run's errors are known, or there are none.
+
+    `every_image`: the sprite also holds the images that only the page around the gallery shows.
+    """
     if errors.rows.empty:
         return None
     wrong = errors.wrong
@@ -79,9 +82,10 @@ def context(errors: Errors, dataset: str, reference: str = "") -> dict[str, obje
     cells = {name: _cells(errors, name, shown, words) for name in names}
     seeds = errors.runs.groupby("configuration", sort=False)["seed"].nunique()
     labels = {image: int(first[image]["label"]) for image in shown}
+    drawn = [*shown, *sorted(set(first) - set(shown))] if every_image else shown
     return {
-        "sprite": _sprite([first[image]["pixels"] for image in shown]),
-        "places": {image: (place % SPRITE_COLUMNS, place // SPRITE_COLUMNS) for place, image in enumerate(shown)},
+        "sprite": _sprite([first[image]["pixels"] for image in drawn]),
+        "places": {image: (place % SPRITE_COLUMNS, place // SPRITE_COLUMNS) for place, image in enumerate(drawn)},
         "columns": SPRITE_COLUMNS,
         "names": names,
         "more_names": len(set(errors.runs["configuration"])) - len(names),

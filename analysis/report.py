@@ -1,31 +1,27 @@
 """Findings to a report: one HTML file that needs no network, Markdown, CSV, figures. The only module here that writes files of a report."""
 
-import io
 import math
-import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 import regstudy
-from analysis import drawings, gallery, grids, methods, numbers, plots, rendering, wording
+from analysis import drawings, gallery, grids, methods, numbers, plots, rendering, singles, vector, wording
 from analysis.drawings import Drawing
 from analysis.findings import Findings
 from analysis.frames import rows
 from analysis.gallery import Errors
 from analysis.grids import Grid
+from analysis.singles import Single
 
 FILES = ("report.html", "report.md", "figures", "tables")
 PAGES = ("report.html", "report.md")
 PNG_DPI = 144
-ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}
-"""Series' colours that are too dark for dark paper, and what they become there."""
-
 SECTIONS = {
     "claims": "What about each claim?",
     "curves": "How do the curves look?",
@@ -82,6 +78,7 @@ def headline(found: Findings) -> str:
 
 def _context(found: Findings, drawn: Sequence[Drawing], errors: Errors, command: str) -> dict[str, object]:
     trials = found.trials
+    single = singles.read(found, errors)
     return {
         "headline": headline(found),
         "summary": methods.summary(found),
@@ -95,20 +92,29 @@ def _context(found: Findings, drawn: Sequence[Drawing], errors: Errors, command:
         ],
         "sections": _sections(found, drawn),
         "first": [drawing for drawing in drawn if drawing.section == "first"],
-        "runs": grids.runs(found),
-        "configurations": _configurations(found),
+        "runs": _linked(grids.runs(found), single),
+        "configurations": _configurations(found, single),
         "methods": methods.methods(found),
         "notices": trials.notices,
         "facts": _facts(found),
         "contest": _contest(found),
-        "gallery": gallery.context(errors, _first(trials.runs, "dataset"), found.reference),
+        "gallery": gallery.context(
+            errors, _first(trials.runs, "dataset"), found.reference, every_image=len(trials.runs) <= singles.MOST_RUNS
+        ),
         "image_figures": [drawing for drawing in drawn if drawing.section == "images"],
         "store": trials.source.where,
         "experiment": trials.source.experiment,
         "version": regstudy.__version__,
         "command": command,
-        "series_css": _series_css(),
+        "series_css": vector.series_css(),
     }
+
+
+def _linked(runs: Grid, single: Mapping[str, list[Single]]) -> Grid:
+    """Runs that no server shows are linked to their place in this page."""
+    if runs.links or not single:
+        return runs
+    return replace(runs, links=tuple(f"#{singles.anchor(place)}" for place in range(len(runs.rows))))
 
 
 def _sections(found: Findings, drawn: Sequence[Drawing]) -> list[tuple[str, str, list[Grid], list[Drawing]]]:
@@ -131,7 +137,7 @@ def _sections(found: Findings, drawn: Sequence[Drawing]) -> list[tuple[str, str,
     return sections
 
 
-def _configurations(found: Findings) -> list[dict[str, object]]:
+def _configurations(found: Findings, single: Mapping[str, list[Single]]) -> list[dict[str, object]]:
     """A paragraph's facts about each configuration, in order of rank."""
     runs, pairs = found.trials.runs, found.ranking.pairs
     told: list[dict[str, object]] = []
@@ -143,7 +149,13 @@ def _configurations(found: Findings) -> list[dict[str, object]]:
         ]
         seeds = ", ".join(str(seed) for seed in runs.loc[runs["configuration"] == name, "seed"])
         told.append(
-            {"name": name, "rank": f"{row['rank']}{', shared' if row['shared'] else ''}", "seeds": seeds, "against": against}
+            {
+                "name": name,
+                "rank": f"{row['rank']}{', shared' if row['shared'] else ''}",
+                "seeds": seeds,
+                "against": against,
+                "runs": single.get(name, []),
+            }
         )
     return told
 
@@ -198,18 +210,6 @@ def _contest(found: Findings) -> dict[str, object] | None:
     }
 
 
-def _series_css() -> str:
-    """The series' colours as variables, lighter on dark paper where they would not stand out."""
-    light = {_variable(colour): colour for colour in (*plots.OKABE_ITO, plots.GREY)}
-    dark = light | {_variable(colour): lighter for colour, lighter in ON_DARK.items()}
-    rules = [" ".join(f"{name}: {colour};" for name, colour in colours.items()) for colours in (light, dark, light)]
-    return f":root {{ {rules[0]} }} @media (prefers-color-scheme: dark) {{ :root {{ {rules[1]} }} }} @media print {{ :root {{ {rules[2]} }} }}"
-
-
-def _variable(colour: str) -> str:
-    return f"--series-{colour[1:].lower()}"
-
-
 def _first(runs: pd.DataFrame, column: str) -> str:
     return next((str(text) for text in runs[column] if text), "") if column in runs else ""
 
@@ -218,29 +218,11 @@ def _save(drawing: Drawing, folder: Path) -> Markup:
     """Write a figure as SVG, PNG and PDF; gives the SVG for HTML."""
     drawing.figure.draw_without_rendering()
     drawing.figure.set_layout_engine("none")  # as it was laid out just now: else each file would do it again
-    svg = _svg(drawing.figure)
+    svg = vector.svg(drawing.figure)
     (folder / f"{drawing.name}.svg").write_text(svg, encoding="utf-8")
     drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
     drawing.figure.savefig(
         folder / f"{drawing.name}.pdf", facecolor="white", metadata={"Creator": None, "Producer": None, "CreationDate": None}
     )
     drawing.numbers.to_csv(folder / f"{drawing.name}.csv", index=False)
-    return _inline_svg(svg, drawing)
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
-
-
-def _inline_svg(svg: str, drawing: Drawing) -> Markup:
-    """For HTML: without the XML prologue, with IDs of its own, described for screen readers, in the page's ink on the page's paper."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{drawing.name}-", svg)
-    svg = svg.replace(plots.INK, "var(--ink)").replace("#ffffff", "var(--paper)")
-    for colour in (*plots.OKABE_ITO, plots.GREY):
-        svg = re.sub(colour, f"var({_variable(colour)})", svg, flags=re.IGNORECASE)
-    alt = Markup.escape(drawing.alt)
-    opening = rf'<svg viewBox="\1" role="img" aria-label="{alt}">'
-    return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: opening.replace(r"\1", m[1]), svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
+    return vector.inline(svg, drawing.name, drawing.alt)

@@ -251,5 +251,13 @@ def test_what_only_the_correction_leaves_open_is_told_as_such():
     assert rocky.deciding.tested.p < 0.05 <= rocky.p_adjusted
 
 
+def test_a_claim_of_no_worse_is_tested_at_its_margin_by_both_tests():
+    """Five equal scores within a tenth of the margin: surely not worse by the margin, and by sign flips as sure as five blocks can be."""
+    claim = judged(accuracy=with_effect(0, 0.0, n=5))["none-good"]
+    for result in claim.contrasts:
+        assert result.tested.mean == pytest.approx(result.estimate.mean + result.margin)
+        assert result.p_sign_flip == pytest.approx(2 / 2**5)
+
+
 def test_units_without_a_resolution_are_plain():
     assert Unit() == Unit(0.0, 0.0)

@@ -224,3 +224,15 @@ def test_the_hardest_images_have_a_mark_per_wrong_run():
     assert [text.get_text() for text in axis.get_yticklabels()] == NAMES
     assert next(text.get_text() for text in axis.get_xticklabels()) == "7 · 7"
     assert_inside(figure)
+
+
+def test_one_runs_curve_stands_out_among_its_configurations():
+    epochs = pd.DataFrame(
+        [{"seed": seed, "epoch": e, "value": 0.9 + 0.01 * e + 0.001 * seed} for seed in (3, 4) for e in range(8)]
+    )
+    axis = plots.single(epochs, 4, plots.looks(["none"])["none"], ACCURACY).axes[0]
+    pale, own = axis.lines
+    assert own.get_ydata() == pytest.approx([1000 * (0.1 - 0.01 * e - 0.004) for e in range(8)])
+    assert own.get_linewidth() > pale.get_linewidth()
+    assert own.get_alpha() == 1
+    assert axis.get_ylim()[1] < 110, "zoomed to the later epochs"

@@ -9,7 +9,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from analysis import cli, findings, gallery, query, report, verify
+from analysis import cli, findings, gallery, query, report, singles, verify
 from regstudy.schema import DIVERGED, REPORT, Tag
 
 FIGURES = (
@@ -67,6 +67,26 @@ def test_html_stands_alone(own_copy):
     assert html.count('class="gallery-image') > 20
     identifiers = re.findall(r' id="([^"]+)"', html)
     assert len(identifiers) == len(set(identifiers)), "four figures in one page must not share IDs"
+
+
+def test_every_run_has_its_place_with_its_own_images(own_copy):
+    cli.main(["report", "--output", "out"])
+    html = (own_copy / "out" / "report.html").read_text()
+    trials = query.read()
+    links = re.findall(r'<td><a href="#(run-\d+)">(\w+)</a>', html)
+    assert [run_id for _, run_id in links] == list(trials.runs["run_id"])
+    for place, run_id in links:
+        own = html.partition(f'<div id="{place}">')[2].partition("</details>")[0]
+        shown = {int(image) for image in re.findall(r'aria-label="Test image (\d+): ', own)}
+        assert shown == set(trials.source.misclassified(run_id)["index"])
+
+
+def test_more_runs_than_a_page_bears_are_told(own_copy, monkeypatch):
+    monkeypatch.setattr(singles, "MOST_RUNS", 3)
+    report.write(findings.find(query.read()), own_copy / "out", "command")
+    html = (own_copy / "out" / "report.html").read_text()
+    assert "There are too many runs to show each of them here" in html
+    assert 'href="#run-' not in html
 
 
 def test_numbers_are_the_rankings(own_copy):

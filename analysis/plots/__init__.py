@@ -1,6 +1,6 @@
 """Finished tables to figures. No statistics, no pyplot state, no files."""
 
-from analysis.plots.curves import curves
+from analysis.plots.curves import curves, single
 from analysis.plots.labels import spread
 from analysis.plots.lines import detectable, response, sparsity
 from analysis.plots.rows import contest, dots, forest, ranking
@@ -22,6 +22,7 @@ __all__ = [
     "looks",
     "ranking",
     "response",
+    "single",
     "sparsity",
     "spread",
     "style",

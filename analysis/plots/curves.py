@@ -38,6 +38,23 @@ def curves(epochs: pd.DataFrame, look: dict[str, Look], *, quantity: Quantity, t
     return figure
 
 
+def single(epochs: pd.DataFrame, seed: object, look: Look, quantity: Quantity) -> Figure:
+    """One seed's curve among the others of its configuration; columns seed, epoch, value. Small: for lists of runs."""
+    shown = epochs.assign(value=quantity.shown(epochs["value"])).sort_values("epoch")
+    figure = Figure(
+        figsize=(5.6, 2.1), facecolor="none"
+    )  # laid out by hand: many are drawn, and the layout engine takes most of the time
+    axis = figure.add_axes((0.12, 0.24, 0.87, 0.72))
+    for other, own in shown.groupby("seed"):
+        chosen = other == seed
+        axis.plot(own["epoch"], own["value"], color=look.colour, linewidth=1.8 if chosen else 0.7, alpha=1 if chosen else 0.3)
+    _frame(axis, shown, zoom(shown))
+    axis.set_ylabel("wrong test images" if quantity.test_images else quantity.short, fontsize=9)
+    axis.set_xlabel("epoch (counted from 0)", fontsize=9)
+    axis.tick_params(labelsize=8.5)
+    return figure
+
+
 def zoom(shown: pd.DataFrame) -> tuple[float, float] | None:
     """Limits that hold all that follows the first eighth of the epochs; the last epochs are always in view. None: no zoom."""
     last = int(shown["epoch"].max())

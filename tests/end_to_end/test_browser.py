@@ -220,6 +220,7 @@ def test_the_report_is_whole_without_a_network_at_any_width_in_light_and_dark(pa
     drawings = driver.find_elements(By.CSS_SELECTOR, "svg, [role=img]")
     assert len(drawings) > 20
     assert all(drawing.get_attribute("aria-label") for drawing in drawings)
+    driver.execute_script("for (const run of document.querySelectorAll('details')) run.open = true")
     violations = [(found["id"], found["nodes"][0]["html"][:200]) for found in Axe().run(driver)["violations"]]
     assert violations == []
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
@@ -258,9 +259,16 @@ def test_the_report_can_be_used_by_keyboard_alone(page, report):
     sheets = driver.find_elements(By.CSS_SELECTOR, "[data-gallery]")
     driver.find_element(By.CSS_SELECTOR, ".gallery-filters input").send_keys(Keys.SPACE)
     assert [sheet.is_displayed() for sheet in sheets] == [False, True]
+
+    link = driver.find_element(By.CSS_SELECTOR, "#table-runs a")
+    place = driver.find_element(By.CSS_SELECTOR, link.get_attribute("hash"))
+    assert not place.is_displayed()
+    link.send_keys(Keys.ENTER)
+    page.until(place.is_displayed)
+    assert place.find_element(By.CSS_SELECTOR, ".gallery-image").is_displayed()
     labels = Select(driver.find_element(By.CSS_SELECTOR, ".gallery-filters select"))
     labels.select_by_index(1)
-    shown = [item for item in driver.find_elements(By.CSS_SELECTOR, ".gallery-grid li") if item.is_displayed()]
+    shown = [item for item in driver.find_elements(By.CSS_SELECTOR, ".gallery-sheets li") if item.is_displayed()]
     assert {item.get_attribute("data-label") for item in shown} == {labels.first_selected_option.get_attribute("value")}
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
 

@@ -1,0 +1,42 @@
+"""Figures as SVG: in files on white, within HTML in the page's own colours, light or dark."""
+
+import io
+import re
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from analysis import plots
+
+ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}
+"""Series' colours that are too dark for dark paper, and what they become there."""
+
+
+def svg(figure: Figure) -> str:
+    """A figure as SVG on white, the same bytes each time."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def inline(svg: str, name: str, alt: str) -> Markup:
+    """For HTML: without the XML prologue, with IDs that begin with `name`, described for screen readers, in the page's ink on the page's paper."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = svg.replace(plots.INK, "var(--ink)").replace("#ffffff", "var(--paper)")
+    for colour in (*plots.OKABE_ITO, plots.GREY):
+        svg = re.sub(colour, f"var({_variable(colour)})", svg, flags=re.IGNORECASE)
+    opening = rf'<svg viewBox="\1" role="img" aria-label="{Markup.escape(alt)}">'
+    return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: opening.replace(r"\1", m[1]), svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
+
+
+def series_css() -> str:
+    """The series' colours as variables, lighter on dark paper where they would not stand out."""
+    light = {_variable(colour): colour for colour in (*plots.OKABE_ITO, plots.GREY)}
+    dark = light | {_variable(colour): lighter for colour, lighter in ON_DARK.items()}
+    rules = [" ".join(f"{name}: {colour};" for name, colour in colours.items()) for colours in (light, dark, light)]
+    return f":root {{ {rules[0]} }} @media (prefers-color-scheme: dark) {{ :root {{ {rules[1]} }} }} @media print {{ :root {{ {rules[2]} }} }}"
+
+
+def _variable(colour: str) -> str:
+    return f"--series-{colour[1:].lower()}"
