@@ -43,10 +43,14 @@ class Power:
 
 @dataclass(frozen=True)
 class Contest:
-    """Winners of one-seed contests: by the best epoch, with any lead; `clear`: how often the winner leads by two test images or more."""
+    """Winners of one-seed contests: by the best epoch, with any lead; `clear`: how often the winner leads by two test images or more.
+
+    `itself`: each configuration of at least ten runs against itself: configuration and what `contest.against_itself` gives.
+    """
 
     table: pd.DataFrame
     clear: float
+    itself: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def find(trials: Trials) -> Findings:
         comparisons=_comparisons(runs, reference, by_measure),
         effects=factorial.effects(runs, key),
         power=_power(ranked, scale, alpha),
-        contest=_contest(runs),
+        contest=_contest(runs, key, scale, alpha),
         responses=_responses(runs, key),
     )
 
@@ -231,7 +235,7 @@ def _power(ranked: Ranking, scale: Scale, alpha: float) -> Power | None:
     )
 
 
-def _contest(runs: pd.DataFrame) -> Contest | None:
+def _contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contest | None:
     best = {
         str(name): own["best_accuracy"].dropna().to_numpy(float)
         for name, own in runs.groupby("configuration", sort=False)
@@ -241,7 +245,13 @@ def _contest(runs: pd.DataFrame) -> Contest | None:
         return None
     two_images = TWO_IMAGES / int(runs["test_images"].iloc[0])
     lead = contest.wins(best, two_images)
-    return Contest(contest.wins(best), float(1 - lead["share"].iloc[-1]))
+    itself: list[dict[str, object]] = []
+    for name, own in runs[runs[key].notna()].groupby("configuration", sort=False):
+        scores, epochs = (own[column].to_numpy(float) for column in (key, "best_accuracy"))
+        split = contest.against_itself(scores, epochs, scale, alpha, two_images, np.random.default_rng(0))
+        if split is not None:
+            itself.append({"configuration": str(name), **split})
+    return Contest(contest.wins(best), float(1 - lead["share"].iloc[-1]), pd.DataFrame(itself))
 
 
 def _responses(runs: pd.DataFrame, key: str) -> tuple[Response, ...]:

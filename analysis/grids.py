@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis import measures, published, wording
+from analysis import contest, measures, published, wording
 from analysis.claims import Compared, Verdict
 from analysis.findings import Findings
 from analysis.frames import rows as each
@@ -164,6 +164,30 @@ def beside_published(found: Findings) -> Grid | None:
     columns = tuple(Column(text, text not in {"study", "configuration", "published value"}) for text in headings)
     return Grid(
         "published", "Best epoch's test accuracy (%), as the published study reports it, biased upwards in both", columns, rows
+    )
+
+
+def against_itself(found: Findings) -> Grid | None:
+    """The A/A test on the runs themselves; None without a configuration of enough runs."""
+    if found.contest is None or found.contest.itself.empty:
+        return None
+    rows = tuple(
+        (
+            str(row["configuration"]),
+            f"2 × {int(row['group'])}",
+            f"{row['separated']:.1%}",
+            f"{row['equivalent']:.1%}",
+            f"{row['named']:.1%}",
+        )
+        for row in each(found.contest.itself)
+    )
+    headings = ("configuration", "groups", "told apart", "practically equivalent", "best epochs two images apart")
+    return Grid(
+        "itself",
+        f"A/A: runs of the same configuration, split at random into two groups {contest.SPLITS:,} times: how often this report's procedure tells "
+        "them apart, or shows them equivalent; and how often one run of each would have made a winner",
+        tuple(Column(text, text != "configuration") for text in headings),
+        rows,
     )
 
 

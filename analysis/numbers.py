@@ -13,6 +13,8 @@ def frames(found: Findings) -> dict[str, pd.DataFrame]:
         tables["verdicts"] = _verdict_frame(found)
     if found.effects is not None:
         tables["effects"] = found.effects
+    if found.contest is not None and len(found.contest.itself):
+        tables["against_itself"] = found.contest.itself
     return tables
 
 

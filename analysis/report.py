@@ -126,7 +126,7 @@ def _sections(found: Findings, drawn: Sequence[Drawing]) -> list[tuple[str, str,
         "weights": [grids.comparisons(found, grids.ANATOMY, "weights"), grids.reach(found)],
         "calibration": [grids.comparisons(found, grids.CALIBRATION, "calibration")],
         "effects": [grids.effects(found)],
-        "luck": [grids.beside_published(found)],
+        "luck": [grids.beside_published(found), grids.against_itself(found)],
     }
     sections = []
     for name, title in SECTIONS.items():

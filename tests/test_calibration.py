@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
+from scipy import stats
 
-from analysis import contest, ranking, statistics
+from analysis import contest, findings, grids, ranking, statistics
 from analysis.ranking import Scale
 from benchmarks import calibrate
 
@@ -49,3 +51,25 @@ def test_a_contest_is_what_drawing_gives():
     alone = (drawn == best).sum(1) == 1
     expected = [(alone & (drawn.argmax(1) == i)).mean() for i in range(3)]
     assert contest.wins(scores)["share"].tolist() == pytest.approx([*expected, 1 - alone.mean()], abs=0.015)
+
+
+def test_a_configuration_against_itself_by_scipy_and_by_hand():
+    rng = np.random.default_rng(7)
+    scores, best = 0.994 + rng.normal(0, 4e-4, 11), 0.9946 + 1e-4 * np.arange(11)
+    found = contest.against_itself(scores, best, ranking.Scale(), 0.05, 2e-4, np.random.default_rng(3))
+    drawn = np.random.default_rng(3).permuted(np.tile(scores, (contest.SPLITS, 1)), axis=1)
+    p = stats.ttest_rel(drawn[:, :5], drawn[:, 5:10], axis=1).pvalue
+    assert found["separated"] == pytest.approx((p < 0.05).mean())
+    assert 0.02 < found["separated"] < 0.08, "about five in a hundred"
+    assert found["named"] == pytest.approx(45 / 55), "of 55 pairs, the ten neighbours lead by one image only"
+    assert found["equivalent"] == 0, "without a margin nothing is"
+    close = contest.against_itself(scores, best, ranking.Scale(margin=0.01), 0.05, 2e-4, np.random.default_rng(3))
+    assert close["equivalent"] == 1
+    assert close["separated"] == 0, "equivalence comes first, as in the ranking"
+    assert contest.against_itself(scores[:9], best[:9], ranking.Scale(), 0.05, 2e-4, rng) is None
+
+
+def test_a_report_of_ten_seeds_has_the_test():
+    found = findings.find(synthetic.trials(configurations=4, seeds=10))
+    assert [row[:2] for row in grids.against_itself(found).rows] == [(name, "2 × 5") for name in found.scores.columns]
+    assert grids.against_itself(findings.find(synthetic.trials(configurations=4, seeds=9))) is None
