@@ -20,7 +20,7 @@ from regstudy.schema import Metric as Name
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
 """What is made from curves; the names of such metrics begin so."""
 
-CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS)
+CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS, Name.TRAIN_ACCURACY)
 LARGEST = 1e300
 SAME_STUDY = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
 """Runs of studies that agree in these are one study, whatever their seeds."""
@@ -55,7 +55,7 @@ class Trials:
 
     `runs` has one row per run: run_id, run_name, configuration, seed, every field of the configuration, dataset, what identifies and explains
     the run (digests, versions, machine), test_images, diverged, a column per metric of schema.Summary (NaN where the run has none), accuracy
-    and loss (endpoint: mean of the last epochs; NaN for a diverged run), best_accuracy, best_epoch, averaged.
+    and loss (endpoint: mean of the last epochs; NaN for a diverged run), best_accuracy, best_epoch, best_train_accuracy, best_train_epoch, averaged.
     `epochs` has one row per run and epoch: run_id, configuration, seed, epoch, and a column per curve, named as the metric.
     `notices` say what was left out, what was allowed, and what differs all the same.
     """
@@ -224,10 +224,13 @@ def _epochs_frame(source: Records, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_endpoints(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
-    """Add accuracy, loss (means over the last epochs), best_accuracy, best_epoch and averaged to each run."""
+    """Add means over the last epochs and the best epochs to each run."""
     ordered = epochs.sort_values(["run_id", "epoch"])
     last = ordered.groupby("run_id").tail(LAST_EPOCHS).groupby("run_id")
-    best = ordered.loc[ordered.groupby("run_id")[Name.TEST_ACCURACY.value].idxmax()].set_index("run_id")
+    best, best_train = (
+        ordered.loc[ordered.groupby("run_id")[name.value].idxmax()].set_index("run_id")
+        for name in (Name.TEST_ACCURACY, Name.TRAIN_ACCURACY)
+    )
     endpoints = pd.DataFrame(
         {
             "accuracy": last[Name.TEST_ACCURACY.value].mean(),
@@ -235,8 +238,10 @@ def _with_endpoints(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
             "averaged": last.size(),
             "best_accuracy": best[Name.TEST_ACCURACY.value],
             "best_epoch": best["epoch"],
+            "best_train_accuracy": best_train[Name.TRAIN_ACCURACY.value],
+            "best_train_epoch": best_train["epoch"],
         }
     )
     together = runs.merge(endpoints, left_on="run_id", right_index=True)
-    together.loc[together["diverged"], ["accuracy", "loss", "best_accuracy"]] = math.nan
+    together.loc[together["diverged"], ["accuracy", "loss", "best_accuracy", "best_train_accuracy"]] = math.nan
     return together

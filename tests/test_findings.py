@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+from scipy import stats
 
-from analysis import findings, grids, methods, report, verify, wording
+from analysis import findings, grids, methods, published, report, verify, wording
 from analysis.claims import Verdict
 from regstudy.schema import Summary
 
@@ -27,7 +28,7 @@ def diverged(trials, which):
     lost = which(trials.runs)
     runs = trials.runs.copy()
     runs["diverged"] = lost
-    runs.loc[lost, [*CURVE_MADE, "accuracy", "loss", "best_accuracy"]] = math.nan
+    runs.loc[lost, [*CURVE_MADE, "accuracy", "loss", "best_accuracy", "best_train_accuracy"]] = math.nan
     return replace(trials, runs=runs)
 
 
@@ -168,3 +169,23 @@ def test_the_report_of_degenerate_input_is_whole(case, tmp_path):
 def test_a_thousand_runs_make_a_report_of_bearable_size(tmp_path):
     report.write(findings.find(synthetic.trials(20, 50)), tmp_path, "command")
     assert (tmp_path / "report.html").stat().st_size < 20e6
+
+
+def test_each_published_number_stands_beside_the_same_of_ours():
+    trials = synthetic.trials(4, 5)
+    runs = trials.runs.assign(
+        epochs=40, best_accuracy=[*np.linspace(0.9940, 0.9948, 5)] * 4, best_epoch=[20, 30, 38, 35, 26] * 4
+    )
+    table = published.beside(runs).set_index(["study", "configuration", "number"])
+    assert len(table) == 5 * 4, "four configurations of V1 and V2's none, four numbers each"
+    own = table.loc[("V1", "none", "test accuracy (%)")]
+    half = stats.t.ppf(0.975, 4) * own["sd"] * math.sqrt(1 + 1 / 5)
+    assert (own["published"], own["mean"], own["high"]) == (99.47, pytest.approx(99.44), pytest.approx(99.44 + half))
+    assert own["inside"]
+    assert not table.loc[("V1", "L1 0.001 + L2 0.0005", "test accuracy (%)"), "inside"], "99.30, a tenth below the interval"
+    words = {
+        (row[0], row[1], row[2]): row[-1] for row in grids.beside_published(findings.find(replace(trials, runs=runs))).rows
+    }
+    assert words["V1", "none", "its epoch"] == "in our range"
+    assert words["V1", "L1 0.001 + L2 0.0005", "its epoch"] == "out of our range", "12, where ours are 20 to 38"
+    assert published.beside(runs.assign(recipe="corrected")).empty
