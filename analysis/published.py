@@ -63,7 +63,9 @@ def _beside(reported: Reported, runs: pd.DataFrame) -> list[dict[str, object]]:
         return []
     rows: list[dict[str, object]] = []
     for number, (theirs, column, factor) in NUMBERS.items():
-        published, ours = getattr(reported, theirs), factor * own[column].to_numpy(float)
+        published, ours = getattr(reported, theirs), factor * own[column].dropna().to_numpy(float)
+        if not len(ours):
+            continue
         low, high = statistics.prediction_interval(ours) if factor == PERCENT else (math.nan, math.nan)
         rows.append(
             {

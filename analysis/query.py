@@ -227,10 +227,7 @@ def _with_endpoints(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     """Add means over the last epochs and the best epochs to each run."""
     ordered = epochs.sort_values(["run_id", "epoch"])
     last = ordered.groupby("run_id").tail(LAST_EPOCHS).groupby("run_id")
-    best, best_train = (
-        ordered.loc[ordered.groupby("run_id")[name.value].idxmax()].set_index("run_id")
-        for name in (Name.TEST_ACCURACY, Name.TRAIN_ACCURACY)
-    )
+    best, best_train = (_best(ordered, name.value) for name in (Name.TEST_ACCURACY, Name.TRAIN_ACCURACY))
     endpoints = pd.DataFrame(
         {
             "accuracy": last[Name.TEST_ACCURACY.value].mean(),
@@ -245,3 +242,9 @@ def _with_endpoints(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
     together = runs.merge(endpoints, left_on="run_id", right_index=True)
     together.loc[together["diverged"], ["accuracy", "loss", "best_accuracy", "best_train_accuracy"]] = math.nan
     return together
+
+
+def _best(epochs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Each run's first epoch with the highest value; runs without any are left out."""
+    known = epochs[epochs[metric].notna()]
+    return known.loc[known.groupby("run_id")[metric].idxmax()].set_index("run_id")

@@ -1,11 +1,14 @@
-"""`make results`: every study's report from its snapshots, and the opening of the project's README from the published study's."""
+"""`make results`: every study's report from its snapshots, what was run from them too, and the opening of the project's README."""
 
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from analysis import cli
 
 RESULTS, README = Path("results"), Path("README.md")
+RAN = RESULTS / "README.md"
 FIRST = RESULTS / "published" / "report"
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- results: end -->"
 
@@ -16,7 +19,8 @@ def main() -> int:
         status = cli.main(arguments(study))
         if status:
             return status
-    README.write_text(with_opening(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, change in ((README, with_opening), (RAN, with_what_was_run)):
+        page.write_text(change(page.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 
@@ -27,16 +31,60 @@ def studies() -> list[Path]:
 
 def arguments(study: Path) -> list[str]:
     """What `python -m analysis` makes the report of, on all its snapshots."""
-    snapshots = sorted(study.glob("blocks-*"), key=lambda path: int(path.name.split("-")[1]))
-    options = [option for path in snapshots for option in ("--from", path.as_posix())]
+    options = [option for path in snapshots(study) for option in ("--from", path.as_posix())]
     return ["report", *options, "--study", study.name, "--output", (study / "report").as_posix()]
+
+
+def snapshots(study: Path) -> list[Path]:
+    """A study's snapshots, by their first seed."""
+    return sorted(study.glob("blocks-*"), key=lambda path: int(path.name.split("-")[1]))
 
 
 def with_opening(readme: str) -> str:
     """The README with headline, figure and verdicts of the published study's report between the two marks."""
-    before, _, rest = readme.partition(BEGIN)
+    return _between_marks(readme, _opening((FIRST / "report.md").read_text(encoding="utf-8")))
+
+
+def with_what_was_run(readme: str) -> str:
+    """The README of the results with a row per snapshot: what, when, on what, how long."""
+    rows = [_row(path) for study in studies() for path in snapshots(study)]
+    head = ["snapshot", "seeds", "trials", "epochs", "data", "trained", "processor", "threads", "a trial", "regstudy"]
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+    return _between_marks(readme, "\n".join([*lines, ""]))
+
+
+def _between_marks(page: str, text: str) -> str:
+    before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{_opening((FIRST / 'report.md').read_text(encoding='utf-8'))}{END}{after}"
+    return f"{before}{BEGIN}\n{text}{END}{after}"
+
+
+def _row(snapshot: Path) -> list[str]:
+    runs, epochs = (pd.read_parquet(snapshot / f"{name}.parquet") for name in ("runs", "epochs"))
+    runs = runs[runs["tags.regstudy.block"].notna()]  # without the study's own
+    seconds = epochs[epochs["metric"] == "time/epoch_seconds"].groupby("run_id")["value"].sum()
+    started = pd.to_datetime(runs["start_time"], unit="ms").dt.date
+    told = {
+        name: ", ".join(sorted({str(value) for value in runs[f"tags.regstudy.{name}"]}, key=lambda text: (len(text), text)))
+        for name in ("block", "dataset", "processor", "threads", "version")
+    }
+    epochs_trained = ", ".join(sorted(set(epochs.groupby("run_id")["step"].nunique().astype(str))))
+    days = " to ".join(sorted({started.min().isoformat(), started.max().isoformat()}))
+    minutes = f"{seconds.min() / 60:.0f} to {seconds.max() / 60:.0f} min"
+    where = snapshot.relative_to(RESULTS).as_posix()
+    name = f"[{where}]({where})"
+    return [
+        name,
+        told["block"],
+        str(len(runs)),
+        epochs_trained,
+        told["dataset"],
+        days,
+        told["processor"],
+        told["threads"],
+        minutes,
+        told["version"],
+    ]
 
 
 def _opening(report: str) -> str:

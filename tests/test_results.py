@@ -30,6 +30,12 @@ def test_the_readme_opens_with_what_the_report_says():
     assert readme.count("| L1 = 0.001 alone is best |") == 1
 
 
+def test_the_table_of_what_was_run_is_the_snapshots():
+    readme = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    assert readme == rebuild.with_what_was_run(readme), "run make results"
+    assert "nan" not in readme
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_all_snapshots_are_one_study_of_complete_blocks(name):
     study = ROOT / "results" / name
