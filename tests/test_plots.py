@@ -1,5 +1,8 @@
 """Figures draw the numbers they were given, each configuration in its own look, and nothing leaves the figure."""
 
+import itertools
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,8 +85,34 @@ def test_curves_are_the_data_as_wrong_images():
 def test_seeds_are_thin_lines_and_their_median_bold():
     axis = curves(curves_of(n=8, seeds=3), quantity=LOSS).axes[0]
     widths = sorted(line.get_linewidth() for line in axis.lines)
-    assert len(widths) == 2 * (3 + 1)
-    assert widths[0] < 1 < widths[-1]
+    assert widths == pytest.approx([0.7, 0.7, 2, 2])
+    thin = next(line for line in axis.lines if line.get_linewidth() < 1)
+    assert np.isnan(np.asarray(thin.get_ydata(), dtype=float)).sum() == 3, "a gap after each seed"
+
+
+def test_many_configurations_get_a_panel_each():
+    look = plots.looks([f"L1 {i}" for i in range(9)])
+    table = pd.DataFrame(
+        [(name, seed, threshold, threshold) for name in look for seed in (0, 1) for threshold in (0.001, 0.01, 0.1)],
+        columns=["configuration", "seed", "threshold", "share"],
+    )
+    figure = plots.sparsity(table, look)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_inside(figure)
+    assert [axis.get_title(loc="left") for axis in figure.axes if axis.axison] == list(look)
+
+
+def test_labels_of_many_values_do_not_run_into_each_other():
+    values = np.arange(50) / 10_000
+    summary = pd.DataFrame({"value": values, "mean": 0.99, "low": 0.98, "high": 1.0})
+    scores = pd.DataFrame({"value": values, "seed": 0, "score": 0.99})
+    axis = plots.response(scores, summary, factor="L1", quantity=ACCURACY).axes[0]
+    canvas = FigureCanvasAgg(axis.get_figure())
+    canvas.draw()
+    extents = [text.get_window_extent(canvas.get_renderer()) for text in axis.get_xticklabels() if text.get_text()]
+    assert len(extents) >= 5
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(extents))
 
 
 def test_zoom_cuts_first_epochs_never_the_last():

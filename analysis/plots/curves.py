@@ -1,7 +1,5 @@
 """A number over epochs: seeds thin and pale, their median bold, names beside the ends of the lines."""
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,15 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.plots.labels import label_ends
-from analysis.plots.style import Look, Quantity, new_figure, second_axis
+from analysis.plots.style import TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
 
 ZOOM_FROM = 6
 """Curves of at least so many epochs are zoomed: their first epochs would flatten all that matters."""
 
-TOGETHER = 6
-"""Configurations up to which one panel holds all."""
-
-COLUMNS = 4
 MARKED = 10
 """Epochs up to which each is marked."""
 
@@ -27,14 +21,18 @@ def curves(epochs: pd.DataFrame, look: dict[str, Look], *, quantity: Quantity, t
     shown = epochs.assign(value=quantity.shown(epochs["value"])).sort_values("epoch")
     limits = zoom(shown)
     zoomed = ("; vertical axis zoomed to the later epochs") if limits else ""
-    names = [name for name in look if name in set(shown["configuration"])]
+    drawn = set(shown["configuration"])
+    names = [name for name in look if name in drawn]
     if len(names) <= TOGETHER:
         figure = new_figure(8.0, 4.0, title, subtitle + zoomed)
         _together(figure.add_subplot(), shown, names, look, quantity, limits)
     else:
-        rows = math.ceil(len(names) / COLUMNS)
-        figure = new_figure(8.0, 1.0 + 1.5 * rows, title, subtitle + zoomed)
-        _apart(figure, shown, names, look, quantity, limits, rows)
+        figure, axes = new_panels(names, look, title, subtitle + zoomed)
+        for axis, name in zip(axes, names, strict=True):
+            _line(axis, shown[shown["configuration"] == name], look[name])
+            _frame(axis, shown, limits)
+        figure.supxlabel("epoch (counted from 0)", fontsize=10)
+        figure.supylabel(quantity.short, fontsize=10)
     return figure
 
 
@@ -81,32 +79,10 @@ def _together(
     label_ends(axis, ends, look, 58 if quantity.test_images else 6)
 
 
-def _apart(
-    figure: Figure,
-    shown: pd.DataFrame,
-    names: list[str],
-    look: dict[str, Look],
-    quantity: Quantity,
-    limits: tuple[float, float] | None,
-    rows: int,
-) -> None:
-    axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
-    for axis, name in zip(axes.flat, names, strict=False):
-        _line(axis, shown[shown["configuration"] == name], look[name])
-        axis.set_title(name, fontsize=8.5, color=look[name].colour, fontweight="bold")
-        _frame(axis, shown, limits)
-    for axis in list(axes.flat)[len(names) :]:
-        axis.set_axis_off()
-    figure.supxlabel("epoch (counted from 0)", fontsize=10)
-    figure.supylabel(quantity.short, fontsize=10)
-
-
 def _line(axis: Axes, own: pd.DataFrame, look: Look) -> float:
     """Draw one configuration; where its median ends."""
     median = own.groupby("epoch")["value"].median()
-    if len(set(own["seed"])) > 1:
-        for _, single in own.groupby("seed"):
-            axis.plot(single["epoch"], single["value"], color=look.colour, linewidth=0.7, alpha=0.35)
+    seeds_thinly(axis, own, "epoch", "value", look.colour)
     marker = look.marker if len(median) <= MARKED else ""
     axis.plot(median.index, median, color=look.colour, linestyle=look.dash, linewidth=2, marker=marker, markersize=5)
     last = own[own["epoch"] == own["epoch"].max()]["value"]

@@ -7,36 +7,51 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from analysis.plots.labels import label_ends
-from analysis.plots.style import GREY, INK, Look, Quantity, new_figure, second_axis
+from analysis.plots.style import GREY, INK, TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
 from regstudy.terminal import plain, plural
+
+THRESHOLD = "threshold, in units of the layer's root mean square"
 
 ZERO_DECADES = 0.7
 """Decades to the left of the smallest value at which 0 has its place."""
+
+CLOSEST = 0.09
+"""Distance of two labels below an axis, as a share of its length."""
 
 
 def sparsity(table: pd.DataFrame, look: dict[str, Look]) -> Figure:
     """Share of weights below each threshold; columns configuration, seed, threshold (relative to the layer's RMS), share."""
     seeds = int(table.groupby("configuration")["seed"].nunique().max())
     subtitle = f"share of weights below a threshold, relative to their layer's root mean square; BatchNorm folded in; {plural(seeds, 'seed')}"
-    figure = new_figure(8.0, 3.8, "How many weights are small?", subtitle)
-    axis = figure.add_subplot()
-    axis.set_facecolor("none")
-    ends: dict[str, float] = {}
-    for name in [name for name in look if name in set(table["configuration"])]:
-        own = table[table["configuration"] == name].sort_values("threshold")
-        for _, single in own.groupby("seed"):
-            axis.plot(single["threshold"], 100 * single["share"], color=look[name].colour, linewidth=0.7, alpha=0.35)
-        median = 100 * own.groupby("threshold")["share"].median()
-        axis.plot(
-            median.index, median, color=look[name].colour, linestyle=look[name].dash, linewidth=2, marker=look[name].marker
-        )
-        ends[name] = float(median.iloc[-1])
-    axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(f"{value:.3g}"))))
-    axis.set_xlabel("threshold, in units of the layer's root mean square")
-    axis.set_ylabel("% of weights")
-    label_ends(axis, ends, look, 6)
+    drawn = set(table["configuration"])
+    names = [name for name in look if name in drawn]
+    title = "How many weights are small?"
+    if len(names) <= TOGETHER:
+        figure = new_figure(8.0, 3.8, title, subtitle)
+        axis = figure.add_subplot()
+        axis.set_facecolor("none")
+        ends = {name: _shares(axis, table[table["configuration"] == name], look[name]) for name in names}
+        axis.set_xlabel(THRESHOLD)
+        axis.set_ylabel("% of weights")
+        label_ends(axis, ends, look, 6)
+        return figure
+    figure, axes = new_panels(names, look, title, subtitle)
+    for axis, name in zip(axes, names, strict=True):
+        _shares(axis, table[table["configuration"] == name], look[name])
+    figure.supxlabel(THRESHOLD, fontsize=10)
+    figure.supylabel("% of weights", fontsize=10)
     return figure
+
+
+def _shares(axis: Axes, own: pd.DataFrame, look: Look) -> float:
+    """Draw one configuration; where its median ends."""
+    own = own.assign(percent=100 * own["share"]).sort_values("threshold")
+    seeds_thinly(axis, own, "threshold", "percent", look.colour)
+    median = own.groupby("threshold")["percent"].median()
+    axis.plot(median.index, median, color=look.colour, linestyle=look.dash, linewidth=2, marker=look.marker)
+    axis.set_xscale("log", subs=[])
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(f"{value:.3g}"))))
+    return float(median.iloc[-1])
 
 
 def response(scores: pd.DataFrame, summary: pd.DataFrame, *, factor: str, quantity: Quantity) -> Figure:
@@ -56,13 +71,23 @@ def response(scores: pd.DataFrame, summary: pd.DataFrame, *, factor: str, quanti
     for place, (low, high) in zip(places, summary[["low", "high"]].to_numpy(float), strict=True):
         if np.isfinite(low):
             axis.plot([place, place], quantity.shown(np.array([low, high])), color="#0072B2", linewidth=2.5)
-    axis.set_xticks(places, [plain(float(value)) for value in summary["value"]])
+    axis.set_xticks(places, _spaced([plain(float(value)) for value in summary["value"]], places))
     if summary["value"].iloc[0] == 0 and len(places) > 1:
         axis.axvline((places[0] + places[1]) / 2, color=GREY, linewidth=1, linestyle=(0, (2, 3)))
     axis.set_xlabel(factor)
     axis.set_ylabel(quantity.short)
     second_axis(axis, quantity, "right")
     return figure
+
+
+def _spaced(labels: list[str], places: np.ndarray) -> list[str]:
+    """Labels, but for those that would run into the one before."""
+    shown, last = [], -np.inf
+    for label, place in zip(labels, places, strict=True):
+        far = place - last >= CLOSEST * (places[-1] - places[0])
+        shown.append(label if far else "")
+        last = place if far else last
+    return shown
 
 
 def factor_places(values: np.ndarray) -> np.ndarray:
@@ -92,7 +117,7 @@ def detectable(table: pd.DataFrame, ours: tuple[int, float], *, unit: str, margi
         axis.axhline(margin, color="#0072B2", linewidth=1.2, linestyle="--")
         enough = table.loc[table["difference"] <= margin, "n"]
         told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), 'seed')} would see it" if len(enough) else "")
-        axis.text(0.995, margin, told, transform=axis.get_yaxis_transform(), ha="right", va="bottom")
+        axis.annotate(told, (0, margin), (6, -4), ("axes fraction", "data"), "offset points", ha="left", va="top")
     axis.set_ylim(0)
     axis.set_xlabel("seeds per configuration")
     axis.set_ylabel(f"difference, {unit}")

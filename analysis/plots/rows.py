@@ -78,7 +78,8 @@ def dots(
     log: bool = False,
 ) -> Figure:
     """Every seed a dot, the mean's 95% interval a bar; `scores`: configuration, block, value; `summary`: configuration, mean, low, high."""
-    names = [name for name in look if name in set(scores.dropna()["configuration"])]
+    drawn = set(scores.dropna()["configuration"])
+    names = [name for name in look if name in drawn]
     figure = new_figure(8.0, 1.5 + row_height(len(names)) * len(names), title, subtitle)
     axis = row_axis(figure, names)
     by_name = {own["configuration"]: own for own in rows(summary)}

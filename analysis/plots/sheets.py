@@ -13,7 +13,8 @@ ROW, GAP = 0.13, 0.9
 
 def hardest(wrong: pd.DataFrame, labels: dict[int, str], look: dict[str, Look]) -> Figure:
     """A mark where a run gets an image wrong: a row per run, grouped by configuration (index: configuration, seed), a column per image."""
-    names = [name for name in look if name in set(wrong.index.get_level_values("configuration"))]
+    drawn = set(wrong.index.get_level_values("configuration"))
+    names = [name for name in look if name in drawn]
     own = {name: wrong.loc[[name]].to_numpy(bool) for name in names}
     height = sum(len(marks) + GAP for marks in own.values())
     title = f"The {plural(len(wrong.columns), 'hardest image')}, run by run"

@@ -1,11 +1,14 @@
 """The house style: one colour per configuration, everywhere the same, and distinguishable in grey."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,6 +17,10 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#56B4E9")
 DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK = "#222222"
+TOGETHER = 6
+"""Configurations up to which one panel holds all lines."""
+
+COLUMNS = 4
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.grid": True,
@@ -111,6 +118,19 @@ def row_axis(figure: Figure, names: Sequence[str]) -> Axes:
     return axis
 
 
+def new_panels(names: Sequence[str], look: dict[str, Look], title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
+    """A figure with a small panel per configuration, all on the same axes."""
+    rows = math.ceil(len(names) / COLUMNS)
+    figure = new_figure(8.0, 1.0 + 1.5 * rows, title, subtitle)
+    axes = list(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
+    for axis, name in zip(axes, names, strict=False):
+        axis.set_title(name, fontsize=8.5, color=look[name].colour, fontweight="bold")
+        axis.set_facecolor("none")
+    for axis in axes[len(names) :]:
+        axis.set_axis_off()
+    return figure, axes[: len(names)]
+
+
 def second_axis(axis: Axes, quantity: Quantity, where: str) -> None:
     """Beside an axis of wrong test images, one of percent right."""
     n = quantity.test_images
@@ -136,3 +156,13 @@ def second_axis(axis: Axes, quantity: Quantity, where: str) -> None:
 def row_height(rows: int) -> float:
     """Inches of a row: less, the more there are."""
     return 0.42 if rows <= 12 else 0.26
+
+
+def seeds_thinly(axis: Axes, own: pd.DataFrame, across: str, up: str, colour: str) -> None:
+    """A thin, pale line per seed of sorted rows, drawn as one with gaps: hundreds of lines would take most of a report's time."""
+    if own["seed"].nunique() < 2:
+        return
+    gap = pd.DataFrame({across: [np.nan], up: [np.nan]})
+    parts = [part for _, seed in own.groupby("seed") for part in (seed[[across, up]], gap)]
+    lines = pd.concat(parts, ignore_index=True)
+    axis.plot(lines[across], lines[up], color=colour, linewidth=0.7, alpha=0.35)
