@@ -20,7 +20,7 @@ from statistics import median
 
 import torch
 
-from benchmarks import parallel, throughput, tracking_cost
+from benchmarks import many, parallel, reading, throughput, tracking_cost
 from regstudy import cores, data_files, datasets, terminal
 from regstudy.config import RunConfig
 
@@ -50,6 +50,10 @@ def main() -> None:
         _say("tracking, SQLite")
         rows += _study_rows(scratch, str(source.root), rates)
         rows += _start_up_rows(scratch)
+        _say("reading a store")
+        rows += reading.rows(reading.measure())
+        _say("the report of 1,000 runs")
+        rows += many.rows(many.measure())
     print("# Results of `make bench`\n")
     print(_machine())
     print()

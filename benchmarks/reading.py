@@ -1,10 +1,6 @@
-"""Reading a store: ours beside raw SQL and beside one call per run and metric. `python -m benchmarks.reading` prints a table."""
+"""Reading a store: ours beside raw SQL and beside one call per run and metric."""
 
-import json
-import os
-import resource
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,30 +8,51 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
+
+from benchmarks import process
 
 EPOCHS = 40
 METRICS = tuple(f"part/metric_{i}" for i in range(8))
 ROUNDS = 5
+PROCESSES = 3
 SAMPLE = 20
 """Runs that are read one call at a time; the whole is that many times as long."""
 
 
-def main() -> None:
-    """Measure 1,000 runs side by side, then 10,000 by ours; or, in a process of its own, one reading."""
-    if sys.argv[1:]:
-        print(json.dumps(_read_once(sys.argv[1])))
-        return
+class Reading(NamedTuple):
+    """Seconds for 1,000 runs: ours, raw SQL, one call per run and metric; and, in processes of their own, seconds and MB of 1,000 and 10,000."""
+
+    ours: float
+    raw: float
+    public: float
+    one: tuple[float, float]
+    ten: tuple[float, float]
+
+
+def measure() -> Reading:
+    """1,000 runs side by side, then 1,000 and 10,000 by ours in a process each."""
     with tempfile.TemporaryDirectory() as folder:
         small, large = (make(Path(folder) / f"{n}.db", n) for n in (1_000, 10_000))
-        ours, raw, public = side_by_side(small)
-        (one, memory_one), (ten, memory_ten) = (_in_a_process(database) for database in (small, large))
-    print("| 1,000 runs × 40 epochs × 8 metrics, SQLite | |\n|---|---:|")
-    print(
-        f"| ours, runs and points | {ours:.2f} s |\n| raw SQL | {raw:.2f} s |\n| one call per run and metric, from {SAMPLE} runs | {public:.0f} s |"
-    )
-    print(f"| ours / raw SQL | {ours / raw:.2f} |\n| one call each / ours | {public / ours:.0f} |")
-    print(f"| 10,000 runs / 1,000 runs, in processes of their own | {ten / one:.1f} |")
-    print(f"| peak memory, 1,000 and 10,000 runs | {memory_one:.0f} and {memory_ten:.0f} MB |")
+        return Reading(*side_by_side(small), _by_itself(small), _by_itself(large))
+
+
+def rows(found: Reading) -> list[tuple[str, str, str]]:
+    """The table's rows."""
+    runs = f"1,000 runs × {EPOCHS} epochs × {len(METRICS)} metrics, SQLite; median of {ROUNDS} interleaved rounds"
+    return [
+        ("(h) reading runs and points", f"{found.ours:.2f} s", runs),
+        ("(h) the same by raw SQL", f"{found.raw:.2f} s", "as tuples"),
+        ("(h) the same by one call per run and metric", f"{found.public:.0f} s", f"MLflow's client, from {SAMPLE} runs"),
+        ("(h) ours / raw SQL", f"{found.ours / found.raw:.2f}", "of medians"),
+        ("(h) one call each / ours", f"{found.public / found.ours:.0f}", "of medians"),
+        (
+            "(h) 10,000 runs / 1,000 runs",
+            f"{found.ten[0] / found.one[0]:.1f}",
+            f"in processes of their own, median of {PROCESSES}",
+        ),
+        ("(h) peak memory", f"{found.one[1]:.0f} and {found.ten[1]:.0f} MB", "1,000 and 10,000 runs"),
+    ]
 
 
 def make(database: Path, runs: int) -> Path:
@@ -112,25 +129,14 @@ def _timed(what: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _read_once(database: str) -> tuple[float, float]:
-    """Seconds of one reading in this process, and its peak memory in MB."""
-    import mlflow
-
-    mlflow.set_tracking_uri(f"sqlite:///{database}")
-    return _timed(_ours), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _in_a_process(database: Path) -> tuple[float, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.reading", str(database)],
-        env=os.environ,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    seconds, megabytes = json.loads(done.stdout.splitlines()[-1])
-    return seconds, megabytes
+def _by_itself(database: Path) -> tuple[float, float]:
+    """Seconds of one reading, and its process's peak memory in MB: medians."""
+    done = [process.run("-m", "benchmarks.reading", f"sqlite:///{database}") for _ in range(PROCESSES)]
+    return median(float(one.printed) for one in done), median(one.memory for one in done)
 
 
 if __name__ == "__main__":
-    main()
+    import mlflow
+
+    mlflow.set_tracking_uri(sys.argv[1])
+    print(_timed(_ours))
