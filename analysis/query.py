@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import comparability, filters, records
 from analysis.records import FIRST_RUN, Records
 from analysis.snapshot import Record
-from regstudy import design
+from regstudy import design, design_file
 from regstudy.design import Design
 from regstudy.errors import NotComparable, NothingToAnalyse
 from regstudy.schema import DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
@@ -141,7 +141,7 @@ def find_study(source: Records, everything: Sequence[Record], name: str) -> Stud
     for run_id, text in texts.items():
         if text is None:
             raise NothingToAnalyse(f"the study's run {run_id} holds no design: start the study once more, which writes it")
-    designs = [design.parse(text, f"the design of {name}") for text in texts.values() if text is not None]
+    designs = [design_file.parse(text, f"the design of {name}") for text in texts.values() if text is not None]
     seeds = sorted({seed for own in designs for seed in own.seeds})
     found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
     planned = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST])

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import regstudy
-from regstudy import design
+from regstudy import design_file
 from regstudy.errors import SnapshotError
 from regstudy.schema import STUDY, TRIAL, Metric, Tag
 
@@ -171,7 +171,7 @@ def _with_seeds_of(text: str, earlier: str) -> str:
     """A study's design with the seeds of an earlier snapshot's too: the study grew in between."""
     if text == earlier:
         return text
-    now, before = (design.parse(each, "the snapshot's design") for each in (text, earlier))
+    now, before = (design_file.parse(each, "the snapshot's design") for each in (text, earlier))
     return now.with_changes(seeds=sorted({*now.seeds, *before.seeds}), epochs=None, dataset=None).to_yaml()
 
 

@@ -1,15 +1,11 @@
-"""What a study is, as data: configurations, seeds, endpoint, margin, claims. Reads design files; imports neither torch nor mlflow.
-
-A design is one YAML file: a shipped one by its name (regstudy/designs/), or anybody's own by its path.
-"""
+"""What a study is, as data: configurations, seeds, endpoint, margin, claims. Reads no files; imports neither torch nor mlflow."""
 
 import hashlib
 import itertools
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
@@ -30,7 +26,6 @@ from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import NUMERICS_VERSION
 from regstudy.terminal import plain, plural
 
-SHIPPED = Path(__file__).parent / "designs"
 MOST_TRIALS = 100_000
 """More is a slip of the pen: a grid with a value too many on each axis."""
 
@@ -263,7 +258,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         try:
             return type(self).model_validate(self.model_dump() | changes)
         except (ValidationError, ConfigError) as error:
-            reason = _first_reason(error)[1] if isinstance(error, ValidationError) else str(error)
+            reason = first_reason(error)[1] if isinstance(error, ValidationError) else str(error)
             raise DesignError(f"{self.name}: {reason}") from None
 
     @cached_property
@@ -316,85 +311,13 @@ def _factors(config: Mapping[str, Any]) -> str:
     return " + ".join(parts) or "none"
 
 
-def shipped() -> list[str]:
-    """Names of the designs that come with regstudy."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+def described(design: Design) -> str:
+    """The size of a study in words."""
+    cells = len(design.cells())
+    return f"{plural(cells, 'configuration')} × {plural(len(design.seeds), 'seed')}"
 
 
-def load(name_or_path: str) -> Design:
-    """Read a shipped design by name, or a file; DesignError names line, field, and what was expected."""
-    path = SHIPPED / f"{name_or_path}.yaml" if name_or_path in shipped() else Path(name_or_path)
-    if not path.is_file():
-        raise DesignError(
-            f"there is no design {name_or_path!r}: expected the path of a YAML file, or one of {', '.join(shipped())}"
-        )
-    try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise DesignError(f"{path}: is not UTF-8 text ({error.reason}): save it as UTF-8") from None
-
-
-def parse(text: str, where: str) -> Design:
-    """A design from YAML text; `where` is the file's name for messages."""
-    try:
-        tree = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
-        _refuse_repeated_keys(tree)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise DesignError(f"{where}, line {mark.line + 1 if mark else 1}: is not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise DesignError(f"{where}: is not YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(content, dict):
-        raise DesignError(f"{where}: is no design: expected fields such as name, configurations and seeds")
-    try:
-        return Design.model_validate(content)
-    except ValidationError as error:
-        place, reason = _first_reason(error)
-        raise DesignError(f"{where}, line {_line(tree, place)}: {reason}") from None
-    except ConfigError as error:
-        raise DesignError(f"{where}, line {_line(tree, _blamed(tree, str(error)))}: {error}") from None
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of design files, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Design.model_json_schema()}
-
-
-def _at(place: Place, message: str) -> PydanticCustomError:
-    """An error of the design as a whole that belongs to one place in it."""
-    return PydanticCustomError("design", "{message}", {"message": message, "place": place})
-
-
-def _check_fields(fields: Mapping[str, Any], place: Place, reserved: frozenset[str]) -> None:
-    for name in fields:
-        if name not in RunConfig.model_fields or name in reserved:
-            known = ", ".join(field for field in RunConfig.model_fields if field not in reserved)
-            raise _at((*place, name), f"expected one of {known}")
-
-
-def _refuse_repeated_keys(node: yaml.Node | None, above: tuple[yaml.Node, ...] = ()) -> None:
-    """YAML readers silently keep the last of two equal keys; an alias may even stand within what it names."""
-    if node in above:
-        raise yaml.MarkedYAMLError(problem="a part of it contains itself", problem_mark=above[-1].start_mark)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Hashable] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is there twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-    for child in _children(node):
-        _refuse_repeated_keys(child, (*above, node) if node else above)
-
-
-def _children(node: yaml.Node | None) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        yield from (value for _, value in node.value)
-    elif isinstance(node, yaml.SequenceNode):
-        yield from node.value
-
-
-def _first_reason(error: ValidationError) -> tuple[Place, str]:
+def first_reason(error: ValidationError) -> tuple[Place, str]:
     """Where in the file, and what is wrong there, in words."""
     first = error.errors(include_url=False)[0]
     place: Place = first.get("ctx", {}).get("place", first["loc"])
@@ -411,43 +334,18 @@ def _first_reason(error: ValidationError) -> tuple[Place, str]:
     return place, f"{field}: {message}" if field else message
 
 
+def _at(place: Place, message: str) -> PydanticCustomError:
+    """An error of the design as a whole that belongs to one place in it."""
+    return PydanticCustomError("design", "{message}", {"message": message, "place": place})
+
+
+def _check_fields(fields: Mapping[str, Any], place: Place, reserved: frozenset[str]) -> None:
+    for name in fields:
+        if name not in RunConfig.model_fields or name in reserved:
+            known = ", ".join(field for field in RunConfig.model_fields if field not in reserved)
+            raise _at((*place, name), f"expected one of {known}")
+
+
 def _siblings(place: Place) -> list[str]:
     owner = Contrast if "contrasts" in place else Claim if "claims" in place else Design
     return list(owner.model_fields)
-
-
-def _blamed(tree: yaml.Node | None, message: str) -> Place:
-    """The place of a configuration's field that RunConfig refused; its message starts with the field's name."""
-    name = message.partition(":")[0]
-    return next((place for place in _places(tree, ()) if place[-1] == name), ())
-
-
-def _places(node: yaml.Node | None, place: Place) -> Iterator[Place]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*place, key.value)
-            yield from _places(value, (*place, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            yield from _places(value, (*place, number))
-
-
-def _line(node: yaml.Node | None, place: Place) -> int:
-    """The line, from 1, of the deepest part of a place that is in the file."""
-    line = 0
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == part), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            item: yaml.Node = node.value[part]
-            line, node = item.start_mark.line, item
-    return line + 1
-
-
-def described(design: Design) -> str:
-    """The size of a study in words."""
-    cells = len(design.cells())
-    return f"{plural(cells, 'configuration')} × {plural(len(design.seeds), 'seed')}"

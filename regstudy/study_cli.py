@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from regstudy import design as designs
-from regstudy import terminal
-from regstudy.design import Design, described
+from regstudy import design_file, terminal
+from regstudy.design import MOST_TRIALS, Design, described
 from regstudy.errors import UsageError
 from regstudy.schema import Tag
 from regstudy.terminal import in_words, plural
@@ -39,7 +38,7 @@ STATES = {
 def command(given: argparse.Namespace) -> None:
     """Run one of the study commands."""
     if given.action == "schema":
-        terminal.say(json.dumps(designs.json_schema(), indent=2))
+        terminal.say(json.dumps(design_file.json_schema(), indent=2))
         return
     design = _design(given)
     from regstudy import plan, study
@@ -60,7 +59,7 @@ def command(given: argparse.Namespace) -> None:
 
 
 def _design(given: argparse.Namespace) -> Design:
-    design = designs.load(given.design)
+    design = design_file.load(given.design)
     values = dict(_assigned(text) for part in given.set for text in part.split(","))
     changes = {
         "seeds": _seeds(given.seeds),
@@ -88,12 +87,12 @@ def _seeds(text: str) -> list[int] | None:
         raise wrong from None
     if "," in text:
         return numbers
-    if numbers[0] < 1 or numbers[0] > designs.MOST_TRIALS:
+    if numbers[0] < 1 or numbers[0] > MOST_TRIALS:
         raise wrong
     return list(range(numbers[0]))
 
 
-def _number(text: str, option: str, takes: str, most: int = designs.MOST_TRIALS) -> int | None:
+def _number(text: str, option: str, takes: str, most: int = MOST_TRIALS) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.query import SUMMARIES, Study, Trials
-from regstudy import design
+from regstudy import design, design_file
 from regstudy.schema import Metric, Summary
 
 EPOCHS = 8
@@ -29,7 +29,7 @@ def trials(
 ) -> Trials:
     """Trials of the published study's configurations, or of so many others, of equal quality."""
     rng = np.random.default_rng([configurations, seeds])
-    study = design.load("published").with_changes(seeds=None, epochs=EPOCHS, dataset="mnist")
+    study = design_file.load("published").with_changes(seeds=None, epochs=EPOCHS, dataset="mnist")
     cells = study.cells() if configurations == 4 else [{"l1": i / 10_000, "l2": 0.0} for i in range(configurations)]
     configs = [design.RunConfig.model_validate({**cell, "dataset": "mnist", "epochs": EPOCHS}) for cell in cells]
     names = design.labels([config.model_dump() for config in configs])

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from analysis import claims, measures, statistics, wording
 from analysis.claims import Judged, Unit, Verdict
-from regstudy import design
+from regstudy import design_file
 
-PUBLISHED = design.load("published")
+PUBLISHED = design_file.load("published")
 NAMES = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]
 NOISE = np.array([0.3, -0.4, 0.1, 0.5, -0.5, 0.2, -0.1, 0.4, -0.3, -0.2]) * 1e-4
 

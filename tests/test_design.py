@@ -7,7 +7,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from regstudy import design
+from regstudy import design, design_file
 from regstudy.config import RunConfig
 from regstudy.errors import DesignError
 
@@ -19,7 +19,7 @@ configurations:
   - {l1: 1e-3}
 seeds: [3, 7]
 """
-PUBLISHED = (design.SHIPPED / "published.yaml").read_text()
+PUBLISHED = (design_file.SHIPPED / "published.yaml").read_text()
 
 
 def names(d: design.Design) -> list[str]:
@@ -27,7 +27,7 @@ def names(d: design.Design) -> list[str]:
 
 
 def test_the_shipped_designs_are_the_published_studies():
-    assert design.shipped() == [
+    assert design_file.shipped() == [
         "factorial",
         "fashion",
         "published",
@@ -37,20 +37,20 @@ def test_the_shipped_designs_are_the_published_studies():
         "sweep-l2",
     ]
     four = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]
-    assert names(design.load("published"))[:4] == four
-    assert names(design.load("published-v2"))[:4] == ["none", "L1 0.0005", "L2 0.0001", "L1 0.0005 + L2 0.0001"]
-    assert names(design.load("sweep-l1"))[:5] == ["none", "L1 0.0001", "L1 0.0005", "L1 0.001", "L1 0.005"]
-    assert names(design.load("sweep-l2"))[:5] == ["none", "L2 0.0001", "L2 0.0005", "L2 0.001", "L2 0.005"]
-    stepped = design.load("published-stepped").trials("mnist", "digest")
+    assert names(design_file.load("published"))[:4] == four
+    assert names(design_file.load("published-v2"))[:4] == ["none", "L1 0.0005", "L2 0.0001", "L1 0.0005 + L2 0.0001"]
+    assert names(design_file.load("sweep-l1"))[:5] == ["none", "L1 0.0001", "L1 0.0005", "L1 0.001", "L1 0.005"]
+    assert names(design_file.load("sweep-l2"))[:5] == ["none", "L2 0.0001", "L2 0.0005", "L2 0.001", "L2 0.005"]
+    stepped = design_file.load("published-stepped").trials("mnist", "digest")
     assert {trial.config.schedule for trial in stepped} == {"step"}
     assert [trial.configuration for trial in stepped[:4]] == four
-    fashion = design.load("fashion")
+    fashion = design_file.load("fashion")
     assert fashion.overrides == {"dataset": "fashion-mnist"}
     assert names(fashion)[:4] == four
 
 
 def test_published_trials_are_what_a_single_run_of_the_recipe_is():
-    trial = design.load("published").trials("mnist", "digest")[1]
+    trial = design_file.load("published").trials("mnist", "digest")[1]
     assert trial.config == RunConfig(l1=0.001, dataset="mnist", seed=0)
     assert trial.digest == design.trial_digest(RunConfig(l1=0.001, dataset="mnist"), "digest")
 
@@ -66,45 +66,45 @@ def test_identity_is_configuration_data_and_numerics(monkeypatch):
 
 
 def test_trials_come_block_by_block():
-    trials = design.parse(SMALL, "f").trials("mnist", "digest")
+    trials = design_file.parse(SMALL, "f").trials("mnist", "digest")
     assert [(t.config.seed, t.config.l1) for t in trials] == [(3, 0.0), (3, 0.001), (7, 0.0), (7, 0.001)]
 
 
 def test_a_grid_is_every_combination():
-    d = design.parse("name: g\nabout: x\ngrid: {l1: [0, 0.1], lr: [0.01, 0.1]}\nseeds: 1\n", "f")
+    d = design_file.parse("name: g\nabout: x\ngrid: {l1: [0, 0.1], lr: [0.01, 0.1]}\nseeds: 1\n", "f")
     assert names(d) == ["none, lr 0.01", "none, lr 0.1", "L1 0.1, lr 0.01", "L1 0.1, lr 0.1"]
 
 
 def test_the_digest_leaves_out_seeds_and_nothing_else():
-    d = design.load("published")
+    d = design_file.load("published")
     assert d.with_changes(seeds=[1, 2], epochs=None, dataset=None).digest == d.digest
     assert d.with_changes(seeds=None, epochs=3, dataset=None).digest != d.digest
     assert d.with_changes(seeds=None, epochs=None, dataset="fashion-mnist").digest != d.digest
 
 
-@pytest.mark.parametrize("name", design.shipped())
+@pytest.mark.parametrize("name", design_file.shipped())
 def test_a_design_written_out_reads_back(name):
-    d = design.load(name)
+    d = design_file.load(name)
     if d.unset():
         with pytest.raises(DesignError, match="leaves l1 and l2 open: give --set l1=VALUE --set l2=VALUE"):
             d.with_values({})
         d = d.with_values({"l1": "1e-5", "l2": "0.0001"})
         assert names(d)[:4] == ["none", "L2 0.0001", "L1 1e-05", "L1 1e-05 + L2 0.0001"]
-    again = design.parse(d.to_yaml(), "again")
+    again = design_file.parse(d.to_yaml(), "again")
     assert again.digest == d.digest
     assert again.trials("mnist", "x") == d.trials("mnist", "x")
 
 
 def test_only_open_values_can_be_set():
     with pytest.raises(DesignError, match="--set l1: the design published leaves no such field open"):
-        design.load("published").with_values({"l1": "0.1"})
+        design_file.load("published").with_values({"l1": "0.1"})
 
 
 def test_the_schema_is_the_committed_one_and_holds_the_shipped_designs():
-    schema = json.loads((design.SHIPPED / "design.schema.json").read_text())
-    assert schema == design.json_schema()
-    for name in design.shipped():
-        jsonschema.validate(yaml.safe_load((design.SHIPPED / f"{name}.yaml").read_text()), schema)
+    schema = json.loads((design_file.SHIPPED / "design.schema.json").read_text())
+    assert schema == design_file.json_schema()
+    for name in design_file.shipped():
+        jsonschema.validate(yaml.safe_load((design_file.SHIPPED / f"{name}.yaml").read_text()), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"name": "x", "about": "y", "seeds": 0, "grid": {"l1": [0]}}, schema)
 
@@ -141,7 +141,7 @@ def test_the_schema_is_the_committed_one_and_holds_the_shipped_designs():
 def test_a_mistake_is_named(old, new, message):
     assert old in PUBLISHED
     with pytest.raises(DesignError) as caught:
-        design.parse(PUBLISHED.replace(old, new, 1), "my.yaml")
+        design_file.parse(PUBLISHED.replace(old, new, 1), "my.yaml")
     assert str(caught.value).startswith("my.yaml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -150,20 +150,20 @@ def test_a_mistake_is_named(old, new, message):
 @pytest.mark.parametrize("text", ["", "3", "- a", "\0", "a: !!python/object:os.x {}", "a: &x [*x]"])
 def test_what_is_no_design_is_refused(text):
     with pytest.raises(DesignError, match=r"my\.yaml"):
-        design.parse(text, "my.yaml")
+        design_file.parse(text, "my.yaml")
 
 
 def test_an_unknown_design_is_named_with_the_shipped_ones(tmp_path):
     with pytest.raises(
         DesignError, match="there is no design 'nonesuch': expected the path of a YAML file, or one of factorial"
     ):
-        design.load("nonesuch")
+        design_file.load("nonesuch")
     (tmp_path / "latin.yaml").write_bytes("about: \xfc".encode("latin-1"))
     with pytest.raises(DesignError, match="is not UTF-8 text"):
-        design.load(str(tmp_path / "latin.yaml"))
+        design_file.load(str(tmp_path / "latin.yaml"))
 
 
 def test_every_design_names_the_schema_for_editors():
-    for path in design.SHIPPED.glob("*.yaml"):
+    for path in design_file.SHIPPED.glob("*.yaml"):
         assert path.read_text().startswith("# yaml-language-server: $schema=design.schema.json\n")
     assert "regstudy" in {path.name for path in ROOT.iterdir()}

@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 
 from analysis import query
 from analysis.query import Wanted
-from regstudy import cli, design, plan, run, study
+from regstudy import cli, design_file, plan, run, study
 from regstudy.assignment import Assignment
 from regstudy.errors import DataError, StudyError
 from regstudy.plan import Plan
@@ -32,7 +32,7 @@ HERE = How("here", 1, 2)
 
 
 def planned(text: str = DESIGN, seeds: list[int] | None = None) -> Plan:
-    return plan.make(design.parse(text, "small").with_changes(seeds=seeds, epochs=None, dataset=None), None)
+    return plan.make(design_file.parse(text, "small").with_changes(seeds=seeds, epochs=None, dataset=None), None)
 
 
 def runs(kind: str) -> list[Run]:
@@ -93,7 +93,7 @@ def test_the_parent_has_mean_sd_and_n_per_configuration(done):
 def test_the_parent_holds_the_design(done, tmp_path):
     (parent,) = runs("study")
     text = Path(MlflowClient().download_artifacts(parent.info.run_id, "design.yaml", str(tmp_path))).read_text()
-    assert design.parse(text, "artifact").digest == parent.data.tags[Tag.STUDY_DIGEST]
+    assert design_file.parse(text, "artifact").digest == parent.data.tags[Tag.STUDY_DIGEST]
     assert parent.data.tags[Tag.SEEDS] == "[0, 1]"
 
 
