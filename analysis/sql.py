@@ -54,17 +54,16 @@ def runs(uri: str, experiment_id: str) -> list[Record]:
     ]
 
 
-def points(uri: str, run_ids: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """Every point of these metrics: run_id, metric, step, value, timestamp."""
+def points(uri: str, run_ids: Sequence[str], metrics: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Every point of these metrics, some runs at a time in the order given: run_id, metric, step, value, timestamp."""
     query = _with_lists(POINTS)
-    parts = [_frame([], run_ids, metrics)]
+    yield _frame([], run_ids, metrics)
     with _reading(uri) as connection:
         for start in range(0, len(run_ids) if metrics else 0, TOGETHER):
             some = list(run_ids[start : start + TOGETHER])
             result = connection.execute(query, {"runs": some, "keys": list(metrics)})
             # Plain tuples: SQLAlchemy's rows would take as long again.
-            parts.append(_frame(result.cursor.fetchall(), run_ids, metrics))  # pyright: ignore[reportOptionalMemberAccess]  # a query has one
-    return pd.concat(parts, ignore_index=True)
+            yield _frame(result.cursor.fetchall(), some, metrics)  # pyright: ignore[reportOptionalMemberAccess]  # a query has one
 
 
 def _frame(rows: Sequence[Sequence[Any]], run_ids: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:

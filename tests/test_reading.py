@@ -17,6 +17,10 @@ from regstudy import store
 
 @pytest.fixture
 def untidy(workspace):
+    return make_untidy()
+
+
+def make_untidy() -> list[str]:
     """Doubled steps, NaN, infinity, other metrics, a run without any, a deleted run, runs of another experiment."""
     client = mlflow.MlflowClient()
     ids = [client.create_run("0", start_time=1_000 + i, tags={"t": str(i)}).info.run_id for i in range(4)]
@@ -41,10 +45,12 @@ def public(ids, names):
     return records._ordered(records._public_points(ids, names))
 
 
-def test_sql_gives_what_the_client_gives(untidy):
+@pytest.mark.parametrize("together", [sql.TOGETHER, 3, 1])
+def test_sql_gives_what_the_client_gives_however_many_runs_it_reads_together(untidy, monkeypatch, together):
+    monkeypatch.setattr(sql, "TOGETHER", together)
     uri = mlflow.get_tracking_uri()
     assert sql.can_read(uri)
-    found = records._ordered(sql.points(uri, untidy, ["a/b", "c"]))
+    found = records._sql_points(uri, untidy, ["a/b", "c"])
     pd.testing.assert_frame_equal(found, public(untidy, ["a/b", "c"]), check_exact=True)
     assert found.loc[(found["run_id"] == untidy[0]) & (found["step"] == 2), "value"].tolist() == [-1.0, 2.0, 99.0]
     assert set(found["metric"]) == {"a/b", "c"}
@@ -60,7 +66,7 @@ def test_runs_by_sql_are_the_clients(untidy):
 
 def test_nothing_asked_is_nothing_given(untidy):
     for ids, names in (([], ["a/b"]), (untidy, []), (untidy, ["nonesuch"])):
-        found = records._ordered(sql.points(mlflow.get_tracking_uri(), ids, names))
+        found = records._sql_points(mlflow.get_tracking_uri(), ids, names)
         assert found.empty
         assert list(found.columns) == ["run_id", "metric", "step", "value"]
 

@@ -1,0 +1,127 @@
+"""A team's store: PostgreSQL, by itself and behind MLflow's server, on 127.0.0.1."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from conftest import ROOT
+from test_reading import make_untidy, public
+from test_studies import DESIGN, assert_each_once, trials
+
+from analysis import cli, http, records, sql
+from regstudy import store
+from regstudy.schema import Metric
+
+pytestmark = pytest.mark.postgres
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def as_postgres(*command: object) -> None:
+    """PostgreSQL refuses to run as root."""
+    prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    subprocess.run([*prefix, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """User, host and port of a new PostgreSQL without databases, which anybody on this machine may use."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    folder = Path(tempfile.mkdtemp(prefix="regstudy-postgres-"))
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres")
+    port = free_port()
+    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    try:
+        as_postgres(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "regstudy")
+        as_postgres(programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", settings, "start")
+        yield f"regstudy@127.0.0.1:{port}"
+    finally:
+        as_postgres(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(postgres, request, workspace) -> str:
+    """The URI of a new, empty database."""
+    import psycopg
+
+    name = request.function.__name__[:60]
+    with psycopg.connect(f"postgresql://{postgres}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return f"postgresql+psycopg://{postgres}/{name}"
+
+
+@contextmanager
+def server(database: str, folder: Path) -> Iterator[str]:
+    """MLflow's server on the database, as docs/guides/scaling.md starts it."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            assert process.poll() is None, (folder / "server.log").read_text()
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def on_a_machine_of_its_own(folder: Path, address: str) -> subprocess.Popen[str]:
+    """`study run` in a folder whose locks and checkpoints nobody else sees: the store is all that two such share."""
+    folder.mkdir()
+    (folder / "small.yaml").write_text(DESIGN)
+    own = {"TMPDIR": str(folder), "REGSTUDY_CHECKPOINTS": str(folder / "checkpoints"), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | own | {"MLFLOW_TRACKING_URI": address}
+    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1"]
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def test_a_database_is_read_as_the_client_reads_it(database, workspace):
+    mlflow.set_tracking_uri(database)
+    store.quieten()
+    ids = make_untidy()
+    assert sql.can_read(database)
+    found = records._sql_points(database, ids, ["a/b", "c"])
+    pd.testing.assert_frame_equal(found, public(ids, ["a/b", "c"]), check_exact=True)
+    assert [run.run_id for run in sql.runs(database, "0")] == [run.run_id for run in records._public_runs("0")] == ids
+
+
+def test_two_machines_share_a_study_through_a_server(database, workspace, monkeypatch):
+    with server(database, workspace) as address:
+        both = [on_a_machine_of_its_own(workspace / name, address) for name in ("one", "other")]
+        outputs = [process.communicate(timeout=300)[0] for process in both]
+        assert [process.returncode for process in both] == [0, 0], outputs
+        mlflow.set_tracking_uri(address)
+        assert_each_once()
+        assert len({run.data.tags["regstudy.machine"] for run in trials()}) == 2, "each had its share"
+        ids = [run.info.run_id for run in trials()]
+        by_server = records._ordered(http.points(address, ids, list(Metric)))
+        by_sql = records._sql_points(database, ids, list(Metric))
+        pd.testing.assert_frame_equal(by_server, by_sql, check_exact=True)
+        assert cli.main(["report", "--study", "small", "--output", "report"]) == 0
+    assert "one seed each" in Path("report/report.md").read_text(encoding="utf-8").splitlines()[0]
