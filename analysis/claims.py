@@ -68,13 +68,27 @@ class Compared:
         """Whether the claim is only that the subject is not worse by the margin."""
         return self.expect.startswith("not ")
 
+    @property
+    def p(self) -> float:
+        """Of the test that is claimed: two-sided; one-sided for "not lower" and "not higher", as each of equivalence's two tests is.
+
+        So what is practically equivalent is not lower by the margin either.
+        """
+        return self.tested.p / 2 if self.not_worse and self.tested.mean > 0 else self.tested.p
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the data point as claimed beyond chance, looked at by itself, at 5%."""
+        return (self.tested.low90 if self.not_worse else self.tested.low) > 0
+
 
 @dataclass(frozen=True)
 class Judged:
     """A claim with its verdict; `deciding` is the contrast that the verdict hangs on, None if it is made of other claims.
 
-    `p` is the claim's own, `p_adjusted` Holm's over the design's claims; both None where there is nothing to test. `further` is how many more
-    blocks give 80% power at the margin, for inconclusive claims; None if more than 100,000, or for other verdicts.
+    `parts` are the claims that it is made of. `p` is the claim's own, `p_adjusted` Holm's over the design's claims; both None where there is
+    nothing to test. `further` is how many more blocks give each open contrast 80% power, for inconclusive claims; None if more than 100,000,
+    or for other verdicts.
     """
 
     id: str
@@ -83,7 +97,7 @@ class Judged:
     strongly: bool
     contrasts: tuple[Compared, ...]
     deciding: Compared | None
-    parts: tuple[str, ...] = ()
+    parts: "tuple[Judged, ...]" = ()
     p: float | None = None
     p_adjusted: float | None = None
     further: int | None = None
@@ -192,7 +206,7 @@ def _own_p(results: Sequence[Compared]) -> tuple[float, float]:
     if not all(result.tested.decidable for result in results):
         return math.nan, math.nan
     against = [result.tested.p for result in results if result.tested.mean < 0]
-    supported = max(result.tested.p for result in results) if not against else 1.0
+    supported = max(result.p for result in results) if not against else 1.0
     return supported, min(1.0, len(results) * min(against, default=1.0))
 
 
@@ -233,7 +247,7 @@ def _together(claim: Claim, parts: Sequence[Judged]) -> Judged:
         strongly=outcome == Verdict.SUPPORTED and all(part.strongly for part in parts),
         contrasts=(),
         deciding=None,
-        parts=tuple(part.id for part in parts),
+        parts=tuple(parts),
         further=_most(further) if outcome == Verdict.INCONCLUSIVE else None,
     )
 
@@ -249,12 +263,17 @@ def _t(result: Compared) -> float:
 
 
 def _further(results: Sequence[Compared], alpha: float) -> int | None:
-    """Blocks to add until each open contrast has 80% power at its margin, the standard deviation taken at its upper 80% bound."""
+    """Blocks to add until each open contrast has 80% power, the standard deviation taken at its upper 80% bound.
+
+    Power against an effect as large as the margin; or as the 95% interval's end towards zero, where that lies beyond the margin already.
+    """
     wanted: list[int | None] = []
     for result in results:
-        if result.tested.mean > 0 and result.tested.p < alpha:
+        if result.tested.mean > 0 and result.p < alpha:
             continue
-        needed = statistics.blocks_needed(result.margin, statistics.sd_upper(result.tested.sd, result.tested.n), alpha)
+        effect = result.margin if result.not_worse else max(result.margin, result.tested.low)
+        level = 2 * alpha if result.not_worse else alpha
+        needed = statistics.blocks_needed(effect, statistics.sd_upper(result.tested.sd, result.tested.n), level)
         wanted.append(None if needed is None else max(1, needed - result.tested.n))
     return _most(wanted)
 

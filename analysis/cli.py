@@ -1,6 +1,7 @@
 """The command line `python -m analysis`. Understands options without importing mlflow or pandas, so that help and errors come at once."""
 
 import argparse
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -86,7 +87,9 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
         help="what makes runs the same configuration; may be repeated",
     )
     anyone.add_argument("--block", metavar="params.NAME", default="params.seed", help="what pairs runs; default: %(default)s")
-    anyone.add_argument("--better", choices=("higher", "lower"), help="default: lower for a loss or an error, else higher")
+    anyone.add_argument(
+        "--better", choices=("higher", "lower"), help="default: as the metric's name says (a loss: lower, an accuracy: higher)"
+    )
     anyone.add_argument(
         "--margin", type=float, help="smallest difference that matters, in the metric's unit: needed to show ties"
     )
@@ -152,7 +155,7 @@ def _check_compare(arguments: argparse.Namespace) -> None:
             raise UsageError("--metric needs --group-by: what makes runs the same configuration, such as params.lr")
         if arguments.snapshots or arguments.study or arguments.where or arguments.dataset or arguments.allow:
             raise UsageError("--metric reads an experiment as it is: of the other options it takes --experiment only")
-        if arguments.margin is not None and not arguments.margin > 0:
+        if arguments.margin is not None and not 0 < arguments.margin < math.inf:
             raise UsageError(f"--margin {arguments.margin:g}: expected a number above 0, in the metric's unit")
         if arguments.last < 1:
             raise UsageError(f"--last {arguments.last}: expected a number of steps from 1 on")

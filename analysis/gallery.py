@@ -137,12 +137,17 @@ def pair_in_words(errors: Errors, first: str, second: str) -> list[str]:
     certain = [f"#{image}" for image in table.index[table["p_adjusted"] < CERTAIN]]
     which = f" ({', '.join(certain[:MOST_NAMED])}{', …' if len(certain) > MOST_NAMED else ''})" if certain else ""
     seeds = int(table["seeds"].iloc[0])
+    single = (
+        f"{plural(seeds, 'common seed')} {'is' if seeds == 1 else 'are'} too few to show of any single image that the difference is more than luck of the seeds (exact sign tests, Holm over all images)."
+        if len(table) * 2.0 ** (1 - seeds) >= CERTAIN  # the smallest p that so many seeds allow
+        else f"For {plural(len(certain), 'image')}{which} the difference is more than luck of the seeds allows (exact sign tests, Holm over all images)."
+    )
     models = images.mcnemar(errors.wrong, first, second)
     differing, least = int((models["p_adjusted"] < CERTAIN).sum()), models["p_adjusted"].min()
     return [
         f"In {plural(seeds, 'common seed')} they differ on {plural(len(table), 'image')}: only {first} is wrong {table['only_first'].sum()} times, only {second} {table['only_second'].sum()} times.",
-        f"For {plural(len(certain), 'image')}{which} the difference is more than luck of the seeds allows (exact sign tests, Holm over all images).",
-        f"Model against model, {differing} of {plural(seeds, 'pair')} with a common seed differ (McNemar's exact test, Holm over the pairs; smallest p {least:.2g}).",
+        single,
+        f"Model against model, {differing} of {plural(seeds, 'pair')} with a common seed differ (McNemar's exact test, Holm over the pairs; smallest corrected p {least:.2g}).",
     ]
 
 

@@ -60,8 +60,7 @@ def verdicts(found: Findings) -> Grid:
             further = f"{judged.further:,}" if judged.further else "> 100,000"
         n = str(judged.deciding.plain.n) if judged.deciding else NONE
         sign = wording.SIGNS[judged.verdict]
-        against = f"{wording.contrast(judged.deciding)}: " if judged.deciding else ""
-        rows.append((judged.text, f"{sign} {wording.verdict_words(judged)}", against + wording.estimate(judged), n, further))
+        rows.append((judged.text, f"{sign} {wording.verdict_words(judged)}", wording.estimate(judged), n, further))
     headings = ("claim", "verdict", "estimate (95% interval)", "n", "further seeds")
     columns = tuple(Column(text, text in {"n", "further seeds"}) for text in headings)
     return Grid("verdicts", "Verdict on each claim", columns, tuple(rows), tuple(j.verdict.value for j in found.judged))
@@ -69,7 +68,7 @@ def verdicts(found: Findings) -> Grid:
 
 def contrasts(found: Findings) -> Grid:
     """Every contrast of every claim, with both tests."""
-    rows = [(judged.id, *_contrast(result)) for judged in found.judged for result in judged.contrasts]
+    rows = [(judged.text, *_contrast(result)) for judged in found.judged for result in judged.contrasts]
     headings = (
         "claim",
         "contrast",
@@ -84,7 +83,11 @@ def contrasts(found: Findings) -> Grid:
         "seeds won",
     )
     columns = tuple(Column(text, text not in {"claim", "contrast", "measure"}) for text in headings)
-    return Grid("contrasts", "Every contrast behind the claims; p-values before Holm's correction", columns, tuple(rows))
+    caption = (
+        "Every contrast behind the claims; intervals and p-values by themselves, before Holm's correction. The t test is two-sided; for what is "
+        "claimed not to be lower it is one-sided, against the margin. Effect sizes are positive where the data point as claimed"
+    )
+    return Grid("contrasts", caption, columns, tuple(rows))
 
 
 def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
@@ -126,7 +129,11 @@ def effects(found: Findings) -> Grid | None:
         for row in each(found.effects)
     )
     columns = tuple(Column(text, text != "effect") for text in ("effect", "estimate", "95% interval", "p", "seeds"))
-    return Grid("effects", f"Effects on {reading.words}; × is the interaction", columns, rows)
+    caption = (
+        f"Effects on {reading.words}, × is the interaction: ordinary least squares with the seed as a block, the residual variance of all four "
+        "pooled; unadjusted"
+    )
+    return Grid("effects", caption, columns, rows)
 
 
 def beside_published(found: Findings) -> Grid | None:
@@ -154,7 +161,8 @@ def beside_published(found: Findings) -> Grid | None:
     )
     return Grid(
         "published",
-        "Best epochs, as the published study reports them: biased upwards in both; epochs, bounded and skewed, have a range only",
+        "Best epochs, as the published study reports them for single runs of its two versions, V1 and V2: biased upwards in both; epochs, bounded "
+        "and skewed, have a range only",
         columns,
         rows,
     )
@@ -296,7 +304,7 @@ def _contrast(result: Compared) -> tuple[str, ...]:
         reading.interval(plain.low, plain.high),
         reading.margin(result.margin),
         str(plain.n),
-        f"{result.tested.p:.3g}",
+        f"{result.p:.3g}",
         f"{result.p_sign_flip:.3g}",
         NONE if result.effect_size is None else f"{result.effect_size:+.2f}".replace("-", measures.MINUS),
         f"{result.won:.0%}",

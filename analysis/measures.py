@@ -8,6 +8,8 @@ from regstudy.schema import Summary
 
 MISSING = "not available"
 MINUS = "−"
+MANY = 1e7
+"""From here on digits before the point would fill a table."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ class Measure:
             return ""
         return {"%": " points", "": ""}.get(self.unit, f" {self.unit}")
 
-    def margin(self, natural: float) -> str:
-        """A margin as it is shown, with its unit."""
+    def margin(self, natural: float, *, lower: bool = False) -> str:
+        """A margin as it is shown, with its unit; `lower`: of a ratio, the one below 1."""
         if self.ratio:
-            return f"a ratio of {math.exp(natural):.2f} or {math.exp(-natural):.2f}"
+            return f"a factor of {math.exp(-natural if lower else natural):.2f}"
         number = f"{natural * self.factor:.{self.decimals + self.finer}f}".rstrip("0").rstrip(".")
         return number + (self.difference_unit.removesuffix("s") if number == "1" else self.difference_unit)
 
@@ -108,9 +110,13 @@ def units(test_images: int, averaged: int) -> dict[str, Unit]:
 
 
 def _number(value: float, decimals: int) -> str:
-    return f"{value:.{decimals}f}".replace("-", MINUS)
+    return f"{value:{_digits(value, decimals)}}".replace("-", MINUS)
+
+
+def _digits(value: float, decimals: int) -> str:
+    return f".{decimals}f" if abs(value) < MANY else ".6g"
 
 
 def _signed(value: float, decimals: int) -> str:
-    text = f"{value:+.{decimals}f}".replace("-", MINUS)
+    text = f"{value:+{_digits(value, decimals)}}".replace("-", MINUS)
     return text[1:] if float(f"{value:.{decimals}f}") == 0 else text

@@ -1,5 +1,7 @@
 """What was really done, in words, from the findings themselves: methods, and the summary's three sentences."""
 
+import math
+
 from analysis import statistics, wording
 from analysis.claims import Verdict
 from analysis.findings import Findings
@@ -11,7 +13,7 @@ from regstudy.terminal import plural
 
 def summary(found: Findings) -> list[str]:
     """What was run, what holds, what is open and what would settle it."""
-    return [_what_was_run(found), _what_holds(found), _what_is_open(found)]
+    return [sentence for sentence in (_what_was_run(found), _what_holds(found), _what_is_open(found)) if sentence]
 
 
 def advice(found: Findings) -> str:
@@ -19,19 +21,23 @@ def advice(found: Findings) -> str:
     ranked, reading = found.ranking, found.endpoint
     if len(ranked.table) < 2 or ranked.table["seeds"].max() < 2:
         return "These runs allow no recommendation yet: two configurations with two seeds each are the least."
+    if wording.untested(ranked):
+        return f"These runs allow no recommendation: {wording.untested(ranked)}."
     chosen = ranked.simplest or ranked.leading[0]
     row = next(row for row in rows(ranked.table) if row["configuration"] == chosen)
     n, mean = int(row["seeds"]), reading.value(row["mean"])
-    interval = f"{reading.value(row['low'])} to {reading.value(row['high'])}"
-    value = f"{reading.words} {mean}{_unit(found)} (95% interval {interval}, n = {n} seeds{_endpoint_words(found)})"
+    interval = (
+        f"95% interval {reading.value(row['low'])} to {reading.value(row['high'])}, " if math.isfinite(row["low"]) else ""
+    )
+    value = f"{reading.words} {mean}{_unit(found)} ({interval}n = {plural(n, 'seed')}{_endpoint_words(found)})"
     others = [name for name in ranked.leading if name != chosen]
     if not others:
         why = "diverged, or is separated" if ranked.table["diverged"].any() else "is separated"
         return f"Use {chosen}: {value}. Every other configuration {why} from it{_separated(found, chosen)}."
     why = (
-        "the simplest of those that no other is separated from"
+        "the simplest of those that no other was shown to beat"
         if ranked.simplest
-        else "one of those that no other is separated from"
+        else "one of those that no other was shown to beat"
     )
     return f"Use {chosen}, {why}: {value}. {_tied(found, chosen, others)}{_separated(found, chosen)}."
 
@@ -43,29 +49,34 @@ def methods(found: Findings) -> list[str]:
     steps = [
         f"Endpoint: {reading.words}{_endpoint_words(found)}; no epoch was chosen by its result."
         if found.ours
-        else f"Endpoint: {reading.words}.",
+        else f"Endpoint: {reading.words}{_endpoint_words(found)}; {'higher' if found.scale.higher_is_better else 'lower'} is better.",
         "Each seed is a block in which every configuration runs with the same split, initialisation, batch order, augmentation and dropout; "
         "configurations are compared by differences within blocks."
         if found.ours
         else "Runs of the same block are a pair; configurations are compared by differences within blocks.",
-        (
-            f"Intervals and p-values are from Student's t distribution of the paired differences ({statistics.LEVEL:.0%} level). The sign-flip test, exact up "
-            f"to {statistics.EXACT_UP_TO} seeds, is a check; it decides nothing."
-        ),
+        f"Intervals and p-values are from Student's t distribution of the paired differences ({statistics.LEVEL:.0%} level).",
     ]
     if m:
-        steps.append(
-            f"Claims: one Holm family of {plural(m, 'claim')} at α = {found.alpha:g}. A claim about several rivals is supported only if each contrast is "
-            f"(the largest p counts), and refuted by any (Bonferroni)."
-        )
+        steps += [
+            f"The sign-flip test of the claims' contrasts, exact up to {statistics.EXACT_UP_TO} seeds, is a check; it decides nothing.",
+            (
+                f"Claims: one Holm family of {plural(m, 'claim')} at α = {found.alpha:g}. A claim about several rivals is supported only if each "
+                "contrast is (the largest p counts), and refuted by any (Bonferroni). That something is not lower is a one-sided test against the margin."
+            ),
+        ]
     if pairs:
         steps.append(
             f"Ranking: Holm over {plural(pairs, 'pair')} at α = {found.alpha:g}. A configuration's rank is one more than the number of those "
             f"separated from it for the better, so that ties share a rank."
         )
+    if m and pairs:
+        steps.append(
+            "Claims and ranking are two families, each corrected by itself: a pair may be separated in the one and open in the other."
+        )
     if found.scale.margin is not None:
         steps.append(
-            f"Practically equivalent: the 90% interval of the difference lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests at 5%)."
+            f"Practically equivalent: the 90% interval of the difference lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests at 5%, "
+            "each pair by itself: what shows equivalence, or rules an effect out, is not corrected for how many were looked at)."
         )
     return steps + _special(found)
 
@@ -80,6 +91,10 @@ def _special(found: Findings) -> list[str]:
     if (found.scale.unit.resolution > 0) and found.ours:
         steps.append(
             "Standard deviations are at least what rounding to whole images or kernels causes (step/√6), so that equal values do not pass for certainty."
+        )
+    if any(judged.verdict == Verdict.INCONCLUSIVE for judged in found.judged):
+        steps.append(
+            "Further seeds are for planning, one look ahead: whoever adds seeds until a verdict changes is wrong more often than α says."
         )
     if found.trials.runs["diverged"].any():
         steps.append(
@@ -116,12 +131,12 @@ def _what_is_open(found: Findings) -> str:
         if None in most:
             return f"{plural(len(open_claims), 'claim')} could not be decided, and for at least one no number of seeds that can be run would do."
         return (
-            f"{plural(len(open_claims), 'claim')} could not be decided; up to {plural(max(n for n in most if n), 'further seed')} would find effects as "
-            f"large as the margins in 80% of studies."
+            f"{plural(len(open_claims), 'claim')} could not be decided; with up to {plural(max(n for n in most if n), 'further seed')} each would be in "
+            f"80% of studies, if effects are as large as the margins."
         )
     power = found.power
     if power is None:
-        return "Two seeds or more per configuration would allow intervals and tests."
+        return "" if wording.untested(found.ranking) else "Two seeds or more per configuration would allow intervals and tests."
     seen = found.endpoint.margin(power.ours)
     return f"With {plural(power.seeds, 'seed')}, a single comparison finds a true difference of {seen} in 80% of studies."
 
@@ -151,7 +166,8 @@ def _separated(found: Findings, chosen: str) -> str:
     pairs = found.ranking.pairs
     own = pairs[(pairs["first"] == chosen) & (pairs["relation"] == "separated")]
     told = [
-        f"{row['second']} by {found.endpoint.difference(-row['mean'])}{found.endpoint.difference_unit}"
+        f"{row['second']} by {found.endpoint.difference(-row['mean'])}{found.endpoint.difference_unit} "
+        f"({found.endpoint.interval(-row['high'], -row['low'])})"
         for row in rows(own.head(wording.FEW))
     ]
     more = f" and {len(own) - wording.FEW} more" if len(own) > wording.FEW else ""
@@ -159,9 +175,10 @@ def _separated(found: Findings, chosen: str) -> str:
 
 
 def _endpoint_words(found: Findings) -> str:
+    averaged = int(found.trials.runs["averaged"].min())
     if not found.ours:
-        return ""
-    averaged, epochs = int(found.trials.runs["averaged"].min()), int(found.trials.runs["epochs"].max())
+        return f", {f'mean of the last {averaged} steps' if averaged > 1 else 'of the last step'}"
+    epochs = int(found.trials.runs["epochs"].max())
     if averaged < LAST_EPOCHS:
         return f", mean of the {plural(averaged, 'epoch')} there {'is' if averaged == 1 else 'are'}"
     return f", mean of the last {averaged} of {epochs} epochs"

@@ -29,7 +29,7 @@ def _verdict_frame(found: Findings) -> pd.DataFrame:
                 row |= {"expect": result.expect, "margin": result.margin, "deciding": result is judged.deciding}
                 row |= {"n": result.plain.n, "estimate": result.plain.mean, "low": result.plain.low, "high": result.plain.high}
                 row |= {
-                    "p": result.tested.p,
+                    "p": result.p,
                     "p_sign_flip": result.p_sign_flip,
                     "effect_size": result.effect_size,
                     "won": result.won,

@@ -1,6 +1,7 @@
 """Anybody's runs as trials: grouped, blocked and measured by what their own parameters, tags and metrics say. Knows no recipe and no claim."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,9 +16,14 @@ from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import LAST_EPOCHS
 from regstudy.terminal import plural
 
-LOWER_IS_BETTER = ("loss", "error", "err", "mae", "mse", "rmse", "perplexity", "nll", "brier", "ece")
-SHOWN = 8
-"""Names listed in an error message."""
+LOWER_IS_BETTER = re.compile(r".*loss|.*error|err|mae|mse|rmse|mape|perplexity|ppl|nll|brier|ece|wer|cer|.*entropy|latency")
+HIGHER_IS_BETTER = re.compile(
+    r"acc|.*accuracy|.*score|auc|auroc|auprc|f1|precision|recall|r2|bleu|iou|dice|reward|return|throughput"
+)
+"""Words of a metric's name that tell which way is better."""
+
+SHOWN, FEW = 8, 4
+"""Names listed in an error message, groups in a notice."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +53,27 @@ def read(asked: Asked) -> tuple[Trials, Measure, Scale]:
     notices = [
         f"{plural(len(finished) - len(known), 'run')} without {' or '.join((*asked.group_by, asked.block))}, left out" if len(known) < len(finished) else "",
         f"{plural(len(known) - len(runs) - repeated, 'run')} without {asked.metric}, left out" if len(known) > len(runs) + repeated else "",
+        _missing(runs),
         f"{plural(repeated, 'run')} with the group and block of a later one, left out" if repeated else "",
         f"{plural(int(runs['diverged'].sum()), 'run')} whose {asked.metric} is no number, counted as diverged" if runs["diverged"].any() else "",
         _differing(known, asked),
         "nothing says whether these runs share their data, code and budget: that is for you to know",
     ]  # fmt: skip
-    better = asked.better or ("lower" if _reads_lower(asked.metric) else "higher")
+    better = asked.better or direction(asked.metric)
     measure = Measure(asked.metric, asked.metric, decimals=_decimals(runs[asked.metric]), higher_is_better=better == "higher")
     return Trials(runs, epochs, tuple(filter(None, notices)), source), measure, Scale(better == "higher", asked.margin)
+
+
+def _missing(runs: pd.DataFrame) -> str:
+    """Blocks that not all groups have: there, nothing is paired."""
+    blocks = runs.groupby("configuration", sort=False)["seed"].agg(set)
+    everything = set().union(*blocks)
+    lacking = [f"{name} lacks {_listed(sorted(everything - own))}" for name, own in blocks.items() if own != everything]
+    return (
+        f"blocks differ: {'; '.join(lacking[:FEW])}{f'; and {len(lacking) - FEW} more lack some' if len(lacking) > FEW else ''}"
+        if lacking
+        else ""
+    )
 
 
 def _differing(known: list[Record], asked: Asked) -> str:
@@ -85,9 +104,11 @@ def _frames(source: Records, known: list[Record], asked: Asked) -> tuple[pd.Data
         raise UsageError(f"--metric {asked.metric!r}: no run has it; expected one of {_listed(there)}")
     long[asked.metric] = long[asked.metric].where(long[asked.metric].abs() < LARGEST)
     long = long.drop_duplicates(["run_id", "epoch"], keep="last").drop(columns="metric")
-    last = long.sort_values(["run_id", "epoch"]).groupby("run_id")[asked.metric].apply(lambda s: _mean(s.tail(asked.last)))
+    by_run = long.sort_values(["run_id", "epoch"]).groupby("run_id")[asked.metric]
+    last = by_run.apply(lambda s: _mean(s.tail(asked.last)))
     there = runs[runs["run_id"].isin(last.index)]
-    runs = there.assign(**{asked.metric: there["run_id"].map(last)})
+    averaged = there["run_id"].map(by_run.size().clip(upper=asked.last))
+    runs = there.assign(averaged=averaged, **{asked.metric: there["run_id"].map(last)})
     runs["diverged"] = runs[asked.metric].isna()
     return runs.sort_values(["configuration", "start_time"], ignore_index=True), long.merge(
         runs[["run_id", "configuration", "seed"]], on="run_id"
@@ -132,12 +153,18 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "") if names else "none"
 
 
-def _reads_lower(metric: str) -> bool:
-    words = metric.lower().replace("/", "_").replace("-", "_").replace(".", "_").split("_")
-    return any(word in words for word in LOWER_IS_BETTER)
+def direction(metric: str) -> str:
+    """Which way is better, by the words of a metric's name; UsageError if they do not say, or say both."""
+    words = re.split(r"[^a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", metric).lower())
+    lower, higher = (any(map(known.fullmatch, words)) for known in (LOWER_IS_BETTER, HIGHER_IS_BETTER))
+    if lower == higher:
+        raise UsageError(
+            f"--metric {metric!r}: its name does not say which way is better: add --better higher or --better lower"
+        )
+    return "lower" if lower else "higher"
 
 
 def _decimals(values: "pd.Series[float]") -> int:
     """So many that a hundredth of the values' spread shows."""
     spread = float(values.std()) if values.notna().sum() > 1 else 0.0
-    return min(8, max(2, 2 - math.floor(math.log10(spread)))) if spread > 0 else 4
+    return min(15, max(2, 2 - math.floor(math.log10(spread)))) if 0 < spread < math.inf else 4

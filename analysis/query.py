@@ -21,7 +21,9 @@ ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
 """What is made from curves; the names of such metrics begin so."""
 
 CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS, Name.TRAIN_ACCURACY)
-LARGEST = 1e300
+LARGEST = 1e150
+"""From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
+
 SAME_STUDY = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
 """Runs of studies that agree in these are one study, whatever their seeds."""
 

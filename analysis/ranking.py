@@ -30,7 +30,7 @@ class Relation(StrEnum):
 class Ranking:
     """An order with ties.
 
-    `table`: one row per configuration, in order: configuration, rank, shared, seeds, diverged, mean, sd, low, high (95% t interval of the mean;
+    `table`: one row per configuration, by rank, then by mean: configuration, rank, shared, seeds, diverged, mean, sd, low, high (95% t interval of the mean;
     missing below two seeds, or if they do not vary), best (probability; missing below 20 common seeds).
     `pairs`: one row per pair, the higher in the order first: first, second, seeds (common), mean (first − second), sd, low, high (95%), p,
     p_adjusted (Holm, over all pairs), relation.
@@ -73,6 +73,7 @@ def rank(
     table.insert(1, "rank", [ranks[name] for name in order])
     table.insert(2, "shared", [list(ranks.values()).count(ranks[name]) > 1 for name in order])
     table["best"] = _probability_best(scores[order], lost, higher_is_better=scale.higher_is_better)
+    table = table.sort_values("rank", kind="stable", ignore_index=True)  # who varies more may be beaten by fewer
     simplest = min(leading, key=lambda name: complexity[name]) if complexity else None
     return Ranking(table, pairs, leading, simplest)
 

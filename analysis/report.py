@@ -59,7 +59,8 @@ def _write_files(found: Findings, folder: Path, command: str) -> None:
         inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawn}
     for name, table in numbers.frames(found).items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
-    context = _context(found, drawn, errors, command) | {"inline": inline}
+    ranking_svg = (folder / "figures" / "ranking.svg").read_text(encoding="utf-8")
+    context = _context(found, drawn, errors, command) | {"inline": inline, "ranking_svg": ranking_svg}
     for name in PAGES:
         (folder / name).write_text(rendering.render(f"{name}.j2", context), encoding="utf-8")
 
@@ -103,6 +104,7 @@ def _context(found: Findings, drawn: Sequence[Drawing], errors: Errors, command:
         ),
         "image_figures": [drawing for drawing in drawn if drawing.section == "images"],
         "store": trials.source.where,
+        "from_store": trials.source.experiment_id is not None,
         "experiment": trials.source.experiment,
         "version": regstudy.__version__,
         "command": command,

@@ -131,6 +131,8 @@ class SnapshotRecords:
 
 def write(records: Sequence[Record], source: Records, folder: Path) -> None:
     """Write runs and all that belongs to them, in place of an earlier snapshot; SnapshotError if the folder holds anything else."""
+    if folder.exists() and not folder.is_dir():
+        raise SnapshotError(f"{folder} is a file: name a new folder, or an earlier snapshot, which will be replaced")
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise SnapshotError(f"{folder} holds other files: name a new folder, or an earlier snapshot, which will be replaced")
     folder.parent.mkdir(parents=True, exist_ok=True)

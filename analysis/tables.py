@@ -16,6 +16,8 @@ from regstudy.design import Contrast
 from regstudy.terminal import plural, say
 
 NONE = "–"
+NAME = 24
+"""Characters of a configuration's name that a table keeps on one line, even where the terminal is narrow."""
 
 
 def show_ranking(found: Findings) -> None:
@@ -23,13 +25,13 @@ def show_ranking(found: Findings) -> None:
     ours = found.ours
     shown = _table(f"{_title(found)}; ± is the 95% interval of the mean")
     shown.add_column("rank", justify="right")
-    shown.add_column("configuration", no_wrap=True)
+    shown.add_column("configuration", overflow="fold", min_width=min(NAME, found.table["configuration"].str.len().max()))
     headings = ["seeds", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
     for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if ours else []):
-        shown.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right", no_wrap=True)
     for row in rows(found.table):
         shown.add_row(*_ranked(row, found), *(_details(row) if ours else []))
-    Console().print(shown)
+    _print(shown)
     say(wording.standing(found.ranking, wording.seeds_in_words(found.table)))
 
 
@@ -46,10 +48,9 @@ def show_verdicts(found: Findings) -> None:
         further = (
             NONE if judged.verdict != claims.Verdict.INCONCLUSIVE else f"{judged.further:,}" if judged.further else "> 100,000"
         )
-        against = f"{wording.contrast(judged.deciding)}: " if judged.deciding else ""
         sign = wording.SIGNS[judged.verdict]
-        shown.add_row(judged.text, f"{sign} {wording.verdict_words(judged)}", against + wording.estimate(judged), n, further)
-    Console().print(shown)
+        shown.add_row(judged.text, f"{sign} {wording.verdict_words(judged)}", wording.estimate(judged), n, further)
+    _print(shown)
     say(wording.counted(found.judged))
 
 
@@ -60,7 +61,7 @@ def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -
     for line in _judgement(found, result):
         say(line)
     say("")
-    Console().print(_pair_table(found, first, second))
+    _print(_pair_table(found, first, second))
     for line in images:
         say(line)
 
@@ -94,7 +95,7 @@ def _judgement(found: Findings, result: claims.Compared) -> list[str]:
     if statistics.is_equivalent(plain.low90, plain.high90, margin):
         lines.append(f"Practically equivalent: the 90% interval lies inside ±{reading.margin(margin)}.")
     elif plain.p < found.alpha:
-        lines.append("The two differ.")
+        lines.append(f"The t test tells the two apart, by itself, at {found.alpha:.0%}.")
     else:
         needed = statistics.blocks_needed(margin, statistics.sd_upper(plain.sd, plain.n), found.alpha)
         more = "more than 100,000" if needed is None else f"about {max(1, needed - plain.n):,}"
@@ -163,6 +164,11 @@ def _details(row: dict[str, object]) -> list[str]:
     if not math.isfinite(wrong):
         return [NONE] * 3
     return [f"{wrong:.1f}", f"{loss:.4f}", f"{100 * best:.2f}"]
+
+
+def _print(table: Table) -> None:
+    """As it stands: names may hold what Rich would take for markup."""
+    Console(markup=False, emoji=False, highlight=False).print(table)
 
 
 def _table(title: str) -> Table:

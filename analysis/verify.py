@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -22,14 +23,17 @@ MADE_BY = re.compile(r'<script type="application/json" id="made-by">(.*?)</scrip
 CLOSE = 1e-9
 """Relative difference that another version of a library may make in the last digits."""
 
+CHECKED = {".html", ".md", ".csv", ".svg"}
 SHOWN = 10
 """Differences that are listed; of more it says how many."""
 
-UNSEEN = {"script", "style", "svg"}
+UNSEEN = {"script", "style", "metadata"}
+SLIDER = "luck-data"
+NUMBERS = "data:text/csv;charset=utf-8,"
 
 
 class _Text(HTMLParser):
-    """What a reader of a page sees: a line per element, without figures and code."""
+    """What a reader of a page or figure sees, and the numbers in it that can be saved or drawn from: a line per element."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,12 +41,14 @@ class _Text(HTMLParser):
         self._inside: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Leave out what is inside figures and code."""
-        if tag in UNSEEN:
+        """Leave out what is inside code; keep descriptions and files of numbers."""
+        held = dict(attrs)
+        if tag in UNSEEN and held.get("id") != SLIDER:
             self._inside.append(tag)
-        described = dict(attrs).get("aria-label") if tag != "svg" else None
-        if described:
-            self.lines.append(described)
+        if held.get("aria-label"):
+            self.lines.append(str(held["aria-label"]))
+        if str(held.get("href")).startswith(NUMBERS):
+            self.lines += unquote(str(held["href"]).removeprefix(NUMBERS)).splitlines()
 
     def handle_endtag(self, tag: str) -> None:
         """End what is left out."""
@@ -79,6 +85,7 @@ def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> None
         report.write(commands.found(arguments), anew, command)
         checked = _files(anew)
         differing = [line for name in checked for line in _differences(name, folder, anew)]
+        differing += [f"{name} is no part of the report" for name in _files(folder) if name not in checked and "/" in name]
     if differing:
         more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
         raise VerificationError(
@@ -88,8 +95,8 @@ def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> None
 
 
 def _files(folder: Path) -> list[str]:
-    """All with numbers in them: pages and tables, not drawings."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix in {".html", ".md", ".csv"})
+    """All with numbers in them that can be read: pages, tables, and figures as SVG."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in CHECKED)
 
 
 def _differences(name: str, folder: Path, anew: Path) -> Iterator[str]:
@@ -116,7 +123,11 @@ def seen(path: Path) -> list[str]:
 
 
 def _table_differences(name: str, there: Path, expected: Path) -> Iterator[str]:
-    one, other = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (there, expected))
+    try:
+        one, other = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (there, expected))
+    except ValueError as error:
+        yield f"{name} is no table ({next(iter(str(error).splitlines()), '')})"
+        return
     if list(one.columns) != list(other.columns) or len(one) != len(other):
         yield f"{name} has {len(one)} rows of {', '.join(one.columns)}; expected {len(other)} of {', '.join(other.columns)}"
         return

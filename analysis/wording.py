@@ -20,6 +20,7 @@ SIGNS = {
 """Beside the word, so that neither hangs on colour."""
 
 DECIDED = (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN)
+_BEYOND = {"higher": "exceeds", "lower": "falls short of"}
 FEW = 3
 """Configurations that a sentence names; of more it says how many."""
 
@@ -32,14 +33,15 @@ def verdict_words(judged: Judged) -> str:
 def sentence(judged: Judged) -> str:
     """What was found about a claim, in a sentence or two."""
     if judged.deciding is None:
-        return f"It rests on {' and '.join(judged.parts)}: {_PARTS[judged.verdict]}."
+        parts = "; ".join(f"“{part.text}” is {verdict_words(part)}" for part in judged.parts)
+        return f"It holds if each of its {len(judged.parts)} parts does: {parts}."
     result = judged.deciding
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if judged.verdict == Verdict.NONE:
         return _no_verdict(result, reading)
     said = _PHRASES[judged.verdict](result, reading)
     if judged.verdict == Verdict.SUPPORTED and judged.strongly:
-        said += f" The whole interval lies beyond the margin, {reading.margin(result.margin)}."
+        said += f" The whole interval lies beyond the margin, {_margin(result, reading)}."
     if judged.verdict == Verdict.INCONCLUSIVE:
         said += f"{_corrected(judged, result)} {further(judged)}"
     return said + _left_out(result)
@@ -49,19 +51,24 @@ def further(judged: Judged) -> str:
     """How many more seeds an inconclusive claim wants, as a sentence."""
     if judged.further is None:
         return "More seeds than can be run would be needed to find an effect as large as the margin."
-    return f"About {plural(judged.further, 'further seed')} would find an effect as large as the margin in 80% of studies."
+    about = f"About {plural(judged.further, 'further seed')} would"
+    if all(result.not_worse for result in judged.contrasts):
+        return f"{about} show it in 80% of studies, if there is no difference."
+    seen = any(result.beyond_chance and result.tested.low > result.margin for result in judged.contrasts)
+    size = "as small as its interval allows" if seen else "as large as the margin"
+    return f"{about} find an effect {size} in 80% of studies."
 
 
 def estimate(judged: Judged) -> str:
-    """The deciding contrast's estimate with its 95% interval, for a table."""
+    """The deciding contrast with its estimate and 95% interval, for a table; of a claim made of others, which of them decides."""
     result = judged.deciding
     if result is None:
-        return "–"
+        return f"as “{next(part.text for part in judged.parts if part.verdict == judged.verdict)}”"
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
-        return "not available"
+        return f"{contrast(result)}: not available"
     interval = reading.interval(result.plain.low, result.plain.high)
-    return f"{reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
+    return f"{contrast(result)}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
 
 
 def contrast(result: Compared) -> str:
@@ -72,31 +79,55 @@ def contrast(result: Compared) -> str:
 def standing(ranking: Ranking, seeds: str) -> str:
     """What the ranking allows to be said, in one sentence."""
     table, leading = ranking.table, ranking.leading
-    if len(table) == 1:
-        return "One configuration: there is nothing to compare it with yet."
-    if table["seeds"].max() < 2:
-        return "One seed for each configuration allows no conclusion: the order may be chance."
+    if _nothing_yet(ranking):
+        return _nothing_yet(ranking)
     if len(leading) == 1:
         if table["diverged"].any():
             return f"Every other configuration diverged in at least one run, or is separated from {leading[0]} ({seeds})."
         return f"{leading[0]} is separated from every other configuration ({seeds})."
     if len(leading) == len(table):
-        return f"No configuration is separated from all others: {_names(leading)} share the first rank ({seeds})."
+        return f"No configuration is separated from all others: {_names(leading)} share the first rank ({seeds}); {_unresolved(ranking)}"
     return f"{_names(leading)} share the first rank ({seeds}); {_unresolved(ranking)}"
+
+
+def _nothing_yet(ranking: Ranking) -> str:
+    """Why these runs allow no conclusion at all; empty if they may."""
+    table = ranking.table
+    if len(table) == 1:
+        return "One configuration: there is nothing to compare it with yet."
+    if table["seeds"].max() == 0:
+        return "Every run diverged: there is nothing to compare."
+    if table["seeds"].max() < 2:
+        return "One seed for each configuration allows no conclusion: the order may be chance."
+    return f"Nothing could be tested: {untested(ranking)}." if untested(ranking) else ""
+
+
+def untested(ranking: Ranking) -> str:
+    """Why no two configurations can be tested against each other; empty if some can."""
+    pairs = ranking.pairs
+    if pairs["p"].notna().any() or pairs.empty:
+        return ""
+    if pairs["seeds"].max() < 2:
+        return "no two configurations have two seeds in common"
+    return "any two configurations differ by the same amount in all their seeds, and without variation there is no test"
 
 
 def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str) -> str:
     """The finding, as far as there is one."""
     table, leading = ranking.table, ranking.leading
     if len(table) == 1:
-        return f"One configuration, {seeds}: nothing to compare yet"
+        return f"One configuration, {seeds.removesuffix(' each')}: nothing to compare yet"
     if table["seeds"].max() < 2:
-        return f"{len(table)} configurations, one seed each: no winner can be named"
+        seen = "one seed each" if table["seeds"].max() else "and every run diverged"
+        return f"{len(table)} configurations, {seen}: no winner can be named"
+    if untested(ranking):
+        return f"{len(table)} configurations that cannot be tested: {untested(ranking)}"
     if len(leading) == 1:
         others = "the others are separated from it, or diverged" if table["diverged"].any() else "separated from all others"
         first = f"{leading[0]} comes first, {others}"
     elif len(leading) == len(table):
-        first = f"{len(table)} configurations that {seeds} cannot tell apart"
+        equivalent = (ranking.pairs["relation"] == Relation.EQUIVALENT).all()
+        first = f"{len(table)} configurations that {f'are practically equivalent with {seeds}' if equivalent else f'{seeds} cannot tell apart'}"
     else:
         first = f"{len(leading)} of {len(table)} configurations share the lead with {seeds}"
     supported = [claim.text for claim in judged if claim.verdict == Verdict.SUPPORTED]
@@ -121,7 +152,7 @@ def _supported(result: Compared, reading: Measure) -> str:
     if result.not_worse:
         way = "lower" if result.expect == "not lower" else "higher"
         return (
-            f"{_subject(result, reading)} is not {way} than {result.rival}'s by {reading.margin(result.margin)} or more: "
+            f"{_subject(result, reading)} is not {way} than {result.rival}'s by {_margin(result, reading)} or more: "
             f"{_numbers(result, reading)}."
         )
     return f"{_subject(result, reading)} is {result.expect} than {result.rival}'s: {_numbers(result, reading)}."
@@ -129,7 +160,7 @@ def _supported(result: Compared, reading: Measure) -> str:
 
 def _refuted(result: Compared, reading: Measure) -> str:
     way = "lower" if result.plain.mean < 0 else "higher"
-    by = f" by more than {reading.margin(result.margin)}" if result.not_worse else ""
+    by = f" by more than {_margin(result, reading)}" if result.not_worse else ""
     return (
         f"The opposite was found: {_subject(result, reading)} is {way} than {result.rival}'s{by}: {_numbers(result, reading)}."
     )
@@ -144,19 +175,20 @@ def _equivalent(result: Compared, reading: Measure) -> str:
 
 def _not_by_margin(result: Compared, reading: Measure) -> str:
     return (
-        f"{_subject(result, reading)} is not {result.expect} than {result.rival}'s by {reading.margin(result.margin)}: that much is "
-        f"ruled out; less, or the opposite, is not: {_numbers(result, reading)}."
+        f"That {_subject(result, reading)} {_BEYOND[result.expect]} {result.rival}'s by {_margin(result, reading)} or more is ruled out; a "
+        f"smaller effect, or the opposite, is not: {_numbers(result, reading)}."
     )
 
 
 def _inconclusive(result: Compared, reading: Measure) -> str:
     if result.not_worse:
         way = "lower" if result.expect == "not lower" else "higher"
+        counted = " once all claims are counted" if result.beyond_chance else ""
         return (
-            f"That {_subject(result, reading)} is not {way} than {result.rival}'s by {reading.margin(result.margin)} or more could not be "
-            f"shown: {_numbers(result, reading)}."
+            f"That {_subject(result, reading)} is not {way} than {result.rival}'s by {_margin(result, reading)} or more could not be "
+            f"shown{counted}: {_numbers(result, reading)}."
         )
-    if result.tested.low > 0:
+    if result.beyond_chance:
         return (
             f"{_subject(result, reading)} and {result.rival}'s could not be told apart once all claims are counted: "
             f"{_numbers(result, reading)}."
@@ -174,21 +206,18 @@ _PHRASES = {
     Verdict.NOT_BY_MARGIN: _not_by_margin,
     Verdict.INCONCLUSIVE: _inconclusive,
 }
-_PARTS = {
-    Verdict.NONE: "for at least one of them there are too few seeds",
-    Verdict.REFUTED: "at least one of them is refuted",
-    Verdict.EQUIVALENT: "at least one of them fails for practical equivalence",
-    Verdict.SUPPORTED: "each of them is supported",
-    Verdict.NOT_BY_MARGIN: "at least one of them falls short of its margin",
-    Verdict.INCONCLUSIVE: "at least one of them is open",
-}
 
 
 def _corrected(judged: Judged, result: Compared) -> str:
     """Why a test that is significant by itself does not count."""
-    if result.tested.low > 0 and judged.p_adjusted is not None:
-        return f" By itself p = {result.tested.p:.2g}; after Holm's correction for all claims {judged.p_adjusted:.2g}."
+    if result.beyond_chance and judged.p_adjusted is not None:
+        return f" By itself p = {result.p:.2g}; after Holm's correction for all claims {judged.p_adjusted:.2g}."
     return ""
+
+
+def _margin(result: Compared, reading: Measure) -> str:
+    """The claim's margin, on the side of one that is claimed."""
+    return reading.margin(result.margin, lower=result.expect in {"lower", "not lower"})
 
 
 def _subject(result: Compared, reading: Measure) -> str:

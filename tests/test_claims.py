@@ -193,7 +193,9 @@ def test_blocks_that_cannot_be_paired_are_told():
 def test_a_claim_made_of_others_is_as_weak_as_its_weakest_part():
     found = judged(accuracy=with_effect(1, 0.002))
     both = found["l1-without-l2"]
-    assert both.parts == ("l1-best", "l2-worse")
+    assert [part.id for part in both.parts] == ["l1-best", "l2-worse"]
+    assert f"“{found['l2-worse'].text}” is {found['l2-worse'].verdict}" in wording.sentence(both)
+    assert wording.estimate(both) == f"as “{found['l2-worse'].text}”"
     assert found["l1-best"].verdict == Verdict.SUPPORTED
     assert both.verdict == found["l2-worse"].verdict != Verdict.SUPPORTED
     assert both.p is None
@@ -214,7 +216,7 @@ WORDS = {
     Verdict.SUPPORTED: "accuracy is higher than",
     Verdict.REFUTED: "The opposite was found",
     Verdict.EQUIVALENT: "differ by less than 0.05 points",
-    Verdict.NOT_BY_MARGIN: "that much is ruled out",
+    Verdict.NOT_BY_MARGIN: "or more is ruled out",
     Verdict.INCONCLUSIVE: "could not be told apart",
 }
 
@@ -257,6 +259,47 @@ def test_a_claim_of_no_worse_is_tested_at_its_margin_by_both_tests():
     for result in claim.contrasts:
         assert result.tested.mean == pytest.approx(result.estimate.mean + result.margin)
         assert result.p_sign_flip == pytest.approx(2 / 2**5)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-4e-4, 4e-4), st.floats(5e-5, 6e-4))
+def test_what_is_practically_equivalent_is_by_itself_not_lower_either(seed, effect, sd):
+    """The same pair under both claims: equivalence and 'not lower' are the same one-sided tests."""
+    rng = np.random.default_rng(seed)
+    a, b = (pd.Series(0.99 + effect * i + rng.normal(0, sd, 6), name=name) for i, name in enumerate(NAMES[:2]))
+    asked = PUBLISHED.claims[0].contrasts[0]
+    higher, not_lower = (
+        claims.compare(a, b, asked.model_copy(update={"expect": expect}), Unit()) for expect in ("higher", "not lower")
+    )
+    if statistics.is_equivalent(higher.plain.low90, higher.plain.high90, higher.margin):
+        assert not_lower.p < 0.05
+        assert not_lower.beyond_chance
+    assert not_lower.beyond_chance == (not_lower.tested.mean > 0 and not_lower.p < 0.05)
+    assert higher.beyond_chance == (higher.tested.mean > 0 and higher.p < 0.05)
+
+
+def test_a_large_effect_that_only_the_correction_leaves_open_wants_few_seeds():
+    """Its interval lies beyond the margin: to plan for the margin would ask for hundreds."""
+    rng = np.random.default_rng(5)
+    scores = {name: rng.normal(0.99, 5e-4, 5) for name in NAMES}
+    rough = {name: rng.normal(1, 0.1, 5) for name in NAMES}
+    rough["L2 0.0005"] = rough["none"] * np.exp(0.9 + 0.5 * np.array([-1, -0.5, 0, 0.5, 1]))
+    others = {key: {name: rng.normal(1, 0.1, 5) for name in NAMES} for key in ("loss", "dead")}
+    rocky = judged(accuracy=scores, rough=rough, **others)["l2-rocky"]
+    assert rocky.verdict == Verdict.INCONCLUSIVE
+    low, sd = rocky.deciding.tested.low, rocky.deciding.tested.sd
+    assert low > rocky.deciding.margin
+    assert rocky.further == statistics.blocks_needed(low, statistics.sd_upper(sd, 5), 0.05 / 8) - 5
+    assert "would find an effect as small as its interval allows" in wording.sentence(rocky)
+
+
+def test_a_margin_of_a_ratio_is_told_on_the_side_that_is_claimed():
+    rough = {name: 0.001 * np.exp(NOISE * 1e3) for name in NAMES} | {"L2 0.0005": 0.003 * np.exp(NOISE[::-1] * 1e3)}
+    found = judged(rough=rough)
+    assert "beyond the margin, a factor of 1.25" in wording.sentence(found["l2-rocky"])
+    rough["L1 0.001"] = 0.0012 * np.exp(np.roll(NOISE, 2) * 9e3)
+    assert "falls short of none's by a factor of 0.80 or more is ruled out" in wording.sentence(
+        judged(rough=rough)["l1-smoother"]
+    )
 
 
 def test_units_without_a_resolution_are_plain():

@@ -89,7 +89,7 @@ def test_degenerate_input_is_stated(case):
 
 def test_one_run_is_compared_with_nothing():
     text = said(findings.find(CASES["one run"]()))
-    assert "One configuration, 1 seed each: nothing to compare yet" in text
+    assert "One configuration, 1 seed: nothing to compare yet" in text
     assert "allow no recommendation yet" in text
 
 
@@ -138,7 +138,7 @@ def test_a_small_test_set_has_a_wider_margin():
 def test_advice_names_the_simplest_of_a_tie_and_nothing_best():
     found = findings.find(synthetic.trials(seeds=5))
     text = methods.advice(found)
-    assert text.startswith("Use none, the simplest of those that no other is separated from: test accuracy 99.")
+    assert text.startswith("Use none, the simplest of those that no other was shown to beat: test accuracy 99.")
     assert "n = 5 seeds" in text
     assert "best" not in text
 

@@ -116,6 +116,18 @@ def test_the_gallery_shows_each_image_once_per_configuration():
     assert "they differ on 2 images: only L1 0.001 is wrong 1 times, only none 1 times." in shown["against"][0][1][0]
 
 
+def test_few_seeds_cannot_show_anything_of_a_single_image():
+    """Five seeds of five give p = 0.0625 at the least."""
+    index = pd.MultiIndex.from_product([["none", "L1 0.001"], range(5)], names=["configuration", "seed"])
+    rows = [(configuration, seed, 7, 1, 2, 0.9) for configuration, seed in index if configuration == "none"]
+    errors = pd.DataFrame(rows, columns=["configuration", "seed", "index", "label", "predicted", "predicted_probability"])
+    runs = index.to_frame(index=False)
+    runs["run_id"] = errors_id = runs["configuration"] + runs["seed"].astype(str)
+    errors["run_id"] = list(errors_id[:5])
+    told = gallery.pair_in_words(gallery.Errors(errors, runs, 0), "none", "L1 0.001")
+    assert "5 common seeds are too few to show of any single image" in told[1]
+
+
 def test_identical_errors_are_said_to_be():
     same = Errors(errors({run: [3] for run in WRONG}), RUNS, 0)
     assert gallery.pair_in_words(same, "none", "L1 0.001") == ["In every common seed they misclassify the same images."]

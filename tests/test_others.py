@@ -12,6 +12,7 @@ from scipy import stats
 
 from analysis import cli, others
 from analysis.others import Asked
+from regstudy.errors import UsageError
 
 GUIDE = (ROOT / "docs" / "guides" / "any-runs.md").read_text()
 ASKED = Asked("val_acc", ("params.lr",), "params.seed")
@@ -77,6 +78,49 @@ def test_what_is_left_out_is_counted(workspace):
         assert words in told
 
 
+@pytest.mark.parametrize(
+    ("metric", "better"),
+    [
+        ("val loss: top 5", "lower"),
+        ("valLoss", "lower"),
+        ("logloss", "lower"),
+        ("cross_entropy", "lower"),
+        ("val/acc", "higher"),
+        ("macro-F1", "higher"),
+    ],
+)
+def test_the_name_of_a_metric_says_which_way_is_better(metric, better):
+    assert others.direction(metric) == better
+
+
+@pytest.mark.parametrize("metric", ["foo", "error_score"])
+def test_a_name_that_does_not_say_is_asked_about(metric):
+    with pytest.raises(UsageError, match="add --better higher or --better lower"):
+        others.direction(metric)
+
+
+def test_groups_without_a_common_block_are_told_and_not_judged(workspace, capsys):
+    for lr, seeds in (("0.1", (0, 1, 2)), ("0.2", (3, 4, 5))):
+        for seed in seeds:
+            log(lr, seed, [0.5 + seed / 100])
+    assert cli.main(["compare", "--metric", "val_acc", "--group-by", "params.lr"]) == 0
+    said = capsys.readouterr().out
+    assert "Nothing could be tested: no two configurations have two seeds in common." in said
+    assert "blocks differ: lr 0.1 lacks 3, 4, 5; lr 0.2 lacks 0, 1, 2" in said
+
+
+def test_names_and_numbers_that_libraries_would_interpret(workspace, capsys):
+    """Rich's markup, matplotlib's mathematics, values whose squares are all but too large."""
+    for name in ("a[/]b", "$\\frac{a$"):
+        for seed in range(3):
+            log(name, seed, [1e149 * (1 + seed)])
+    arguments = ["compare", "--metric", "val_acc", "--group-by", "params.lr"]
+    assert cli.main([*arguments, "--output", "report"]) == 0
+    assert cli.main(arguments) == 0
+    assert "lr a[/]b" in capsys.readouterr().out
+    assert "lr $\\frac{a$" in (workspace / "report" / "figures" / "ranking.svg").read_text()
+
+
 def test_a_run_that_is_no_number_counts_as_diverged(workspace):
     log("0.1", 0, [0.5, float("nan")])
     log("0.2", 0, [0.5, 0.6])
@@ -99,6 +143,7 @@ def test_a_run_that_is_no_number_counts_as_diverged(workspace):
         (["--metric", "val_acc", "--group-by", "lr"], "--group-by 'lr': expected params.NAME or tags.NAME"),
         (["--metric", "val_acc"], "--metric needs --group-by"),
         (["--metric", "val_acc", "--group-by", "params.lr", "--margin", "0"], "--margin 0: expected a number above 0"),
+        (["--metric", "val_acc", "--group-by", "params.lr", "--margin", "inf"], "--margin inf: expected a number above 0"),
         (["a"], "expected two configurations, got 1"),
         (["a", "b", "--metric", "val_acc", "--group-by", "params.lr"], "give one of the two"),
     ],

@@ -12,6 +12,7 @@ from analysis.claims import Unit
 from analysis.ranking import Relation, Scale
 
 RNG = np.random.default_rng(11)
+NAN = math.nan
 NOISE = RNG.normal(0, 5e-4, (10, 4))
 
 
@@ -126,12 +127,37 @@ def test_any_number_of_configurations(n):
         (scores(0.99, 0.98), "a is separated from every other configuration (10 seeds each)."),
         (
             scores(0.99, 0.9901, n=3),
-            "No configuration is separated from all others: a and b share the first rank (3 seeds each).",
+            "No configuration is separated from all others: a and b share the first rank (3 seeds each); these data do not tell them apart.",
         ),
+        (
+            pd.DataFrame({"a": [0.9, 0.91, NAN, NAN], "b": [NAN, NAN, 0.9, 0.91]}),
+            "Nothing could be tested: no two configurations have two seeds in common.",
+        ),
+        (
+            pd.DataFrame({"a": [0.5, 0.75], "b": [0.25, 0.5]}),
+            "Nothing could be tested: any two configurations differ by the same amount",
+        ),
+        (pd.DataFrame({"a": [NAN], "b": [NAN]}), "Every run diverged: there is nothing to compare."),
     ],
 )
 def test_what_may_be_said(data, words):
     assert standing(ranking.rank(data, Scale())).startswith(words)
+
+
+def test_the_table_is_in_order_of_rank_though_who_varies_more_is_beaten_by_fewer():
+    wild = np.array([0.2, -0.3, 0.1, 0.3, -0.3])
+    data = pd.DataFrame({"a": 0.99 + NOISE[:5, 0], "b": 0.98 + NOISE[:5, 1], "wild": 0.9 + wild})
+    ranked = ranking.rank(data, Scale()).table
+    assert list(zip(ranked["configuration"], ranked["rank"], strict=True)) == [("a", 1), ("wild", 1), ("b", 2)]
+
+
+def test_a_tie_that_is_equivalence_is_told_as_such():
+    close = scores(0.99, 0.99)
+    ranked = ranking.rank(close, Scale(margin=5e-3))
+    assert (
+        wording.headline(ranked, [], "10 seeds each") == "2 configurations that are practically equivalent with 10 seeds each"
+    )
+    assert standing(ranked).endswith("they are practically equivalent.")
 
 
 def test_nothing_is_called_best_inside_a_tie():

@@ -220,6 +220,35 @@ def test_two_configurations_fill_a_page_of_text(own_copy, capsys):
     assert "nan" not in out
 
 
+def test_verify_looks_at_figures_and_data_too(own_copy, capsys):
+    cli.main(["report"])
+    folder = own_copy / "report"
+    changes = {
+        "figures/ranking.svg": ("test accuracy", "test acuracy"),
+        "report.html": ('"wrong": {"', '"wrong": {"x'),
+        "figures/contest.csv": ("configuration", "konfiguration"),
+    }
+    for name, (old, new) in changes.items():
+        text = (folder / name).read_text(encoding="utf-8")
+        assert old in text
+        (folder / name).write_text(text.replace(old, new, 1), encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("utf-8,configuration", "utf-8,k", 1), encoding="utf-8")
+    (folder / "tables" / "pairs.csv").write_text('"a')
+    (folder / "tables" / "extra.csv").write_text("a\n")
+    assert cli.main(["verify", "report"]) == 2
+    told = capsys.readouterr().err
+    for words in (
+        "ranking.svg says",
+        "'{\"leads",
+        "report.html says 'k,",
+        "pairs.csv is no table",
+        "extra.csv is no part of",
+        "contest.csv has",
+    ):
+        assert words in told
+
+
 def test_verify_finds_what_was_changed(own_copy, capsys):
     cli.main(["report"])
     assert cli.main(["verify", "report"]) == 0

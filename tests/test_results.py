@@ -1,5 +1,6 @@
 """The committed results are what their snapshots give, and the README says what their report says."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from analysis.query import Wanted
 from results import rebuild
 
 ROOT = Path(__file__).parents[1]
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 STUDIES = sorted(path.parent.name for path in (ROOT / "results").glob("*/report"))
 
 
@@ -43,6 +46,20 @@ def test_all_snapshots_are_one_study_of_complete_blocks(name):
     assert len(trials.runs) == len(trials.study.trials)
     assert trials.runs["epochs"].unique().tolist() == [40]
     assert not any("left out" in notice for notice in trials.notices)
+
+
+def test_every_number_of_the_findings_is_in_a_source_that_its_paragraph_names():
+    page = ROOT / "docs" / "findings.md"
+    checked = 0
+    for paragraph in page.read_text(encoding="utf-8").split("\n\n"):
+        sources = [(page.parent / link).resolve() for link in LINK.findall(paragraph)]
+        text = "\n".join(path.read_text(encoding="utf-8") for path in sources if path.is_file())
+        known = set(NUMBER.findall(text))
+        told = NUMBER.findall(LINK.sub("]", paragraph))
+        assert [number for number in told if number not in known] == [], paragraph
+        assert all(path.exists() for path in sources), paragraph
+        checked += len(told)
+    assert checked > 50
 
 
 @pytest.mark.slow

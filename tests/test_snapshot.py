@@ -103,6 +103,12 @@ def test_nan_is_kept_apart_from_missing(own_copy):
     assert back[1].metrics == {}
 
 
+def test_a_file_is_no_place_for_a_snapshot(own_copy, capsys):
+    Path("file").write_text("")
+    assert cli.main(["snapshot", "file"]) == 2
+    assert "file is a file: name a new folder" in capsys.readouterr().err
+
+
 def test_an_earlier_snapshot_is_replaced_and_other_folders_are_not(taken, own_copy, capsys):
     before = (taken / "manifest.json").read_bytes()
     assert cli.main(["snapshot", "snap"]) == 0

@@ -24,6 +24,7 @@ COLUMNS = 4
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.grid": True,
+    "text.parse_math": False,  # a name may hold dollar signs
     "axes.labelcolor": INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
