@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,10 @@ HARDEST, MOST_SEEDS, MOST_ROWS = 40, 20, 8
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with its name, the section it belongs to, its caption, what it shows in words for those who do not see it, and its numbers."""
+    """A figure with its name, the section it belongs to, its caption, what it shows in words for those who do not see it, and its numbers.
+
+    `narrow` is the same for small screens, where the figure would have to be scrolled.
+    """
 
     name: str
     section: str
@@ -37,6 +40,7 @@ class Drawing:
     caption: str
     alt: str
     numbers: pd.DataFrame
+    narrow: Figure | None = None
 
 
 def draw(found: Findings, wrong: pd.DataFrame, labels: Mapping[int, str]) -> list[Drawing]:
@@ -48,8 +52,17 @@ def draw(found: Findings, wrong: pd.DataFrame, labels: Mapping[int, str]) -> lis
 
 def _ranking(found: Findings, look: Looks) -> list[Drawing]:
     scores = _long(found.scores)
-    figure = plots.ranking(
-        found.table, scores, look, reference=found.reference, margin=found.scale.margin, quantity=quantity(found)
+    figure, narrow = (
+        plots.ranking(
+            found.table,
+            scores,
+            look,
+            reference=found.reference,
+            margin=found.scale.margin,
+            quantity=quantity(found),
+            width=width,
+        )
+        for width in (11.0, plots.NARROW)
     )
     caption = (
         f"Every dot is a seed, the bar the 95% interval of the mean; the band is the margin around {found.reference}'s mean."
@@ -57,7 +70,7 @@ def _ranking(found: Findings, look: Looks) -> list[Drawing]:
     if found.scale.margin is None:
         caption = "Every dot is a seed, the bar the 95% interval of the mean."
     alt = f"{found.endpoint.words} of {', '.join(found.table['configuration'])}, in order of rank."
-    return [Drawing("ranking", "first", figure, caption, alt, scores)]
+    return [Drawing("ranking", "first", figure, caption, alt, scores, narrow)]
 
 
 def _curves(found: Findings, look: Looks) -> list[Drawing]:
@@ -74,8 +87,10 @@ def _curves(found: Findings, look: Looks) -> list[Drawing]:
         subtitle = f"{_counted(found)}; seeds thin, median bold"
         shown = curve_quantity(found, str(metric))
         figure = plots.curves(own, look, quantity=shown, title=title, subtitle=subtitle)
+        few = len(look) <= plots.TOGETHER
+        narrow = plots.curves(own, look, quantity=shown, title=title, subtitle=subtitle, narrow=True) if few else None
         alt = f"{title} for {', '.join(look)}: a thin line per seed, a bold median."
-        drawn.append(Drawing(name, "curves", figure, f"{title}. Seeds are thin lines, the median is bold.", alt, own))
+        drawn.append(Drawing(name, "curves", figure, f"{title}. Seeds are thin lines, the median is bold.", alt, own, narrow))
     return drawn
 
 
@@ -239,7 +254,7 @@ def quantity(found: Findings) -> Quantity:
 def curve_quantity(found: Findings, metric: str) -> Quantity:
     """What the axis of a metric over epochs shows."""
     if not found.ours:
-        return quantity(found)
+        return replace(quantity(found), over="step")
     if metric == Metric.TEST_ACCURACY:
         return Quantity("test accuracy", "%", int(found.trials.runs["test_images"].iloc[0]), "higher")
     return Quantity("negative log-likelihood", "nats", None, "lower")

@@ -217,7 +217,7 @@ def _first(runs: pd.DataFrame, column: str) -> str:
 
 
 def _save(drawing: Drawing, folder: Path) -> Markup:
-    """Write a figure as SVG, PNG and PDF; gives the SVG for HTML."""
+    """Write a figure as SVG, PNG and PDF; gives the SVG for HTML, with the narrow one if there is one."""
     drawing.figure.draw_without_rendering()
     drawing.figure.set_layout_engine("none")  # as it was laid out just now: else each file would do it again
     svg = vector.svg(drawing.figure)
@@ -227,4 +227,8 @@ def _save(drawing: Drawing, folder: Path) -> Markup:
         folder / f"{drawing.name}.pdf", facecolor="white", metadata={"Creator": None, "Producer": None, "CreationDate": None}
     )
     drawing.numbers.to_csv(folder / f"{drawing.name}.csv", index=False)
-    return vector.inline(svg, drawing.name, drawing.alt)
+    whole = vector.inline(svg, drawing.name, drawing.alt)
+    if drawing.narrow is None:
+        return whole
+    narrow = vector.inline(vector.svg(drawing.narrow), f"{drawing.name}-narrow", drawing.alt)
+    return Markup('<div class="wide-screen">{}</div><div class="narrow-screen">{}</div>').format(whole, narrow)

@@ -20,7 +20,6 @@ SIGNS = {
 """Beside the word, so that neither hangs on colour."""
 
 DECIDED = (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN)
-_BEYOND = {"higher": "exceeds", "lower": "falls short of"}
 FEW = 3
 """Configurations that a sentence names; of more it says how many."""
 
@@ -175,8 +174,8 @@ def _equivalent(result: Compared, reading: Measure) -> str:
 
 def _not_by_margin(result: Compared, reading: Measure) -> str:
     return (
-        f"That {_subject(result, reading)} {_BEYOND[result.expect]} {result.rival}'s by {_margin(result, reading)} or more is ruled out; a "
-        f"smaller effect, or the opposite, is not: {_numbers(result, reading)}."
+        f"That {_subject(result, reading)} {_beyond(result, reading)} is ruled out; a smaller effect, or the opposite, is not: "
+        f"{_numbers(result, reading)}."
     )
 
 
@@ -213,6 +212,16 @@ def _corrected(judged: Judged, result: Compared) -> str:
     if result.beyond_chance and judged.p_adjusted is not None:
         return f" By itself p = {result.p:.2g}; after Holm's correction for all claims {judged.p_adjusted:.2g}."
     return ""
+
+
+def _beyond(result: Compared, reading: Measure) -> str:
+    """Differs from the rival's as claimed, by the margin or more."""
+    if reading.ratio:
+        most = "most" if result.expect == "lower" else "least"
+        return f"is at {most} {_margin(result, reading).removeprefix('a factor of ')} times {result.rival}'s"
+    return (
+        f"{'falls short of' if result.expect == 'lower' else 'exceeds'} {result.rival}'s by {_margin(result, reading)} or more"
+    )
 
 
 def _margin(result: Compared, reading: Measure) -> str:

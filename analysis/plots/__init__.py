@@ -5,12 +5,14 @@ from analysis.plots.labels import spread
 from analysis.plots.lines import detectable, response, sparsity
 from analysis.plots.rows import contest, dots, forest, ranking
 from analysis.plots.sheets import hardest
-from analysis.plots.style import GREY, INK, OKABE_ITO, Look, Quantity, looks, style
+from analysis.plots.style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, looks, style
 
 __all__ = [
     "GREY",
     "INK",
+    "NARROW",
     "OKABE_ITO",
+    "TOGETHER",
     "Look",
     "Quantity",
     "contest",

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.plots.labels import label_ends
-from analysis.plots.style import TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
+from analysis.plots.style import NARROW, TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
 
 ZOOM_FROM = 6
 """Curves of at least so many epochs are zoomed: their first epochs would flatten all that matters."""
@@ -16,22 +16,24 @@ MARKED = 10
 """Epochs up to which each is marked."""
 
 
-def curves(epochs: pd.DataFrame, look: dict[str, Look], *, quantity: Quantity, title: str, subtitle: str) -> Figure:
-    """Curves of `epochs`, columns configuration, seed, epoch, value; more than six configurations get a panel each."""
+def curves(
+    epochs: pd.DataFrame, look: dict[str, Look], *, quantity: Quantity, title: str, subtitle: str, narrow: bool = False
+) -> Figure:
+    """Curves of `epochs`, columns configuration, seed, epoch, value; more than six configurations get a panel each, and are never narrow."""
     shown = epochs.assign(value=quantity.shown(epochs["value"])).sort_values("epoch")
     limits = zoom(shown)
     zoomed = ("; vertical axis zoomed to the later epochs") if limits else ""
     drawn = set(shown["configuration"])
     names = [name for name in look if name in drawn]
     if len(names) <= TOGETHER:
-        figure = new_figure(8.0, 4.0, title, subtitle + zoomed)
-        _together(figure.add_subplot(), shown, names, look, quantity, limits)
+        figure = new_figure(NARROW if narrow else 8.0, 4.0, title, subtitle + zoomed)
+        _together(figure.add_subplot(), shown, names, look, quantity, limits, narrow=narrow)
     else:
         figure, axes = new_panels(names, look, title, subtitle + zoomed)
         for axis, name in zip(axes, names, strict=True):
             _line(axis, shown[shown["configuration"] == name], look[name])
             _frame(axis, shown, limits)
-        figure.supxlabel("epoch (counted from 0)", fontsize=10)
+        figure.supxlabel(quantity.over, fontsize=10)
         figure.supylabel(quantity.short, fontsize=10)
     return figure
 
@@ -48,7 +50,7 @@ def single(epochs: pd.DataFrame, seed: object, look: Look, quantity: Quantity) -
         axis.plot(own["epoch"], own["value"], color=look.colour, linewidth=1.8 if chosen else 0.7, alpha=1 if chosen else 0.3)
     _frame(axis, shown, zoom(shown))
     axis.set_ylabel("wrong test images" if quantity.test_images else quantity.short, fontsize=9)
-    axis.set_xlabel("epoch (counted from 0)", fontsize=9)
+    axis.set_xlabel(quantity.over, fontsize=9)
     axis.tick_params(labelsize=8.5)
     return figure
 
@@ -70,13 +72,16 @@ def _together(
     look: dict[str, Look],
     quantity: Quantity,
     limits: tuple[float, float] | None,
+    *,
+    narrow: bool,
 ) -> None:
     ends = {name: _line(axis, shown[shown["configuration"] == name], look[name]) for name in names}
     _frame(axis, shown, limits)
     axis.set_ylabel(quantity.short)
-    axis.set_xlabel("epoch (counted from 0)")
-    second_axis(axis, quantity, "right")
-    label_ends(axis, ends, look, 58 if quantity.test_images else 6)
+    axis.set_xlabel(quantity.over)
+    if not narrow:
+        second_axis(axis, quantity, "right")
+    label_ends(axis, ends, look, 58 if quantity.test_images and not narrow else 6)
 
 
 def _line(axis: Axes, own: pd.DataFrame, look: Look) -> float:

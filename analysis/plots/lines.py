@@ -117,7 +117,10 @@ def detectable(table: pd.DataFrame, ours: tuple[int, float], *, unit: str, margi
         axis.axhline(margin, color="#0072B2", linewidth=1.2, linestyle="--")
         enough = table.loc[table["difference"] <= margin, "n"]
         told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), 'seed')} would see it" if len(enough) else "")
-        axis.annotate(told, (0, margin), (6, -4), ("axes fraction", "data"), "offset points", ha="left", va="top")
+        # On the side where the curve is not: above the line once it is well below, else beneath.
+        early = len(enough) and enough.iloc[0] < 0.4 * shown["n"].max()
+        at, shift, ha, va = (1, (-2, 3), "right", "bottom") if early else (0, (6, -4), "left", "top")
+        axis.annotate(told, (at, margin), shift, ("axes fraction", "data"), "offset points", ha=ha, va=va)
     axis.set_ylim(0)
     axis.set_xlabel("seeds per configuration")
     axis.set_ylabel(f"difference, {unit}")

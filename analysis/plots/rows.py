@@ -1,13 +1,16 @@
 """A row per configuration or contrast: ranking, forest plot, dots of seeds, contest."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis.frames import rows
 from analysis.plots.style import GREY, INK, Look, Quantity, new_figure, row_axis, row_height, second_axis
+from regstudy.terminal import plain
 
 VERDICT_LOOK = {
     "supported": ("#009E73", "✓"),
@@ -18,8 +21,8 @@ VERDICT_LOOK = {
     "inconclusive": (GREY, "?"),
     "no verdict": (GREY, "–"),
 }
-WIDE = 8
-"""Ratio of the ends of a logarithmic axis from which its minor ticks have no labels."""
+TICKS = {1.5: tuple(np.arange(10, 100) / 10), 5.0: (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), 50.0: (1, 2, 5), math.inf: (1,)}
+"""Below so great a ratio of its ends, a logarithmic axis has these ticks between the powers of ten."""
 
 JITTER = 0.16
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
@@ -33,6 +36,7 @@ def ranking(
     reference: str,
     margin: float | None,
     quantity: Quantity,
+    width: float = 11.0,
 ) -> Figure:
     """Every seed a dot, the 95% interval of the mean a bar, the margin a band around the reference's mean.
 
@@ -40,7 +44,7 @@ def ranking(
     """
     summaries = rows(ranked)
     names = [str(summary["configuration"]) for summary in summaries]
-    figure = new_figure(11.0, 0.95 + 0.84 * row_height(len(names)) * len(names), "", "")
+    figure = new_figure(width, 0.95 + 0.84 * row_height(len(names)) * len(names), "", "")
     axis = row_axis(figure, names)
     middle = ranked.set_index("configuration")["mean"].get(reference, np.nan)
     if margin is not None and np.isfinite(middle):
@@ -147,11 +151,12 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame) -> None:
 
 
 def _log_axis(axis: Axes, span: float) -> None:
-    """A logarithmic axis with plain numbers; those between the powers of ten only where there is room for them."""
+    """A logarithmic axis with plain numbers: the wider it is, the fewer between the powers of ten. `span`: the ratio of its ends."""
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(ScalarFormatter())
-    axis.xaxis.set_minor_formatter(ScalarFormatter() if span < WIDE else NullFormatter())
-    axis.tick_params(axis="x", which="minor", labelsize=8)
+    between = next(numbers for widest, numbers in TICKS.items() if span < widest)
+    axis.xaxis.set_major_locator(LogLocator(subs=between, numticks=30))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(f"{value:.3g}"))))
+    axis.xaxis.set_minor_locator(NullLocator())
 
 
 def _dots(axis: Axes, row: int, values: "pd.Series[float]", look: Look) -> None:

@@ -1,6 +1,7 @@
 """The house style: one colour per configuration, everywhere the same, and distinguishable in grey."""
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK = "#222222"
 TOGETHER = 6
 """Configurations up to which one panel holds all lines."""
+
+NARROW = 4.7
+"""Inches of a figure for small screens."""
+
+CHARACTER = 0.072
+"""Inches of a subtitle's character."""
 
 COLUMNS = 4
 STYLE: dict[Any, Any] = {
@@ -43,12 +50,13 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Quantity:
-    """What an axis shows: a per-run number, its unit, which way is better; an accuracy also says of how many test images."""
+    """What an axis shows: a per-run number, its unit, which way is better, along what; an accuracy also says of how many test images."""
 
     name: str
     unit: str = ""
     test_images: int | None = None
     better: str = "higher"
+    over: str = "epoch (counted from 0)"
 
     @property
     def label(self) -> str:
@@ -97,6 +105,7 @@ def looks(configurations: Sequence[str]) -> dict[str, Look]:
 def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
     """A figure of so many inches with title and subtitle at its upper left; the layout keeps clear of both."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
+    subtitle = textwrap.fill(subtitle, int(width / CHARACTER))
     lines = subtitle.count("\n") + 1
     top = (0.42 + 0.17 * lines) if title else 0.0
     engine = figure.get_layout_engine()
