@@ -72,11 +72,11 @@ def _missing_seeds(runs: pd.DataFrame) -> str | None:
 
 def _way_out(refused: list[str], runs: pd.DataFrame) -> str:
     if "data" in refused:
-        return f"choose a data set with --dataset {runs['dataset'].iloc[0]}"
-    if SEEDS in refused:
-        return "Train the missing runs"
-    field = refused[0] if refused[0] in {"epochs", "recipe"} else None
-    return f"choose with --where {field}={runs[field].iloc[-1]}" if field else "choose by --study"
+        return f"Choose a data set with --dataset {runs['dataset'].iloc[0]}"
+    field = next((name for name in refused if name in {"epochs", "recipe"}), None)
+    if field:
+        return f"Choose with --where {field}={runs[field].iloc[-1]}, or one study with --study"
+    return "Train the missing runs" if refused == [SEEDS] else "Choose by --study"
 
 
 def _recorded(runs: pd.DataFrame) -> tuple[str, ...]:

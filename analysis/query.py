@@ -13,9 +13,10 @@ from analysis.records import FIRST_RUN, Records
 from analysis.snapshot import Record
 from regstudy import design, design_file
 from regstudy.design import Design
-from regstudy.errors import NotComparable, NothingToAnalyse
+from regstudy.errors import NothingToAnalyse
 from regstudy.schema import DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
+from regstudy.terminal import plural
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
 """What is made from curves; the names of such metrics begin so."""
@@ -28,6 +29,7 @@ SAME_STUDY = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSI
 """Runs of studies that agree in these are one study, whatever their seeds."""
 
 SUMMARIES = tuple(metric.value for metric in Summary if "{" not in metric.value)
+FEW = 3
 FAMILIES = tuple(metric.value.partition("{")[0] for metric in (Summary.BELOW, Summary.L1_REACH, Summary.INITIAL_SCALE))
 """Names of metrics that come once per threshold or layer begin so."""
 
@@ -71,11 +73,12 @@ class Trials:
 
 @dataclass(frozen=True)
 class Study:
-    """A study's own run, its design, and the digests of the trials that it plans."""
+    """A study's own run, its design, and the digests of the trials that it plans; `namesakes` are the runs of older studies of its name."""
 
     run_id: str
     design: Design
     trials: frozenset[str]
+    namesakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ def read(wanted: Wanted = EVERYTHING) -> Trials:
     if not chosen:
         raise NothingToAnalyse(_why_nothing(source, ours, finished, there, wanted))
     distinct = _distinct(chosen)
-    foreign = len(everything) - sum(run.tags.get(Tag.KIND) in {TRIAL, REPORT, STUDY, STUDY_START} for run in everything)
+    own = {TRIAL, REPORT, STUDY, STUDY_START}
+    foreign = sum(run.tags.get(Tag.KIND) not in own and Tag.FAILURE not in run.tags for run in everything)
     counts = {
         "{} of other kinds in this experiment, not made by regstudy, left alone": foreign,
         "{} of no trial of this study, left out": len(kind) - len(ours),
@@ -118,6 +122,8 @@ def read(wanted: Wanted = EVERYTHING) -> Trials:
         "{} of this study not done yet": 0 if planned is None or conditions else len(planned.trials) - len(distinct),
     }
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
+    if planned is not None and planned.namesakes:
+        notices += (_of_several(planned),)
     runs = _runs_frame(distinct)
     notices += comparability.check(runs, wanted.allow)
     epochs = _epochs_frame(source, runs)
@@ -125,7 +131,7 @@ def read(wanted: Wanted = EVERYTHING) -> Trials:
 
 
 def find_study(source: Records, everything: Sequence[Record], name: str) -> Study:
-    """The study of a name or run ID; NothingToAnalyse if there is none, NotComparable if several that differ have the name.
+    """The study of a name or run ID; NothingToAnalyse if there is none. Of several that differ in design, data or version, the latest.
 
     The same study in several snapshots, each with seeds of its own, is one study with all of them.
     """
@@ -134,11 +140,9 @@ def find_study(source: Records, everything: Sequence[Record], name: str) -> Stud
     if not named:
         known = ", ".join(sorted({run.tags[Tag.STUDY] for run in studies})) or "none"
         raise NothingToAnalyse(f"there is no study {name!r} in {source.where} (studies there: {known}): run it first")
-    if len({tuple(run.tags.get(tag) for tag in SAME_STUDY) for run in named}) > 1:
-        ids = ", ".join(f"{run.run_id} (on {run.tags[Tag.DATASET]})" for run in named)
-        raise NotComparable(
-            f"{name!r} names {len(named)} studies that differ in design, data or version: give a run ID instead: {ids}"
-        )
+    identity = _which(max(named, key=lambda run: run.start_time))
+    namesakes = tuple(run.run_id for run in named if _which(run) != identity)
+    named = [run for run in named if _which(run) == identity]
     texts, tags = {run.run_id: source.design(run.run_id) for run in named}, named[0].tags
     for run_id, text in texts.items():
         if text is None:
@@ -147,7 +151,18 @@ def find_study(source: Records, everything: Sequence[Record], name: str) -> Stud
     seeds = sorted({seed for own in designs for seed in own.seeds})
     found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
     planned = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST])
-    return Study(named[0].run_id, found, frozenset(trial.digest for trial in planned))
+    return Study(named[0].run_id, found, frozenset(trial.digest for trial in planned), namesakes)
+
+
+def _which(study: Record) -> tuple[str | None, ...]:
+    return tuple(study.tags.get(tag) for tag in SAME_STUDY)
+
+
+def _of_several(study: Study) -> str:
+    epochs = sorted({config.epochs for config in study.design.configs("mnist", 0)})
+    length = f"{' or '.join(plural(n, 'epoch') for n in epochs)}, {plural(len(study.design.seeds), 'seed')}"
+    others = ", ".join(study.namesakes[:FEW]) + (" and more" if len(study.namesakes) > FEW else "")
+    return f"of several studies named {study.design.name} this is the latest ({length}); of the others, name one by its run: --study {others}"
 
 
 def _why_nothing(source: Records, ours: list[Record], finished: list[Record], there: list[Record], wanted: Wanted) -> str:

@@ -13,11 +13,12 @@ import pandas as pd
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from analysis import http, snapshot, sql
 from analysis.snapshot import Record, Records
 from regstudy import store
-from regstudy.errors import NothingToAnalyse
+from regstudy.errors import NothingToAnalyse, TrackingError
 from regstudy.schema import DESIGN_FILE, Artifact
 
 PAGE = 1000
@@ -128,8 +129,12 @@ def from_store(experiment: str | None) -> StoreRecords:
     if database is not None and not database.is_file():
         # Asking MLflow would create the database.
         raise NothingToAnalyse(f"there is no tracking store {uri} yet: first run, in this folder, {FIRST_RUN}")
-    found = _experiment(experiment, uri)
-    return StoreRecords(uri, found.name, found.experiment_id)
+    try:
+        found = _experiment(experiment, store.shown(uri))
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise TrackingError(f"the tracking store {store.shown(uri)} cannot be read: {reason}") from error
+    return StoreRecords(store.shown(uri), found.name, found.experiment_id)
 
 
 def from_snapshots(folders: Sequence[str]) -> Records:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from regstudy.errors import UsageError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -30,6 +32,19 @@ class Checkpoint:
     history: "tuple[EpochMetrics, ...]"
     threads: int
     state: "dict[str, Tensor]"
+
+
+def require_folder() -> None:
+    """UsageError if checkpoints cannot be kept: better before the first epoch than after it."""
+    folder = _path("").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"checkpoints cannot be kept in {folder} ({error.strerror}): set REGSTUDY_CHECKPOINTS to a folder that can be written"
+        ) from None
 
 
 def save_after_epoch(run_id: str, history: "Sequence[EpochMetrics]", threads: int, state: "dict[str, Tensor]") -> None:

@@ -160,6 +160,9 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         for number, fields in enumerate(self.configurations or ()):
             _check_fields(fields, ("configurations", number), NOT_HERE | {"dataset"})
         _check_fields(self.grid or {}, ("grid",), NOT_HERE | {"dataset"})
+        twice = self.overrides.keys() & {name for fields in self.cells() for name in fields}
+        if twice:
+            raise _at(("overrides", min(twice)), "is set for single configurations too: say it in one of the two places")
         self._check_configurations()
         self._check_claims()
         return self
@@ -189,6 +192,9 @@ class Design(BaseModel, frozen=True, extra="forbid"):
                     self._check_contrast(contrast, (*place, "contrasts", position))
 
     def _check_contrast(self, contrast: Contrast, place: Place) -> None:
+        for side, fields in {"of": contrast.of, "against": contrast.against}.items():
+            if not isinstance(fields, str):
+                _check_fields(fields, (*place, side), NOT_HERE | {"dataset"})
         subject = self._find(contrast.of, (*place, "of"))
         if contrast.against != ALL_OTHERS and self._find(contrast.against, (*place, "against")) == subject:
             raise _at(place, "this compares a configuration with itself")
@@ -243,7 +249,11 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         cells = [{name: filled(name, value) for name, value in fields.items()} for fields in self.cells()]
         if not values:
             return self
-        return self._changed({"configurations": cells, "grid": None})
+        try:
+            return self._changed({"configurations": cells, "grid": None})
+        except DesignError as error:
+            given = ",".join(f"{name}={value}" for name, value in values.items())
+            raise DesignError(f"--set {given}: {error}") from None
 
     def with_changes(self, *, seeds: Sequence[int] | None, epochs: int | None, dataset: str | None) -> Self:
         """The design with other seeds, epochs or data set than the file's."""
@@ -329,6 +339,10 @@ def first_reason(error: ValidationError) -> tuple[Place, str]:
         message = f"unknown field, expected one of {', '.join(_siblings(place))}"
     elif first["type"] == "missing":
         message = "is missing"
+    elif first["type"] in {"tuple_type", "list_type"}:
+        message = f"expected a list, such as [0, 0.001], got {first['input']!r}"
+    elif first["type"] == "too_short":
+        message = "expected at least one value, got none"
     elif first["type"] not in {"value_error", "design"}:
         message = f"{message[0].lower()}{message[1:]}, got {first['input']!r}"
     return place, f"{field}: {message}" if field else message

@@ -26,7 +26,7 @@ def load(name_or_path: str) -> Design:
     path = SHIPPED / f"{name_or_path}.yaml" if name_or_path in shipped() else Path(name_or_path)
     if not path.is_file():
         raise DesignError(
-            f"there is no design {name_or_path!r}: expected the path of a YAML file, or one of {', '.join(shipped())}"
+            f"there is no design {name_or_path!r} in {Path.cwd()}: expected the path of a YAML file, or one of {', '.join(shipped())}"
         )
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))

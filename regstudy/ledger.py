@@ -65,14 +65,15 @@ def experiment() -> str:
     """The experiment that MLflow itself would log to, by its variables or its default; asking makes a new store's tables."""
     try:
         store.make_tables()
-        if os.environ.get("MLFLOW_EXPERIMENT_ID"):
-            return os.environ["MLFLOW_EXPERIMENT_ID"]
+        client, known = MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")
-        found = MlflowClient().get_experiment_by_name(name)
-        return found.experiment_id if found else MlflowClient().create_experiment(name)
+        found = client.get_experiment(known) if known else client.get_experiment_by_name(name)
+        found = found or client.get_experiment(client.create_experiment(name))
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
-        raise TrackingError(f"the tracking store {mlflow.get_tracking_uri()} cannot be used: {reason}") from error
+        raise TrackingError(f"the tracking store {store.shown(store.uri())} cannot be used: {reason}") from error
+    store.require_artifact_folder(found.artifact_location)
+    return found.experiment_id
 
 
 def entries(experiment_id: str, data_digest: str) -> dict[str, Entry]:
@@ -150,7 +151,7 @@ def resumable(run_id: str) -> Entry:
         entry = _entry(mlflow.get_run(run_id))
     except MlflowException:
         raise ResumeError(
-            f"there is no run {run_id!r} in the store {mlflow.get_tracking_uri()}: look its ID up in MLflow's UI"
+            f"there is no run {run_id!r} in the store {store.shown(store.uri())}: look its ID up in MLflow's UI"
         ) from None
     reason = _why_not(entry)
     if reason:

@@ -9,13 +9,15 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from mlflow.entities import Metric, RunStatus
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy import ledger
 from regstudy.design import Design, described
 from regstudy.ledger import Entry
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
-from regstudy.terminal import Interrupted
+from regstudy.terminal import Interrupted, warn
 
 
 def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str) -> str:
@@ -56,7 +58,12 @@ def ended_properly(run_id: str) -> Iterator[None]:
     except BaseException as error:
         killed = isinstance(error, (Interrupted, KeyboardInterrupt))
         status = RunStatus.KILLED if killed else RunStatus.FAILED
-        MlflowClient().set_terminated(run_id, RunStatus.to_string(status))
+        try:
+            MlflowClient().set_terminated(run_id, RunStatus.to_string(status))
+        except (MlflowException, SQLAlchemyError):
+            warn(
+                f"the tracking store does not answer: the study's run {run_id} is RUNNING there until the study is started again"
+            )
         raise
 
 

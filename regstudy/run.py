@@ -49,6 +49,7 @@ def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usab
     `share` says how many threads to take where the configuration does not.
     """
     begun = time.monotonic()
+    checkpoint.require_folder()
     config = config.model_copy(update={"dataset": source.dataset})
     trial = Trial(config, labels([config.model_dump()])[0], data_files.DIGESTS[source.dataset])
     device, data = choose_device(config.device), datasets.load(source, config)

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import sqlite3
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,6 +15,7 @@ from pathlib import Path
 import mlflow
 from filelock import FileLock
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from regstudy import locks
 from regstudy.errors import TrackingError
@@ -25,6 +27,12 @@ SERVER_SECONDS = 5.0
 def uri() -> str:
     """The absolute URI of the store in use: MLFLOW_TRACKING_URI, else MLflow's default in this folder."""
     return mlflow.get_tracking_uri()
+
+
+def shown(uri: str) -> str:
+    """A store's URI as others may see it: without user and password."""
+    parts = urllib.parse.urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else uri
 
 
 def use(uri: str) -> None:
@@ -58,7 +66,7 @@ def require_writable() -> str:
         try:
             with closing(sqlite3.connect(database)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if "locked" not in str(error):  # another run is writing, as it may
                 raise TrackingError(
                     f"the tracking store {address} cannot be written ({error}): "
@@ -83,22 +91,53 @@ def _has_tables(database: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"file:{urllib.parse.quote(str(database))}?mode=ro", uri=True)) as connection:
             return bool(connection.execute("SELECT 1 FROM experiments LIMIT 1").fetchone())
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError:
         return False
 
 
+def require_artifact_folder(location: str) -> None:
+    """TrackingError if artifacts go to a folder of this machine that cannot be written."""
+    parts = urllib.parse.urlsplit(location)
+    if parts.scheme not in {"", "file"}:
+        return
+    folder = Path(urllib.request.url2pathname(parts.path)) if parts.scheme else Path(location)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrackingError(
+            f"the artifacts' folder {folder} cannot be written ({error.strerror}): run in a folder that can, or choose another experiment "
+            "with MLFLOW_EXPERIMENT_NAME"
+        ) from None
+
+
 def require_answer() -> str:
-    """The store's URI, once a tracking server there has given any answer at all."""
+    """The store's URI, once a tracking server there has given any answer at all, or a database's driver is there."""
     address = uri()
     if not address.startswith(("http://", "https://")):
+        _require_driver(address)
         return address
     try:
-        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=SERVER_SECONDS):
+        # Who may come in is MLflow's to find out; an address with a user in it is none that urllib knows.
+        with urllib.request.urlopen(f"{shown(address).rstrip('/')}/health", timeout=SERVER_SECONDS):
             return address
     except urllib.error.HTTPError:
         return address  # it answers; whether it lets us in is MLflow's to find out
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise TrackingError(
-            f"the tracking server {address} does not answer ({reason}): start it, or set MLFLOW_TRACKING_URI to one that runs"
+            f"the tracking server {shown(address)} does not answer ({reason}): start it, or set MLFLOW_TRACKING_URI to one that runs"
+        ) from None
+
+
+def _require_driver(address: str) -> None:
+    """SQLAlchemy finds a database's driver when it is first asked for it."""
+    try:
+        make_url(address).get_dialect().import_dbapi()
+    except ArgumentError:
+        return  # no database, or one that MLflow will refuse in its own words
+    except ImportError as error:
+        raise TrackingError(
+            f"the tracking store {shown(address)} needs the Python package {error.name}, which is not installed: install it with pip"
         ) from None

@@ -5,13 +5,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
-from regstudy import cores, executors, locks, parent, store, terminal
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from regstudy import checkpoint, cores, executors, locks, parent, store, terminal
 from regstudy.assignment import Assignment
 from regstudy.design import Trial
-from regstudy.errors import StudyError, UsageError
+from regstudy.errors import StudyError, TrackingError, UsageError
 from regstudy.executors import End, Place
 from regstudy.plan import Plan
 from regstudy.schema import Tag
@@ -50,11 +53,13 @@ def resolve(how: How, todo: int) -> How:
 
 def run(planned: Plan, how: How) -> str:
     """Run what is left; the ID of the study's own run. StudyError names what could not be finished."""
+    if how.executor != "ray":  # whose workers have folders of their own
+        checkpoint.require_folder()
     adopted = os.environ.pop("MLFLOW_RUN_ID", None)  # else the first trial would take it for its own
     run_id = parent.open_run(planned.experiment_id, planned.design, planned.data_digest, planned.source.dataset)
     if adopted:
         parent.mark_start(adopted, run_id, planned.design.name)
-    with parent.ended_properly(run_id):
+    with _store_that_answers(), parent.ended_properly(run_id):
         _keep_design(planned, run_id)
         errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
         after = planned.again()
@@ -67,6 +72,19 @@ def run(planned: Plan, how: How) -> str:
             f"{trial.configuration} with seed {trial.config.seed}: {errors[trial.digest]}"
         )
     return run_id
+
+
+@contextmanager
+def _store_that_answers() -> Iterator[None]:
+    """One line where it stops to: MLflow has asked it again and again by then."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise TrackingError(
+            f"the tracking store {store.shown(store.uri())} has stopped answering ({reason}): what was trained is kept; start the study again "
+            "once it does"
+        ) from error
 
 
 def train(given: Assignment) -> str | None:

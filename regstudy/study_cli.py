@@ -53,7 +53,11 @@ def command(given: argparse.Namespace) -> None:
     _say_plan(planned, how)
     if given.action == "run":
         anything = bool(planned.unfinished())
-        run_id = study.run(planned, how)
+        try:
+            run_id = study.run(planned, how)
+        except terminal.Interrupted:
+            terminal.say(f"stopped; what was trained is kept. Go on with: {_again(given)}")
+            raise
         terminal.say(f"done: all {plural(len(planned.trials), 'trial')} of the study {design.name}")
         _report(design.name, run_id, anew=anything)
 
@@ -197,7 +201,8 @@ def _say_status(planned: "Plan", again: str) -> None:
 def _report(name: str, run_id: str, *, anew: bool) -> None:
     """The report is the other package's: the store is all that the two share. Not written again where no trial is new."""
     folder = Path("report") / name
-    if not anew and (folder / "report.html").is_file():
-        terminal.say(f"report, from before: {(folder / 'report.html').absolute().as_uri()}")
+    page = folder / "report.html"
+    if not anew and page.is_file() and run_id in page.read_text(encoding="utf-8"):  # another study may have the name
+        terminal.say(f"report, from before: {page.absolute().as_uri()}")
         return
     subprocess.run([sys.executable, "-m", "analysis", "report", "--study", run_id, "--output", str(folder)], check=False)

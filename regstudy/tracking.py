@@ -33,7 +33,7 @@ from regstudy.design import Trial
 from regstudy.errors import TrackingError
 from regstudy.model import SqueezeExpandNet
 from regstudy.schema import CONTACT_SHEET_KEY, METRICS_VERSION, MODEL_NAME, NUMERICS_VERSION, TRIAL, Metric, Tag
-from regstudy.terminal import Interrupted
+from regstudy.terminal import Interrupted, warn
 
 HOMEPAGES = {
     "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -128,11 +128,11 @@ def start(name: str, tags: dict[str, str]) -> str:
     store.quieten()
     uri = store.require_writable()
     adopted = bool(os.environ.get("MLFLOW_RUN_ID"))
+    ledger.experiment()  # whether it can be written is known before anything is trained
     try:
-        store.make_tables()
         run = mlflow.start_run(run_name=None if adopted else name, tags=tags)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise TrackingError(f"the tracking store {uri} cannot be used: {_first_line(error)}") from error
+        raise TrackingError(f"the tracking store {store.shown(uri)} cannot be used: {_first_line(error)}") from error
     if adopted and GENERATED_NAME.fullmatch(run.info.run_name or ""):
         mlflow.set_tag("mlflow.runName", name)
     return run.info.run_id
@@ -145,7 +145,10 @@ def at_work(run_id: str) -> Iterator[None]:
         with ledger.at_work(run_id):
             yield
     except BaseException as error:
-        _end(run_id, error)
+        try:
+            _end(run_id, error)
+        except (MlflowException, SQLAlchemyError):  # what is wrong with the run matters more
+            warn(f"the tracking store does not answer: the run {run_id} is RUNNING there until it is continued")
         raise
     mlflow.end_run()
 

@@ -7,9 +7,11 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from regstudy import ledger
+from regstudy import ledger, store
 from regstudy.design import Trial
+from regstudy.errors import TrackingError
 from regstudy.executors import End
+from regstudy.ledger import Entry
 from regstudy.plan import Plan
 from regstudy.schema import Summary
 from regstudy.terminal import in_words, plural
@@ -18,7 +20,7 @@ POLL_SECONDS = 2.0
 
 
 class Watch:
-    """Looks at the store now and then, whoever is at work on the trials; `live` draws bars."""
+    """Looks at the store now and then, whoever is at work on the trials, and says when it stops answering; `live` draws bars."""
 
     def __init__(self, planned: Plan, *, live: bool) -> None:
         self._planned = planned
@@ -26,6 +28,7 @@ class Watch:
         self._left_at_start = planned.epochs_left()
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
         self._bars = Progress(*columns, console=self._console, disable=not (live and self._console.is_terminal))
+        self._silent = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, daemon=True)
         self._shown: dict[str, TaskID] = {}
@@ -34,14 +37,12 @@ class Watch:
 
     def __enter__(self) -> Self:
         self._bars.start()
-        if not self._bars.disable:
-            self._thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(POLL_SECONDS)
+        self._thread.join(POLL_SECONDS)
         self._bars.stop()
 
     def say(self, line: str) -> None:
@@ -52,13 +53,24 @@ class Watch:
         """A trial has ended, one way or another."""
         self._planned = planned
         done = len(planned.trials) - len(planned.unfinished())
+        left = self._left(self._under_way(self._running()))
         if end.run_id is not None:
             self.say(
-                f"{done:>4}/{len(planned.trials)}  seed {trial.config.seed}  {trial.configuration}: {_result(planned, trial)}  {self._left()}"
+                f"{done:>4}/{len(planned.trials)}  seed {trial.config.seed}  {trial.configuration}: {_result(planned, trial)}  {left}"
             )
-        self._bars.update(self._all, completed=done, note=self._left())
+        self._bars.update(self._all, completed=done, note=left)
 
-    def _left(self, under_way: int = 0) -> str:
+    def _running(self) -> dict[str, Entry]:
+        """The trials of this study that some process is at, by their digest."""
+        planned, ours = self._planned, {trial.digest for trial in self._planned.trials}
+        return {e.trial: e for e in ledger.running(planned.experiment_id, planned.data_digest) if e.trial in ours}
+
+    def _under_way(self, running: dict[str, Entry]) -> int:
+        """Epochs of unfinished trials that the plan does not know of yet."""
+        known = self._planned.entries
+        return sum(entry.epochs_done - (known[trial].epochs_done if trial in known else 0) for trial, entry in running.items())
+
+    def _left(self, under_way: int) -> str:
         """The time left, at the speed so far."""
         left = self._planned.epochs_left() - under_way
         trained = self._left_at_start - left
@@ -66,23 +78,36 @@ class Watch:
 
     def _poll(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
+            if not self._answers() or self._bars.disable:
+                continue
             try:
-                running = {e.trial: e for e in ledger.running(self._planned.experiment_id, self._planned.data_digest)}
+                running = self._running()
             except Exception:  # noqa: BLE001, S112  # a store that is busy: the next look will do
                 continue
             trials = {trial.digest: trial for trial in self._planned.trials}
-            known = self._planned.entries
-            fresh = 0
-            for digest in trials.keys() & running.keys():
-                trial, done = trials[digest], running[digest].epochs_done
-                fresh += done - (known[digest].epochs_done if digest in known else 0)
+            for digest, entry in running.items():
+                config = trials[digest].config
                 if digest not in self._shown:
-                    name = f"seed {trial.config.seed}  {trial.configuration}"
-                    self._shown[digest] = self._bars.add_task(name, total=trial.config.epochs, note="epochs")
-                self._bars.update(self._shown[digest], completed=done)
+                    name = f"seed {config.seed}  {trials[digest].configuration}"
+                    self._shown[digest] = self._bars.add_task(name, total=config.epochs, note="epochs")
+                self._bars.update(self._shown[digest], completed=entry.epochs_done)
             for digest in self._shown.keys() - running.keys():
                 self._bars.remove_task(self._shown.pop(digest))
-            self._bars.update(self._all, note=self._left(fresh))
+            self._bars.update(self._all, note=self._left(self._under_way(running)))
+
+    def _answers(self) -> bool:
+        """Whether a tracking server answers; a line where that changes."""
+        try:
+            store.require_answer()
+        except TrackingError as error:
+            if not self._silent:
+                self.say(f"{error}; waiting for it")
+            self._silent = True
+            return False
+        if self._silent:
+            self.say("the tracking server answers again")
+        self._silent = False
+        return True
 
 
 def _result(planned: Plan, trial: Trial) -> str:

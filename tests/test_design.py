@@ -136,6 +136,9 @@ def test_the_schema_is_the_committed_one_and_holds_the_shipped_designs():
         ("about: >-", "about", "is not YAML"),
         ("recipe: published", "overrides: {lr: .nan}", "line 5: lr: expected a finite number > 0, got 'nan'"),
         ("recipe: published", "overrides: {seed: 3}", "line 5: overrides.seed: expected one of"),
+        ("recipe: published", "overrides: {l1: 3}", "line 5: overrides.l1: is set for single configurations too"),
+        ("of: {l1: 0.001}", "of: {l9: 0.001}", "line 19: claims.0.contrasts.0.of.l9: expected one of l1, l2"),
+        ("of: {l1: 0.001}", "of: {seed: 3}", "line 19: claims.0.contrasts.0.of.seed: expected one of l1, l2"),
     ],
 )
 def test_a_mistake_is_named(old, new, message):
@@ -147,6 +150,24 @@ def test_a_mistake_is_named(old, new, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ("{l1: 0.001}", "line 3: grid.l1: expected a list, such as [0, 0.001], got 0.001"),
+        ("{l1: []}", "line 3: grid.l1: expected at least one value"),
+    ],
+)
+def test_a_grid_is_made_of_lists(grid, message):
+    with pytest.raises(DesignError) as caught:
+        design_file.parse(f"name: g\nabout: x\ngrid: {grid}\nseeds: 1\n", "my.yaml")
+    assert message in str(caught.value)
+
+
+def test_values_that_make_two_configurations_equal_are_named():
+    with pytest.raises(DesignError, match=r"--set l1=0,l2=0: .*this configuration is there twice"):
+        design_file.load("factorial").with_values({"l1": "0", "l2": "0"})
+
+
 @pytest.mark.parametrize("text", ["", "3", "- a", "\0", "a: !!python/object:os.x {}", "a: &x [*x]"])
 def test_what_is_no_design_is_refused(text):
     with pytest.raises(DesignError, match=r"my\.yaml"):
@@ -155,7 +176,7 @@ def test_what_is_no_design_is_refused(text):
 
 def test_an_unknown_design_is_named_with_the_shipped_ones(tmp_path):
     with pytest.raises(
-        DesignError, match="there is no design 'nonesuch': expected the path of a YAML file, or one of factorial"
+        DesignError, match=r"there is no design 'nonesuch' in .*: expected the path of a YAML file, or one of factorial"
     ):
         design_file.load("nonesuch")
     (tmp_path / "latin.yaml").write_bytes("about: \xfc".encode("latin-1"))

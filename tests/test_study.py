@@ -1,6 +1,8 @@
 """A small study, really run: what it leaves in the store, that nothing is run twice, and how failures end."""
 
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, stdev
@@ -12,12 +14,14 @@ from mlflow.tracking import MlflowClient
 
 from analysis import query
 from analysis.query import Wanted
-from regstudy import cli, design_file, plan, run, study
+from regstudy import cli, design_file, plan, run, store, study, study_cli
 from regstudy.assignment import Assignment
 from regstudy.errors import DataError, StudyError
+from regstudy.ledger import Entry
 from regstudy.plan import Plan
 from regstudy.schema import TRIAL, Metric, Summary, Tag
 from regstudy.study import How
+from regstudy.watch import Watch
 
 DESIGN = """\
 name: small
@@ -105,6 +109,46 @@ def test_again_nothing_is_run(done, monkeypatch, capsys):
     assert "so far: 4 done\nnothing is left to run" in capsys.readouterr().out
     study.run(planned(), HERE)
     assert {r.info.run_id for r in MlflowClient().search_runs(["0"])} == before
+
+
+def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done, monkeypatch, capsys):
+    made: list[list[str]] = []
+    monkeypatch.setattr(study_cli.subprocess, "run", lambda command, **_: made.append(command))
+    page = Path("report") / "small" / "report.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("of the run 123")
+    study_cli._report("small", "456", anew=False)
+    assert made[0][-4:] == ["--study", "456", "--output", str(page.parent)]
+    study_cli._report("small", "123", anew=False)
+    assert len(made) == 1
+    assert "report, from before" in capsys.readouterr().out
+
+
+def test_the_time_left_counts_what_is_under_way(done):
+    """Half of what was left at the start is trained, by trials that are not done yet: as long again."""
+    before = planned(seeds=[0, 7])
+    watch = Watch(before, live=False)
+    watch._start = time.monotonic() - 100
+    trial = before.unfinished()[0]
+    under_way = before.epochs_left() // 2
+    entry = Entry("run", trial.digest, "running", under_way, {}, {})
+    assert watch._under_way({trial.digest: entry}) == under_way
+    assert watch._left(under_way) == "2 min left"
+    assert watch._left(0) == "", "nothing trained yet: nothing known"
+
+
+def test_a_server_that_stops_answering_is_told_once(done, capsys, monkeypatch):
+    watch = Watch(planned(), live=False)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(store, "uri", lambda: f"http://127.0.0.1:{free.getsockname()[1]}")
+        assert not watch._answers()
+        assert not watch._answers()
+    monkeypatch.undo()
+    assert watch._answers()
+    told = capsys.readouterr().out
+    assert told.count("does not answer") == 1
+    assert told.count("the tracking server answers again") == 1
 
 
 def test_what_an_earlier_start_completed_stays_part_of_the_study(done, monkeypatch):

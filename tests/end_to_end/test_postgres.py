@@ -125,3 +125,23 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
         pd.testing.assert_frame_equal(by_server, by_sql, check_exact=True)
         assert cli.main(["report", "--study", "small", "--output", "report"]) == 0
     assert "one seed each" in Path("report/report.md").read_text(encoding="utf-8").splitlines()[0]
+
+
+def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace):
+    with server(mlflow.get_tracking_uri(), workspace) as address:
+        process = on_a_machine_of_its_own(workspace / "one", address)
+        mlflow.set_tracking_uri(address)
+        deadline = time.monotonic() + 120
+        while not trials():
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    assert process.stdout
+    waiting = next(line for line in process.stdout if "does not answer" in line)
+    process.terminate()
+    begun = time.monotonic()
+    rest, _ = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 20
+    assert process.returncode == 143
+    assert "waiting for it" in waiting
+    assert "Traceback" not in rest
+    assert "Go on with: python -m regstudy study run small.yaml" in rest
