@@ -2,13 +2,14 @@
 
 import argparse
 import math
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from regstudy import terminal
-from regstudy.errors import UsageError
+from regstudy.errors import RegstudyError, UsageError
 
 PROGRAM = "python -m analysis"
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
@@ -98,6 +99,17 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
 
 
 def _command(given: list[str]) -> None:
+    try:
+        _run(given)
+    except RegstudyError as error:
+        if os.environ.get("MLFLOW_RUN_ID"):
+            from regstudy import store
+
+            store.fail_adopted_run(str(error))
+        raise
+
+
+def _run(given: list[str]) -> None:
     arguments = _parse(given)
     if arguments.command == "verify":
         from analysis import verify

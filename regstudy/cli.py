@@ -110,9 +110,9 @@ def _command(arguments: list[str]) -> None:
             study_cli.command(given)
     except RegstudyError as error:
         if os.environ.get("MLFLOW_RUN_ID"):
-            from regstudy import tracking
+            from regstudy import store
 
-            tracking.fail_adopted_run(str(error))
+            store.fail_adopted_run(str(error))
         raise
 
 

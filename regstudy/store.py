@@ -14,11 +14,16 @@ from pathlib import Path
 
 import mlflow
 from filelock import FileLock
+from mlflow.entities import RunStatus
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from regstudy import locks
 from regstudy.errors import TrackingError
+from regstudy.schema import Tag
+
+MAX_REASON = 500
+"""Characters of a reason that are kept."""
 
 SERVER_SECONDS = 5.0
 """How long a tracking server may take to show that it is there; MLflow itself would retry for minutes."""
@@ -129,6 +134,15 @@ def require_answer() -> str:
         raise TrackingError(
             f"the tracking server {shown(address)} does not answer ({reason}): start it, or set MLFLOW_TRACKING_URI to one that runs"
         ) from None
+
+
+def fail_adopted_run(reason: str) -> None:
+    """Under `mlflow run`: say on the run that it made why nothing came of it, and end it FAILED."""
+    if os.environ.get("MLFLOW_RUN_ID"):
+        quieten()
+        mlflow.start_run()
+        mlflow.set_tag(Tag.FAILURE, reason[:MAX_REASON])
+        mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
 
 
 def _require_driver(address: str) -> None:

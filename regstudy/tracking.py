@@ -46,7 +46,6 @@ DATASET_DIGEST_LENGTH = 36
 GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")
 """The names that MLflow makes up for runs without one."""
 
-MAX_REASON = 500
 MODEL_REQUIREMENTS = ("mlflow", "torch", "numpy")
 
 
@@ -166,15 +165,6 @@ def describe(run_id: str, config: RunConfig, data: Splits, tags: dict[str, str])
     return TrackedRun(run_id, _model_id(run, config), dataset, _logged(run))
 
 
-def fail_adopted_run(reason: str) -> None:
-    """Under `mlflow run`: say on the run why it did not even start, and end it FAILED."""
-    if os.environ.get("MLFLOW_RUN_ID"):
-        store.quieten()
-        mlflow.start_run()
-        mlflow.set_tag(Tag.FAILURE, reason[:MAX_REASON])
-        mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
-
-
 def _log_input(dataset: MetaDataset) -> None:
     """If two processes log a data set for the first time at once, MLflow lets one of them fail; the second time it finds the other's."""
     try:
@@ -203,7 +193,7 @@ def _logged(run: Run) -> frozenset[tuple[str, int]]:
 def _end(run_id: str, error: BaseException) -> None:
     """KILLED where somebody stopped the run, else FAILED; with the reason."""
     killed = isinstance(error, (Interrupted, KeyboardInterrupt, GeneratorExit, SystemExit))
-    mlflow.set_tag(Tag.FAILURE, f"{type(error).__name__}: {_first_line(error)}"[:MAX_REASON])
+    mlflow.set_tag(Tag.FAILURE, f"{type(error).__name__}: {_first_line(error)}"[: store.MAX_REASON])
     outputs = None if killed else mlflow.get_run(run_id).outputs
     for model in outputs.model_outputs if outputs is not None else []:
         mlflow.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)

@@ -57,6 +57,16 @@ def test_under_mlflow_run_the_report_is_on_that_run(own_copy, monkeypatch):
     assert mlflow.get_run(outer.info.run_id).data.tags[Tag.KIND] == REPORT
 
 
+def test_under_mlflow_run_a_report_that_cannot_be_made_fails_with_its_reason(own_copy, monkeypatch):
+    run_id = mlflow.MlflowClient().create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
+    assert cli.main(["report", "--dataset", "nope"]) == 2
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    run = mlflow.get_run(run_id)
+    assert run.info.status == "FAILED"
+    assert "has no finished run on 'nope'" in run.data.tags[Tag.FAILURE]
+
+
 def test_html_stands_alone(own_copy):
     cli.main(["report", "--output", "out"])
     html = (own_copy / "out" / "report.html").read_text()
