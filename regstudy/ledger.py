@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-from mlflow.entities import Run, RunStatus
+from mlflow.entities import Experiment, Run, RunStatus
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
@@ -68,12 +68,22 @@ def experiment() -> str:
         client, known = MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")
         found = client.get_experiment(known) if known else client.get_experiment_by_name(name)
-        found = found or client.get_experiment(client.create_experiment(name))
+        found = found or _made(client, name)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise TrackingError(f"the tracking store {store.shown(store.uri())} cannot be used: {reason}") from error
     store.require_artifact_folder(found.artifact_location)
     return found.experiment_id
+
+
+def _made(client: MlflowClient, name: str) -> Experiment:
+    """A new experiment, or another process's that was quicker."""
+    with suppress(MlflowException):
+        client.create_experiment(name)
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        raise MlflowException(f"experiment {name!r} cannot be made; if it was deleted, restore it or choose another name")
+    return found
 
 
 def entries(experiment_id: str, data_digest: str) -> dict[str, Entry]:
@@ -149,6 +159,9 @@ def resumable(run_id: str) -> Entry:
     """A run that was stopped and can be continued here; ResumeError says why not."""
     try:
         entry = _entry(mlflow.get_run(run_id))
+        if entry.state == "running":  # or it died a moment after it had said that it lives
+            time.sleep(START_SECONDS)
+            entry = _entry(mlflow.get_run(run_id))
     except MlflowException:
         raise ResumeError(
             f"there is no run {run_id!r} in the store {store.shown(store.uri())}: look its ID up in MLflow's UI"

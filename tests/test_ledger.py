@@ -60,6 +60,17 @@ def test_what_is_done_is_not_done_again(workspace, outcome):
     assert visible() == {done}
 
 
+def test_a_run_that_died_a_moment_after_its_last_sign_of_life_can_be_continued(workspace):
+    left = made("RUNNING", age=0)
+    assert ledger.resumable(left).state == "stale"
+
+
+def test_an_experiment_is_made_once_though_two_ask_for_it(workspace, monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "new")
+    made_first = ledger.experiment()
+    assert ledger._made(MlflowClient(), "new").experiment_id == made_first == ledger.experiment()
+
+
 @pytest.mark.parametrize("status", ["RUNNING", "KILLED", "FAILED"])
 def test_what_a_dead_process_left_is_continued(workspace, status):
     left = made(status, **{Tag.FAILURE: "out of memory"})
