@@ -160,7 +160,7 @@ def resumable(run_id: str) -> Entry:
     try:
         entry = _entry(mlflow.get_run(run_id))
         if entry.state == "running":  # or it died a moment after it had said that it lives
-            time.sleep(START_SECONDS)
+            time.sleep(START_SECONDS + 1)  # the time is written in whole seconds
             entry = _entry(mlflow.get_run(run_id))
     except MlflowException:
         raise ResumeError(
