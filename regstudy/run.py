@@ -193,7 +193,7 @@ def _write_artifacts(
     }
     columns = outcome.prediction_columns(log_probabilities, data.test.labels)
     wrong = {name: column[errors.index] for name, column in columns.items()}
-    for name in Artifact:
+    for name in Artifact if diff else set(Artifact) - {Artifact.SOURCE_DIFF}:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(folder / name, dpi=120)
@@ -217,5 +217,6 @@ def _say_what_next(run_id: str) -> None:
     else:
         result = f"diverged in epoch {int(values[Metric.EPOCHS_DONE])}: a loss is no finite number any more"
     terminal.say(f"done: {result}, run {run_id}")
-    terminal.say(f"store: {store.uri()}")
-    terminal.say("compare your runs: python -m analysis report        look at them: mlflow ui")
+    terminal.say(f"store: {store.shown(store.uri())}")
+    epochs = int(values[Metric.EPOCHS_DONE])
+    terminal.say(f"compare your runs: python -m analysis report --where epochs={epochs}        look at them: mlflow ui")
