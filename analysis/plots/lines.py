@@ -118,7 +118,7 @@ def detectable(table: pd.DataFrame, ours: tuple[int, float], *, unit: str, margi
         enough = table.loc[table["difference"] <= margin, "n"]
         told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), 'seed')} would see it" if len(enough) else "")
         # On the side where the curve is not: above the line once it is well below, else beneath.
-        early = len(enough) and enough.iloc[0] < 0.4 * shown["n"].max()
+        early = len(enough) and enough.iloc[0] < 0.55 * shown["n"].max()
         at, shift, ha, va = (1, (-2, 3), "right", "bottom") if early else (0, (6, -4), "left", "top")
         axis.annotate(told, (at, margin), shift, ("axes fraction", "data"), "offset points", ha=ha, va=va)
     axis.set_ylim(0)
