@@ -3,11 +3,16 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from analysis import statistics
+from regstudy.config import RunConfig
 
-DATASET, RECIPE, EPOCHS = "mnist", "published", 40
+CONFIGURATION = {
+    name: value for name, value in RunConfig(dataset="mnist").identity().items() if name not in {"l1", "l2", "seed"}
+}
+"""What all of its runs have in common: the recipe to the letter. Ours that differ in any of it are of another study."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,9 @@ def beside(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _beside(reported: Reported, runs: pd.DataFrame) -> list[dict[str, object]]:
-    same = (runs["l1"] == reported.l1) & (runs["l2"] == reported.l2) & (runs["epochs"] == EPOCHS)
-    own = runs[same & (runs["dataset"] == DATASET) & (runs["recipe"] == RECIPE)]
-    own = own[own["best_accuracy"].notna()]
+    wanted = {**CONFIGURATION, "l1": reported.l1, "l2": reported.l2}
+    same = np.logical_and.reduce([runs[name] == value for name, value in wanted.items()])
+    own = runs[same & runs["best_accuracy"].notna()]
     if own.empty or len(own["configuration"].unique()) > 1:
         return []
     rows: list[dict[str, object]] = []
