@@ -161,6 +161,18 @@ def write(trials: Trials, page: Path) -> None:
     page.write_text(text, encoding="utf-8")
 
 
+def image(pixels: bytes) -> np.ndarray:
+    """A stored image, uint8, 28×28, bright on dark."""
+    return np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
+
+
+def png(bright: np.ndarray) -> str:
+    """Grey values (uint8) as PNG, dark on light, as base64."""
+    buffer = io.BytesIO()
+    Image.fromarray(255 - bright).save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 def _cells(errors: Errors, name: str, shown: list[int], words: tuple[str, ...]) -> dict[int, tuple[str, str, int]]:
     """By image: the commonest wrong answer, its mean probability, and how many seeds give any wrong answer."""
     own = errors.rows[(errors.rows["configuration"] == name) & errors.rows["index"].isin(shown)]
@@ -173,12 +185,10 @@ def _cells(errors: Errors, name: str, shown: list[int], words: tuple[str, ...]) 
 
 
 def _sprite(pixels: list[bytes]) -> str:
-    """All images in one PNG, dark on light, as base64."""
+    """All images in one PNG."""
     rows = -(-len(pixels) // SPRITE_COLUMNS)
     sheet = np.zeros((rows * SIDE, SPRITE_COLUMNS * SIDE), np.uint8)
-    for place, image in enumerate(pixels):
+    for place, own in enumerate(pixels):
         top, left = place // SPRITE_COLUMNS * SIDE, place % SPRITE_COLUMNS * SIDE
-        sheet[top : top + SIDE, left : left + SIDE] = np.frombuffer(image, np.uint8).reshape(SIDE, SIDE)
-    buffer = io.BytesIO()
-    Image.fromarray(255 - sheet).save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+        sheet[top : top + SIDE, left : left + SIDE] = image(own)
+    return png(sheet)

@@ -1,4 +1,4 @@
-"""Templates to text: names are escaped in HTML by the engine, in Markdown by a filter."""
+"""Templates to text: names are escaped in HTML and SVG by the engine, in Markdown by a filter."""
 
 import re
 
@@ -12,7 +12,7 @@ def render(template: str, context: dict[str, object]) -> str:
     """A template of this package, filled; a name that the context lacks is an error."""
     environment = Environment(
         loader=PackageLoader("analysis"),
-        autoescape=select_autoescape(["html.j2"], default=False),
+        autoescape=select_autoescape(["html.j2", "svg.j2"], default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

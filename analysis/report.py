@@ -19,7 +19,7 @@ from analysis.gallery import Errors
 from analysis.grids import Grid
 from analysis.singles import Single
 
-FILES = ("report.html", "report.md", "figures", "tables")
+FILES = ("report.html", "report.md", "figures", "tables", "runs")
 PAGES = ("report.html", "report.md")
 PNG_DPI = 144
 SECTIONS = {
@@ -45,7 +45,8 @@ def write(found: Findings, folder: Path, command: str) -> Path:
         _write_files(found, Path(scratch), command)
         for name in FILES:
             _remove(folder / name)
-            (Path(scratch) / name).rename(folder / name)
+            if (Path(scratch) / name).exists():  # no run has its own picture where there are too many
+                (Path(scratch) / name).rename(folder / name)
     return folder / "report.html"
 
 
@@ -60,7 +61,11 @@ def _write_files(found: Findings, folder: Path, command: str) -> None:
     for name, table in numbers.frames(found).items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
     ranking_svg = (folder / "figures" / "ranking.svg").read_text(encoding="utf-8")
-    context = _context(found, drawn, errors, command) | {"inline": inline, "ranking_svg": ranking_svg}
+    single = singles.read(found, errors)
+    for own in [run for runs in single.values() for run in runs]:
+        (folder / "runs").mkdir(exist_ok=True)
+        (folder / _file(own.anchor)).write_text(singles.page(own), encoding="utf-8")
+    context = _context(found, drawn, errors, single, command) | {"inline": inline, "ranking_svg": ranking_svg}
     for name in PAGES:
         (folder / name).write_text(rendering.render(f"{name}.j2", context), encoding="utf-8")
 
@@ -77,9 +82,11 @@ def headline(found: Findings) -> str:
     return wording.headline(found.ranking, found.judged, wording.seeds_in_words(found.table))
 
 
-def _context(found: Findings, drawn: Sequence[Drawing], errors: Errors, command: str) -> dict[str, object]:
-    trials = found.trials
-    single = singles.read(found, errors)
+def _context(
+    found: Findings, drawn: Sequence[Drawing], errors: Errors, single: Mapping[str, list[Single]], command: str
+) -> dict[str, object]:
+    trials, runs = found.trials, grids.runs(found)
+    anchors = [singles.anchor(place) for place in range(len(runs.rows))] if single else []
     return {
         "headline": headline(found),
         "summary": methods.summary(found),
@@ -93,7 +100,8 @@ def _context(found: Findings, drawn: Sequence[Drawing], errors: Errors, command:
         ],
         "sections": _sections(found, drawn),
         "first": [drawing for drawing in drawn if drawing.section == "first"],
-        "runs": _linked(grids.runs(found), single),
+        "runs": runs if runs.links else replace(runs, links=tuple(f"#{anchor}" for anchor in anchors)),
+        "runs_in_files": replace(runs, links=tuple(_file(anchor) for anchor in anchors)) if anchors else runs,
         "configurations": _configurations(found, single),
         "methods": methods.methods(found),
         "notices": trials.notices,
@@ -112,11 +120,9 @@ def _context(found: Findings, drawn: Sequence[Drawing], errors: Errors, command:
     }
 
 
-def _linked(runs: Grid, single: Mapping[str, list[Single]]) -> Grid:
-    """Runs that no server shows are linked to their place in this page."""
-    if runs.links or not single:
-        return runs
-    return replace(runs, links=tuple(f"#{singles.anchor(place)}" for place in range(len(runs.rows))))
+def _file(anchor: str) -> str:
+    """Where a run's own picture is, within a report."""
+    return f"runs/{anchor}.svg"
 
 
 def _sections(found: Findings, drawn: Sequence[Drawing]) -> list[tuple[str, str, list[Grid], list[Drawing]]]:

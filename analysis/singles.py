@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from analysis import drawings, gallery, plots, vector
+from analysis import drawings, gallery, plots, rendering, vector
 from analysis.findings import Findings
 from analysis.frames import rows
 from analysis.gallery import Errors
@@ -18,19 +18,41 @@ from regstudy.terminal import plural
 MOST_RUNS = 60
 """Runs up to which a report shows each: beyond, the page would take long to make and to open."""
 
+CURVE_WIDTH = 640
+"""Of the curve in a run's picture, in pixels."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """An image that a run misclassifies: its number in the test set, actual class, the answer and its probability, in words; `png` as base64."""
+
+    index: int
+    actual: str
+    answer: str
+    probability: str
+    png: str
+
 
 @dataclass(frozen=True)
 class Single:
-    """One run: `anchor` names its place in the page; `curve` is None without at least two epochs; `images` None if they are not known.
+    """One run: `anchor` names its place in the page and its file; `told` is what came of it, in a line.
 
-    `images`: number in the test set, actual class, wrong answer, its probability; the surest first.
+    `curve` is SVG, None without at least two epochs; `images`, the surest first, None if they are not known.
     """
 
     anchor: str
+    configuration: str
     seed: str
+    run_id: str
     told: str
-    curve: Markup | None
-    images: list[tuple[int, str, str, str]] | None
+    curve: str | None
+    curve_in_words: str
+    images: list[Wrong] | None
+
+    @property
+    def inline(self) -> Markup | None:
+        """The curve for HTML."""
+        return None if self.curve is None else vector.inline(self.curve, self.anchor, self.curve_in_words)
 
 
 def read(found: Findings, errors: Errors) -> dict[str, list[Single]]:
@@ -44,14 +66,21 @@ def read(found: Findings, errors: Errors) -> dict[str, list[Single]]:
     singles: dict[str, list[Single]] = {}
     with plots.style():
         for place, run in enumerate(rows(runs)):
-            name, seed, where = str(run["configuration"]), str(run["seed"]), anchor(place)
+            name, seed = str(run["configuration"]), str(run["seed"])
             own = errors.rows[errors.rows["run_id"] == run["run_id"]] if run["run_id"] in known else None
             images = None if own is None else _images(own, words)
             counted = "" if images is None else f"; {plural(len(images), 'image')} wrong after the last epoch"
             told = _value(run[found.endpoint.key], found.endpoint) + counted
-            curve = _curve(found, name, run["seed"], look[name], where)
-            singles.setdefault(name, []).append(Single(where, seed, told, curve, images))
+            curve, words_of_it = _curve(found, name, run["seed"], look[name])
+            single = Single(anchor(place), name, seed, str(run["run_id"]), told, curve, words_of_it, images)
+            singles.setdefault(name, []).append(single)
     return singles
+
+
+def page(single: Single) -> str:
+    """A run as one picture (SVG, on white), for where no HTML is shown."""
+    curve, height = (None, 0.0) if single.curve is None else vector.nested(single.curve, CURVE_WIDTH)
+    return rendering.render("run.svg.j2", {"run": single, "curve": curve, "curve_height": height})
 
 
 def anchor(place: int) -> str:
@@ -65,23 +94,27 @@ def _value(value: float, endpoint: Measure) -> str:
     return f"{endpoint.words} {endpoint.value(value)}{'' if endpoint.unit == '%' else ' '}{endpoint.unit}".rstrip()
 
 
-def _curve(found: Findings, name: str, seed: object, look: Look, where: str) -> Markup | None:
+def _curve(found: Findings, name: str, seed: object, look: Look) -> tuple[str | None, str]:
     metric = str(Metric.TEST_ACCURACY if found.ours else found.endpoint.key)
     epochs = found.trials.epochs
     own = epochs.loc[epochs["configuration"] == name, ["seed", "epoch", metric]].rename(columns={metric: "value"})
     single = own[own["seed"] == seed]
-    if single["epoch"].nunique() < 2 or single["value"].isna().all():
-        return None
     quantity = drawings.curve_quantity(found, metric)
-    figure = plots.single(own, seed, look, quantity)
-    return vector.inline(
-        vector.svg(figure), where, f"{quantity.name} of {name}, seed {seed}, over epochs; its other seeds pale."
-    )
+    words = f"{quantity.name} of {name}, seed {seed}, over epochs; its other seeds pale."
+    if single["epoch"].nunique() < 2 or single["value"].isna().all():
+        return None, words
+    return vector.svg(plots.single(own, seed, look, quantity)), words
 
 
-def _images(own: pd.DataFrame, words: tuple[str, ...]) -> list[tuple[int, str, str, str]]:
+def _images(own: pd.DataFrame, words: tuple[str, ...]) -> list[Wrong]:
     surest = own.sort_values(["predicted_probability", "index"], ascending=[False, True])
     return [
-        (int(row["index"]), words[int(row["label"])], words[int(row["predicted"])], f"{row['predicted_probability']:.0%}")
+        Wrong(
+            int(row["index"]),
+            words[int(row["label"])],
+            words[int(row["predicted"])],
+            f"{row['predicted_probability']:.0%}",
+            gallery.png(gallery.image(row["pixels"])),
+        )
         for row in rows(surest)
     ]

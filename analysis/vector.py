@@ -30,6 +30,16 @@ def inline(svg: str, name: str, alt: str) -> Markup:
     return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: opening.replace(r"\1", m[1]), svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
 
 
+def nested(svg: str, width: float) -> tuple[Markup, float]:
+    """For a place within another SVG: scaled to this width; with the height that it then has."""
+    opening = re.search(r'<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>', svg)
+    if opening is None:
+        raise ValueError("expected an SVG with a viewBox from 0 0")
+    height = round(width * float(opening[2]) / float(opening[1]))
+    tag = f'<svg width="{width:g}" height="{height}" viewBox="0 0 {opening[1]} {opening[2]}">'
+    return Markup(tag + svg[opening.end() :]), height  # noqa: S704  # matplotlib has escaped its texts
+
+
 def series_css() -> str:
     """The series' colours as variables, lighter on dark paper where they would not stand out."""
     light = {_variable(colour): colour for colour in (*plots.OKABE_ITO, plots.GREY)}

@@ -1,6 +1,7 @@
-"""`make results`: every study's report from its snapshots, what was run from them too, and the opening of the project's README."""
+"""`make results`: every study's report from its snapshots; from these, what was run, every verdict, and the opening of the project's README."""
 
 import sys
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,15 @@ RESULTS, README = Path("results"), Path("README.md")
 RAN = RESULTS / "README.md"
 FIRST = RESULTS / "published" / "report"
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- results: end -->"
+HEAD = ["claim", "study", "verdict", "estimate \\(95% interval\\)", "n", "further seeds"]
+OPEN = [
+    "L1 reduces overfitting more on harder data",
+    "–",
+    "open",
+    "needs the difference of two data sets, which no design can express yet",
+    "–",
+    "–",
+]
 
 
 def main() -> int:
@@ -25,8 +35,8 @@ def main() -> int:
 
 
 def studies() -> list[Path]:
-    """The folders of studies: a folder is named as its study, each of its snapshots `blocks-…`."""
-    return sorted({path.parent for path in RESULTS.glob("*/blocks-*")})
+    """The folders of studies, the published one first: a folder is named as its study, each of its snapshots `blocks-…`."""
+    return sorted({path.parent for path in RESULTS.glob("*/blocks-*")}, key=lambda path: (path != FIRST.parent, path.name))
 
 
 def arguments(study: Path) -> list[str]:
@@ -41,16 +51,17 @@ def snapshots(study: Path) -> list[Path]:
 
 
 def with_opening(readme: str) -> str:
-    """The README with headline, figure and verdicts of the published study's report between the two marks."""
+    """The README with headline and figure of the published study's report, and a verdict on each claim, between the two marks."""
     return _between_marks(readme, _opening((FIRST / "report.md").read_text(encoding="utf-8")))
 
 
 def with_what_was_run(readme: str) -> str:
-    """The README of the results with a row per snapshot: what, when, on what, how long."""
+    """The README of the results with a row per snapshot: what, when, on what, how long; and with every verdict of every study."""
     rows = [_row(path) for study in studies() for path in snapshots(study)]
     head = ["snapshot", "seeds", "trials", "epochs", "data", "trained", "processor", "threads", "a trial", "regstudy"]
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
-    return _between_marks(readme, "\n".join([*lines, ""]))
+    verdicts = [row for study in studies() for row in _verdicts(study, RESULTS)]
+    headlines = [f"- **{study.name}**: {_headline(study)}" for study in studies()]
+    return _between_marks(readme, "\n".join([*_table(head, rows), "", *headlines, "", *_table(HEAD, verdicts), ""]))
 
 
 def _between_marks(page: str, text: str) -> str:
@@ -89,12 +100,34 @@ def _row(snapshot: Path) -> list[str]:
 
 def _opening(report: str) -> str:
     lines = report.splitlines()
-    table = next(i for i, line in enumerate(lines) if line.startswith("| claim |"))
-    end = next(i for i in range(table, len(lines)) if not lines[i].startswith("|"))
     alt = next(line for line in lines if line.startswith("![")).partition("](")[0]
-    headline = lines[0].removeprefix("# ")
-    told = f"**{headline}.** {lines[2]}"
-    return "\n".join([told, "", f"{alt}]({(FIRST / 'figures/ranking.svg').as_posix()})", "", *lines[table:end], ""])
+    figure = f"{alt}]({(FIRST / 'figures/ranking.svg').as_posix()})"
+    verdicts: dict[str, list[str]] = {}
+    for study in studies():
+        for row in _verdicts(study, Path()):
+            verdicts.setdefault(row[0], row)  # what several studies claim is told of the first
+    return "\n".join(
+        [f"**{_headline(FIRST.parent)}.** {lines[2]}", "", figure, "", *_table(HEAD, [*verdicts.values(), OPEN]), ""]
+    )
+
+
+def _headline(study: Path) -> str:
+    report = (study / "report" / "report.md").read_text(encoding="utf-8")
+    return report.partition("\n")[0].removeprefix("# ")
+
+
+def _verdicts(study: Path, seen_from: Path) -> list[list[str]]:
+    """A row per claim of a study's report, as the report words it, and where that stands."""
+    report = study / "report" / "report.md"
+    lines = iter(report.read_text(encoding="utf-8").splitlines())
+    told = takewhile(lambda line: line.startswith("|"), dropwhile(lambda line: not line.startswith("| claim |"), lines))
+    rows = [line.strip("| ").split(" | ") for line in told][2:]
+    link = f"[{study.name}]({report.relative_to(seen_from).as_posix()})"
+    return [[claim, link, *verdict] for claim, *verdict in rows]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 if __name__ == "__main__":

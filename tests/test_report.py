@@ -4,14 +4,19 @@ import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from analysis import cli, findings, gallery, query, report, singles, verify
+from analysis import cli, findings, gallery, query, report, singles, vector, verify
+from analysis.singles import Single, Wrong
 from regstudy.schema import DIVERGED, REPORT, Tag
 
+SVG = "{http://www.w3.org/2000/svg}"
 FIGURES = (
     "ranking",
     "gap_accuracy",
@@ -25,6 +30,7 @@ FILES = {
     "report.html", "report.md", "figures", "tables",
     *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "pdf", "csv")),
     *(f"tables/{name}.csv" for name in ("ranking", "pairs", "comparisons")),
+    "runs", *(f"runs/run-{place}.svg" for place in range(4)),
 }  # fmt: skip
 
 
@@ -92,12 +98,44 @@ def test_every_run_has_its_place_with_its_own_images(own_copy):
         assert shown == set(trials.source.misclassified(run_id)["index"])
 
 
+def test_where_no_html_is_shown_a_runs_link_leads_to_its_curve_and_its_images(own_copy):
+    cli.main(["report", "--output", "out"])
+    trials = query.read()
+    links = re.findall(r"\| \[(\w+)\]\((runs/run-\d+\.svg)\) \|", (own_copy / "out" / "report.md").read_text())
+    assert [run_id for run_id, _ in links] == list(trials.runs["run_id"])
+    for run_id, name in links:
+        picture = ET.parse(own_copy / "out" / name)
+        told = "\n".join(picture.getroot().itertext())
+        assert f"run {run_id}" in told
+        shown = {int(image) for image in re.findall(r"test image (\d+)", told)}
+        assert shown == set(trials.source.misclassified(run_id)["index"])
+
+
+def test_a_runs_picture_holds_its_curve_and_its_images():
+    curve = vector.svg(Figure(figsize=(4, 2)))
+    images = [Wrong(3, "Bag", "Coat", "97%", gallery.png(np.zeros((28, 28), np.uint8))), Wrong(8, "Bag", "Shirt", "51%", "")]
+    whole = Single("run-0", "a <b> & c", "4", "0f", "99.37%", curve, "its curve", images)
+    root = ET.fromstring(singles.page(whole))
+    texts = [text.text for text in root.findall(f"{SVG}text")]
+    assert texts[:3] == ["a <b> & c, seed 4", "99.37%", "run 0f"]
+    assert texts[4:] == ["Bag", "→ Coat, 97%", "Bag", "→ Shirt, 51%"]
+    inner = root.find(f"{SVG}g/{SVG}svg")
+    assert (inner.get("width"), inner.get("height"), inner.get("viewBox")) == ("640", "320", "0 0 288 144")
+    assert 76 + 320 < float(root.findall(f"{SVG}image")[0].get("y")) < float(root.get("height")) - 64
+    bare = ET.fromstring(singles.page(replace(whole, curve=None, images=None)))
+    assert "Its misclassified images are not in the store." in "".join(bare.itertext())
+    assert bare.find(f"{SVG}g") is None
+
+
 def test_more_runs_than_a_page_bears_are_told(own_copy, monkeypatch):
+    report.write(findings.find(query.read()), own_copy / "out", "command")
     monkeypatch.setattr(singles, "MOST_RUNS", 3)
     report.write(findings.find(query.read()), own_copy / "out", "command")
     html = (own_copy / "out" / "report.html").read_text()
     assert "There are too many runs to show each of them here" in html
     assert 'href="#run-' not in html
+    assert not (own_copy / "out" / "runs").exists()
+    assert "](runs/" not in (own_copy / "out" / "report.md").read_text()
 
 
 def test_numbers_are_the_rankings(own_copy):
