@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from regstudy import data_files, ledger, locks, store
+from regstudy.config import RunConfig
 from regstudy.data_files import Source
 from regstudy.design import Design, Trial
 from regstudy.ledger import Entry
@@ -76,6 +78,13 @@ class Plan:
         fixed = [m[Summary.WALL_SECONDS] - m[Metric.SECONDS] * m[Metric.EPOCHS_DONE] for m in runs]
         return Pace(median(m[Metric.SECONDS] for m in runs), max(0.0, median(fixed)))
 
+    def of_other_lengths(self) -> Counter[int]:
+        """How many finished trials differ from the study's in nothing but their number of epochs, by that number."""
+        own = {_without_epochs(trial.config): trial.config.epochs for trial in self.trials}
+        finished = [entry.tags[Tag.CONFIG] for entry in self.entries.values() if entry.finished]
+        there = [RunConfig.model_validate_json(text) for text in finished]
+        return Counter(other.epochs for other in there if own.get(_without_epochs(other), other.epochs) != other.epochs)
+
     def again(self) -> "Plan":
         """The same, as the store knows it now."""
         return Plan(
@@ -102,6 +111,10 @@ class Plan:
     def _epochs_done(self, trial: Trial) -> int:
         entry = self.entries.get(trial.digest)
         return entry.epochs_done if entry else 0
+
+
+def _without_epochs(config: RunConfig) -> frozenset[tuple[str, Any]]:
+    return frozenset(config.model_copy(update={"epochs": 1}).identity().items())
 
 
 def make(design: Design, data_root: str | None) -> Plan:

@@ -196,6 +196,12 @@ def _say_status(planned: "Plan", again: str) -> None:
             )
     if planned.unfinished():
         terminal.say(f"go on with: {again}")
+    for epochs, trials in sorted(planned.of_other_lengths().items()):
+        are = "is" if trials == 1 else "are"
+        terminal.say(
+            f"{plural(trials, 'trial')} of these configurations and seeds {are} done with {plural(epochs, 'epoch')}: "
+            f"to count those, --epochs {epochs}"
+        )
 
 
 def _report(name: str, run_id: str, *, anew: bool) -> None:

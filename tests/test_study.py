@@ -172,8 +172,12 @@ def test_more_seeds_mean_only_the_new_ones(done, capsys):
     assert "go on with: python -m regstudy study run small.yaml --seeds 0,1,5" in out
 
 
-def test_an_epoch_more_is_another_trial(done):
+def test_an_epoch_more_is_another_trial_and_status_says_which_are_there(done, capsys):
     assert len(planned(DESIGN.replace("epochs: 1", "epochs: 2")).unfinished()) == 4
+    told = "4 trials of these configurations and seeds are done with 1 epoch: to count those, --epochs 1"
+    for epochs, said in {"2": True, "1": False}.items():
+        assert cli.main(["study", "status", "small.yaml", "--epochs", epochs]) == 0
+        assert (told in capsys.readouterr().out) == said
 
 
 def test_the_plan_says_how_long_by_the_runs_there_are(done, capsys):
