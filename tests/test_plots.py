@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from analysis import plots
 from analysis.plots import Quantity
 from analysis.plots.curves import zoom
 from analysis.plots.lines import factor_places
+from analysis.plots.style import row_axis
 
 
 @pytest.fixture(autouse=True)
@@ -265,3 +267,16 @@ def test_one_runs_curve_stands_out_among_its_configurations():
     assert own.get_linewidth() > pale.get_linewidth()
     assert own.get_alpha() == 1
     assert axis.get_ylim()[1] < 110, "zoomed to the later epochs"
+
+
+def test_long_names_leave_the_rows_room():
+    long = "optimiser=adamw, learning rate=0.0003, weight decay=0.05, warm-up=500, label smoothing=0.1"
+    few, many = row_axis(Figure(), ["none", long]), row_axis(Figure(), [long, *map(str, range(12))])
+    short, cut = (label.get_text() for label in few.get_yticklabels())
+    assert short == "none"
+    assert cut.splitlines() == ["optimiser=adamw, learning", "rate=0.0003, weight …"]
+    assert many.get_yticklabels()[0].get_text() == "optimiser=adamw, learning …"
+    alike = row_axis(Figure(), [f"{long} {i}" for i in range(2)])
+    assert [label.get_text() for label in alike.get_yticklabels()] == [f"{long} 0", f"{long} 1"], (
+        "else nobody could tell them apart"
+    )

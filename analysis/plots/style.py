@@ -27,6 +27,12 @@ NARROW = 4.7
 CHARACTER = 0.072
 """Inches of a subtitle's character."""
 
+NAME_CHARACTERS = 32
+"""Characters of a name in a line beside a figure's row."""
+
+TWO_LINES = 0.4
+"""Inches of a row that hold two lines of its name."""
+
 COLUMNS = 4
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
@@ -121,11 +127,18 @@ def row_axis(figure: Figure, names: Sequence[str]) -> Axes:
     """Axes with a row per name, the first on top."""
     axis = figure.add_subplot()
     axis.set_facecolor("none")
-    axis.set_yticks(range(len(names)), names)
+    lines = 2 if row_height(len(names)) >= TWO_LINES else 1
+    short = [shortened(name, lines) for name in names]
+    axis.set_yticks(range(len(names)), short if len(set(short)) == len(names) else names)
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
     return axis
+
+
+def shortened(name: str, lines: int) -> str:
+    """A name that leaves its figure room: broken into so many lines, and cut where these do not hold it. Tables hold it whole."""
+    return "\n".join(textwrap.wrap(name, NAME_CHARACTERS, max_lines=lines, placeholder=" …")) or name
 
 
 def new_panels(names: Sequence[str], look: dict[str, Look], title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
