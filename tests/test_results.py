@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis import cli, query
@@ -46,6 +47,19 @@ def test_all_snapshots_are_one_study_of_complete_blocks(name):
     assert len(trials.runs) == len(trials.study.trials)
     assert trials.runs["epochs"].unique().tolist() == [40]
     assert not any("left out" in notice for notice in trials.notices)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_three_clicks_lead_from_the_readme_to_any_runs_curve_and_images(name):
+    report = ROOT / "results" / name / "report"
+    assert "](results/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"]({name}/report/report.md)" in (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\| \[\w{32}\]\((runs/[\w.-]+)\) \|\n", (report / "report.md").read_text(encoding="utf-8"))
+    assert len(links) == pd.read_csv(report / "tables" / "ranking.csv")["seeds"].sum()
+    for link in links:
+        picture = (report / link).read_text(encoding="utf-8")
+        assert "over epochs; its other seeds pale." in picture
+        assert picture.count("<title>test image ") > 20
 
 
 def test_every_number_of_the_findings_is_in_a_source_that_its_paragraph_names():
