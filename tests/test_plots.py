@@ -189,6 +189,27 @@ def test_the_forest_shows_estimates_and_verdicts():
     assert_inside(figure)
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.991, 1.004), (0.88, 1.18), (0.7, 1.9), (0.87, 3.2), (0.3, 7), (0.04, 30), (0.001, 900)]
+)
+def test_a_ratios_ticks_are_a_few_that_do_not_touch(low, high):
+    row = {
+        "claim": "c", "contrast": "a / b", "quantity": "test loss", "scale": "ratio", "estimate": 1, "low": low, "high": high,
+        "margin": 0.95, "expect": "lower", "verdict": "inconclusive", "n": 3, "deciding": True,
+    }  # fmt: skip
+    figure = plots.forest(pd.DataFrame([row]))
+    FigureCanvasAgg(figure).draw()
+    (axis,) = figure.axes
+    left, right = axis.get_xlim()
+    boxes = [
+        label.get_window_extent()
+        for place, label in zip(axis.get_xticks(), axis.get_xticklabels(), strict=True)
+        if left <= place <= right
+    ]
+    assert 2 <= len(boxes) <= 12
+    assert all(a.x1 + 2 < b.x0 for a, b in itertools.pairwise(boxes))
+
+
 def test_the_contest_says_its_shares():
     table = pd.DataFrame({"configuration": ["a", "b", "tied"], "share": [0.5, 0.3, 0.2]})
     axis = plots.contest(table).axes[0]

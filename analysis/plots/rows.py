@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from analysis.frames import rows
 from analysis.plots.style import GREY, INK, Look, Quantity, new_figure, row_axis, row_height, second_axis
@@ -21,8 +21,8 @@ VERDICT_LOOK = {
     "inconclusive": (GREY, "?"),
     "no verdict": (GREY, "–"),
 }
-TICKS = {1.5: tuple(np.arange(10, 100) / 10), 5.0: (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), 50.0: (1, 2, 5), math.inf: (1,)}
-"""Below so great a ratio of its ends, a logarithmic axis has these ticks between the powers of ten."""
+NEAR, TICKS = 5.0, {50.0: (1, 2, 5), math.inf: (1,)}
+"""Below so great a ratio of its ends, a logarithmic axis has ticks as a linear one does, and these between the powers of ten."""
 
 JITTER = 0.16
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
@@ -154,7 +154,8 @@ def _log_axis(axis: Axes, span: float) -> None:
     """A logarithmic axis with plain numbers: the wider it is, the fewer between the powers of ten. `span`: the ratio of its ends."""
     axis.set_xscale("log")
     between = next(numbers for widest, numbers in TICKS.items() if span < widest)
-    axis.xaxis.set_major_locator(LogLocator(subs=between, numticks=30))
+    near = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10])  # of whose multiples 1 is always one
+    axis.xaxis.set_major_locator(near if span < NEAR else LogLocator(subs=between, numticks=30))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(f"{value:.3g}"))))
     axis.xaxis.set_minor_locator(NullLocator())
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 GREY = "#6e6e6e"
 OKABE_ITO = ("#0072B2", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#56B4E9")
@@ -169,11 +170,11 @@ def second_axis(axis: Axes, quantity: Quantity, where: str) -> None:
     if where == "top":
         other = axis.secondary_xaxis("top", functions=(percent, wrong))
         other.set_xlabel(f"{quantity.name} (%)")
-        other.xaxis.set_major_formatter("{x:.2f}")
+        other.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     else:
         other = axis.secondary_yaxis("right", functions=(percent, wrong))
         other.set_ylabel(f"{quantity.name} (%)")
-        other.yaxis.set_major_formatter("{x:.2f}")
+        other.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
 
 
 def row_height(rows: int) -> float:
