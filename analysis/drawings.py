@@ -159,14 +159,14 @@ def _dots(found: Findings, look: Looks) -> list[Drawing]:
             _summary(scores, log=reading.ratio),
             look,
             title=title,
-            subtitle=f"{_counted(found)}; every dot is a seed",
+            subtitle=f"{_counted(found)}; every dot is a seed{'; logarithmic axis' if reading.ratio else ''}",
             label=_labelled(reading),
             log=reading.ratio,
         )
-        alt = f"{title} of each configuration: every dot is a seed."
+        alt, mean = f"{title} of each configuration: every dot is a seed.", "geometric mean" if reading.ratio else "mean"
         drawn.append(
             Drawing(
-                _file(metric), section, figure, f"{title}. Every dot is a seed, the bar the mean's 95% interval.", alt, scores
+                _file(metric), section, figure, f"{title}. Every dot is a seed, the bar the {mean}'s 95% interval.", alt, scores
             )
         )
     return drawn
@@ -221,7 +221,14 @@ def _detectable(found: Findings, _look: Looks) -> list[Drawing]:
     figure = plots.detectable(table, (power.seeds, power.ours * reading.factor), unit=unit, margin=margin)
     alt = f"With {plural(power.seeds, 'seed')}, differences of {reading.margin(power.ours)} are found in 80% of studies; more seeds find smaller ones."
     return [
-        Drawing("power", "trust", figure, f"What differences so many seeds find, for a single comparison. {alt}", alt, table)
+        Drawing(
+            "power",
+            "trust",
+            figure,
+            f"What differences so many seeds find, for a single comparison that varies as these do on average; from few seeds, a rough guess. {alt}",
+            alt,
+            table,
+        )
     ]
 
 

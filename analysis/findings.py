@@ -68,7 +68,8 @@ class Findings:
 
     `scores`: the endpoint, a row per seed, a column per configuration in the order of the trials. `table`: the ranking's, with wrong_images,
     test_loss, best_epoch_accuracy_biased and epochs_averaged beside it. `comparisons`: each other measure of each configuration against the
-    reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted); logarithms where the measure is a ratio.
+    reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted). Where the measure is a ratio, the mean is geometric,
+    the others are logarithms.
     """
 
     trials: Trials
@@ -213,7 +214,8 @@ def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure
         found = statistics.estimate(values[name], values[reference], resolution=resolution)
         against = {"difference": found.mean, "low": found.low, "high": found.high} if name != reference else {}
         seeds = found.n if name != reference else int(scores[name].notna().sum())
-        compared.append({"measure": reading.key, "configuration": name, "seeds": seeds, "mean": scores[name].mean(), **against})
+        mean = math.exp(values[name].mean()) if reading.ratio else scores[name].mean()
+        compared.append({"measure": reading.key, "configuration": name, "seeds": seeds, "mean": mean, **against})
     return compared
 
 

@@ -120,9 +120,11 @@ def in_words(errors: Errors) -> list[str]:
         f"{plural(len(wrong.columns), 'test image')} {are} misclassified by at least one of {plural(len(wrong), 'run')}; {always:,} by every run."
     ]
     if luck.between_seeds is not None:
-        told.append(f"Two seeds of the same configuration differ on {luck.between_seeds:.1f} images on average.")
+        told.append(
+            f"On {luck.between_seeds:.1f} images on average one of two seeds of the same configuration is right and the other wrong."
+        )
     if luck.between_configurations is not None:
-        told.append(f"Two configurations with the same seed differ on {luck.between_configurations:.1f}.")
+        told.append(f"Of two configurations with the same seed, on {luck.between_configurations:.1f}.")
     return told
 
 

@@ -109,7 +109,10 @@ def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
     headings = ("measure", "configuration", "mean", f"against {found.reference}", "95% interval", "n")
     columns = tuple(Column(text, text not in {"measure", "configuration"}) for text in headings)
     return Grid(
-        name, f"{name.capitalize()} against {found.reference}: differences, or ratios (×); unadjusted", columns, tuple(rows)
+        name,
+        f"{name.capitalize()} against {found.reference}: differences, or ratios (×) of geometric means; unadjusted",
+        columns,
+        tuple(rows),
     )
 
 

@@ -65,7 +65,8 @@ class Measure:
     def margin(self, natural: float, *, lower: bool = False) -> str:
         """A margin as it is shown, with its unit; `lower`: of a ratio, the one below 1."""
         if self.ratio:
-            return f"a factor of {math.exp(-natural if lower else natural):.2f}"
+            factor = f"{math.exp(-natural if lower else natural):.3f}"
+            return f"a factor of {factor.removesuffix('0')}"
         number = f"{natural * self.factor:.{self.decimals + self.finer}f}".rstrip("0").rstrip(".")
         return number + (self.difference_unit.removesuffix("s") if number == "1" else self.difference_unit)
 

@@ -29,7 +29,7 @@ def advice(found: Findings) -> str:
     interval = (
         f"95% interval {reading.value(row['low'])} to {reading.value(row['high'])}, " if math.isfinite(row["low"]) else ""
     )
-    value = f"{reading.words} {mean}{_unit(found)} ({interval}n = {plural(n, 'seed')}{_endpoint_words(found)})"
+    value = f"{reading.words} {mean}{_unit(found)} ({interval}n = {plural(n, 'seed')}{endpoint_words(found)})"
     others = [name for name in ranked.leading if name != chosen]
     if not others:
         why = "diverged, or is separated" if ranked.table["diverged"].any() else "is separated"
@@ -47,9 +47,9 @@ def methods(found: Findings) -> list[str]:
     reading, m = found.endpoint, sum(bool(judged.contrasts) for judged in found.judged)
     pairs = len(found.ranking.pairs)
     steps = [
-        f"Endpoint: {reading.words}{_endpoint_words(found)}; no epoch was chosen by its result."
+        f"Endpoint: {reading.words}{endpoint_words(found)}; no epoch was chosen by its result."
         if found.ours
-        else f"Endpoint: {reading.words}{_endpoint_words(found)}; {'higher' if found.scale.higher_is_better else 'lower'} is better.",
+        else f"Endpoint: {reading.words}{endpoint_words(found)}; {'higher' if found.scale.higher_is_better else 'lower'} is better.",
         "Each seed is a block in which every configuration runs with the same split, initialisation, batch order, augmentation and dropout; "
         "configurations are compared by differences within blocks."
         if found.ours
@@ -94,7 +94,8 @@ def _special(found: Findings) -> list[str]:
         )
     if any(judged.verdict == Verdict.INCONCLUSIVE for judged in found.judged):
         steps.append(
-            "Further seeds are for planning, one look ahead: whoever adds seeds until a verdict changes is wrong more often than α says."
+            "Further seeds: until each open contrast by itself has 80% power against the margin, at α over the number of claims, the standard deviation "
+            "taken at its upper 80% bound. They are for planning, one look ahead: whoever adds seeds until a verdict changes is wrong more often than α says."
         )
     if found.trials.runs["diverged"].any():
         steps.append(
@@ -138,7 +139,7 @@ def _what_is_open(found: Findings) -> str:
     if power is None:
         return "" if wording.untested(found.ranking) else "Two seeds or more per configuration would allow intervals and tests."
     seen = found.endpoint.margin(power.ours)
-    return f"With {plural(power.seeds, 'seed')}, a single comparison finds a true difference of {seen} in 80% of studies."
+    return f"With {plural(power.seeds, 'seed')}, a single comparison that varies as these do on average finds a true difference of {seen} in 80% of studies."
 
 
 def _tied(found: Findings, chosen: str, others: list[str]) -> str:
@@ -174,7 +175,8 @@ def _separated(found: Findings, chosen: str) -> str:
     return f"; separated from it: {', '.join(told)}{more}" if told else ""
 
 
-def _endpoint_words(found: Findings) -> str:
+def endpoint_words(found: Findings) -> str:
+    """What was averaged, to follow a value."""
     averaged = int(found.trials.runs["averaged"].min())
     if not found.ours:
         return f", {f'mean of the last {averaged} steps' if averaged > 1 else 'of the last step'}"

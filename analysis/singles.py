@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from analysis import drawings, gallery, plots, rendering, vector
+from analysis import drawings, gallery, methods, plots, rendering, vector
 from analysis.findings import Findings
 from analysis.frames import rows
 from analysis.gallery import Errors
-from analysis.measures import Measure
 from analysis.plots import Look
 from regstudy.schema import Metric
 from regstudy.terminal import plural
@@ -70,7 +69,7 @@ def read(found: Findings, errors: Errors) -> dict[str, list[Single]]:
             own = errors.rows[errors.rows["run_id"] == run["run_id"]] if run["run_id"] in known else None
             images = None if own is None else _images(own, words)
             counted = "" if images is None else f"; {plural(len(images), 'image')} wrong after the last epoch"
-            told = _value(run[found.endpoint.key], found.endpoint) + counted
+            told = _value(found, run[found.endpoint.key]) + counted
             curve, words_of_it = _curve(found, name, run["seed"], look[name])
             single = Single(anchor(place), name, seed, str(run["run_id"]), told, curve, words_of_it, images)
             singles.setdefault(name, []).append(single)
@@ -88,10 +87,14 @@ def anchor(place: int) -> str:
     return f"run-{place}"
 
 
-def _value(value: float, endpoint: Measure) -> str:
+def _value(found: Findings, value: float) -> str:
+    endpoint = found.endpoint
     if not math.isfinite(value):
         return "diverged"
-    return f"{endpoint.words} {endpoint.value(value)}{'' if endpoint.unit == '%' else ' '}{endpoint.unit}".rstrip()
+    return (
+        f"{endpoint.words} {endpoint.value(value)}{'' if endpoint.unit == '%' else ' '}{endpoint.unit}".rstrip()
+        + methods.endpoint_words(found)
+    )
 
 
 def _curve(found: Findings, name: str, seed: object, look: Look) -> tuple[str | None, str]:

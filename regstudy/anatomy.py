@@ -77,16 +77,18 @@ def kernels(model: SqueezeExpandNet, test: Split) -> Kernels:
 
 
 def reach(model: SqueezeExpandNet, config: RunConfig, training_images: int) -> dict[str, Reach]:
-    """Per convolution: Σ over steps of lr · pull / (1 − momentum), beside the initial standard deviation 1/√(3 · fan in)."""
+    """Σ over steps of lr · pull / (1 − momentum), beside the initial scale: per convolution a standard deviation, 1/√(3 · fan in).
+
+    `batchnorm` is any layer's scales, which start at 1: under the published L1, on all parameters, they are pulled hardest.
+    """
     penalised = {id(parameter) for parameter in scoped(model, config.l1_scope)}
     steps = math.ceil(training_images / config.batch_size)
     path = sum(learning_rate(config, epoch) * steps for epoch in range(config.epochs)) / (1 - config.momentum)
+    initial = {name: (weight, 1 / math.sqrt(3 * weight[0].numel())) for name, weight in convolutions(model).items()}
+    initial["batchnorm"] = (blocks(model)[0].norm.weight, 1.0)
     return {
-        name: Reach(
-            path * l1_pull(weight, config) if id(weight) in penalised else 0.0,
-            1 / math.sqrt(3 * weight[0].numel()),
-        )
-        for name, weight in convolutions(model).items()
+        name: Reach(path * l1_pull(weight, config) if id(weight) in penalised else 0.0, scale)
+        for name, (weight, scale) in initial.items()
     }
 
 

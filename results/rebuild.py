@@ -22,9 +22,10 @@ OPEN = [
     "–",
 ]
 
+CLAIMED = "What the published study claims, in its own words; the estimate says of which factors:"
 BESIDE = (
-    "Best epochs of single runs, as the published study reports them, each beside the same of ours; biased upwards in both. Epochs have a range only,\n"
-    "outside of which one more run of the same kind falls in about 2 of n + 1 cases."
+    "Best epochs of single runs, as the published study reports them, each beside the same of ours; biased upwards in both. With 5 runs or fewer the\n"
+    "standard deviation is itself uncertain. Epochs have a range only."
 )
 
 
@@ -123,9 +124,9 @@ def _opening(report: str) -> str:
     for study in studies():
         for row in _verdicts(study, Path()):
             verdicts.setdefault(row[0], row)  # what several studies claim is told of the first
-    return "\n".join(
-        [f"**{_headline(FIRST.parent)}.** {lines[2]}", "", figure, "", *_table(HEAD, [*verdicts.values(), OPEN]), ""]
-    )
+    advice = next(line for line in lines if line.startswith("> Use "))
+    told = [f"**{_headline(FIRST.parent)}.** {lines[2]}", "", advice, "", figure, "", CLAIMED, ""]
+    return "\n".join([*told, *_table(HEAD, [*verdicts.values(), OPEN]), ""])
 
 
 def _headline(study: Path) -> str:
@@ -158,12 +159,12 @@ def _so_many_fit(head: list[str], rows: list[list[str]]) -> str:
     values, sizes = ([row[head.index(heading)] for row in rows] for heading in ("published value", "n"))
     ranges = [(value, int(n)) for value, n in zip(values, sizes, strict=True) if value.endswith("range")]
     intervals = len(values) - len(ranges)
-    told = {
-        "accuracies inside their 95% prediction interval": (values.count("inside"), intervals, 0.95 * intervals),
-        "epochs in our range": (values.count("in our range"), len(ranges), sum((n - 1) / (n + 1) for _, n in ranges)),
-    }
-    words = [f"{inside} of {count} {what} ({expected:.1f} expected)" for what, (inside, count, expected) in told.items()]
-    return f"Even of runs just like ours some would lie outside, by chance. Of the published ones: {', '.join(words)}."
+    expected = sum((n - 1) / (n + 1) for _, n in ranges)  # of values that never tie; ties make it more
+    told = (
+        f"{values.count('inside')} of {intervals} accuracies inside their 95% prediction interval ({0.95 * intervals:.1f} expected)",
+        f"{values.count('in our range')} of {len(ranges)} epochs in our range (at least {expected:.1f} expected)",
+    )
+    return f"Even of runs just like ours some would lie outside, by chance. Of the published ones: {', '.join(told)}."
 
 
 def _told(study: Path, first: str) -> tuple[list[str], list[list[str]]]:

@@ -103,10 +103,24 @@ def test_published_l1_cannot_reach_a_convolution_weight():
         if name in {"conv2", "conv3", "conv4", "conv5"}:
             assert layer.displacement < layer.initial_scale
             assert layer.displacement == pytest.approx(0.025 * 40 * 469 * 0.001 / 2_304 / 0.1)
-        assert layer.initial_scale == pytest.approx(1 / math.sqrt(3 * convolutions(model)[name][0].numel()))
+        if name != "batchnorm":
+            assert layer.initial_scale == pytest.approx(1 / math.sqrt(3 * convolutions(model)[name][0].numel()))
+
+
+def test_published_l1_pulls_batchnorm_hardest_and_cannot_reach_zero_there_either():
+    found = anatomy.reach(build(RunConfig()), RunConfig(l1=0.001), 60_000)
+    assert (
+        found["batchnorm"].displacement
+        == pytest.approx(144 * found["conv2"].displacement)
+        == max(r.displacement for r in found.values())
+    )
+    assert found["batchnorm"].displacement == pytest.approx(0.293, abs=1e-3)
+    assert all(torch.all(block.norm.weight == found["batchnorm"].initial_scale) for block in blocks(build(RunConfig())))
 
 
 def test_outside_its_scope_l1_reaches_nothing():
     config = RunConfig(l1=0.001, l1_scope="convolutions")
-    assert all(layer.displacement > 0 for layer in anatomy.reach(build(config), config, 100).values())
+    assert {name for name, layer in anatomy.reach(build(config), config, 100).items() if not layer.displacement} == {
+        "batchnorm"
+    }
     assert anatomy.reach(build(RunConfig()), RunConfig(), 100)["conv1"].displacement == 0

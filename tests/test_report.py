@@ -118,10 +118,10 @@ def test_a_runs_picture_holds_its_curve_and_its_images():
     root = ET.fromstring(singles.page(whole))
     texts = [text.text for text in root.findall(f"{SVG}text")]
     assert texts[:3] == ["a <b> & c, seed 4", "99.37%", "run 0f"]
-    assert texts[4:] == ["Bag", "→ Coat, 97%", "Bag", "→ Shirt, 51%"]
+    assert texts[5:] == ["Bag · 3", "→ Coat, 97%", "Bag · 8", "→ Shirt, 51%"]
     inner = root.find(f"{SVG}g/{SVG}svg")
     assert (inner.get("width"), inner.get("height"), inner.get("viewBox")) == ("640", "320", "0 0 288 144")
-    assert 76 + 320 < float(root.findall(f"{SVG}image")[0].get("y")) < float(root.get("height")) - 64
+    assert 76 + 320 + 16 < float(root.findall(f"{SVG}image")[0].get("y")) < float(root.get("height")) - 64
     bare = ET.fromstring(singles.page(replace(whole, curve=None, images=None)))
     assert "Its misclassified images are not in the store." in "".join(bare.itertext())
     assert bare.find(f"{SVG}g") is None

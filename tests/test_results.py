@@ -12,7 +12,7 @@ from analysis.query import Wanted
 from results import rebuild
 
 ROOT = Path(__file__).parents[1]
-NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 STUDIES = sorted(path.parent.name for path in (ROOT / "results").glob("*/report"))
 

@@ -14,7 +14,7 @@ from regstudy.terminal import plain
 
 VERDICT_LOOK = {
     "supported": ("#009E73", "✓"),
-    "strongly supported": ("#009E73", "✓✓"),
+    "strongly supported": ("#009E73", "✓"),
     "refuted": ("#D55E00", "✗"),
     "practically equivalent": ("#0072B2", "≈"),
     "not by the margin": (GREY, "<"),
@@ -147,6 +147,8 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame) -> None:
     axis.tick_params(axis="y", length=0)
     if ratio:
         _log_axis(axis, float(own["high"].max() / own["low"].min()))
+    else:
+        axis.locator_params(axis="x", nbins=8)
     axis.set_title(f"{quantity}{', ratio' if ratio else ''}", fontsize=10, fontweight="bold")
 
 
