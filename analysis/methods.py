@@ -120,7 +120,10 @@ def _what_holds(found: Findings) -> str:
     if not found.judged:
         return standing
     if not held:
-        return f"None of the {plural(len(found.judged), 'claim')} is supported or refuted; {standing[0].lower() + standing[1:] if standing.startswith('No ') else standing}"
+        then = standing[0].lower() + standing[1:] if standing.startswith("No ") else standing
+        if len(found.judged) == 1:
+            return f"“{found.judged[0].text}” is neither supported nor refuted; {then}"
+        return f"None of the {len(found.judged)} claims is supported or refuted; {then}"
     told = "; ".join(f"“{judged.text}” is {wording.verdict_words(judged)}" for judged in held)
     return f"{told}. {standing}"
 
@@ -131,8 +134,11 @@ def _what_is_open(found: Findings) -> str:
         most = [judged.further for judged in open_claims]
         if None in most:
             return f"{plural(len(open_claims), 'claim')} could not be decided, and for at least one no number of seeds that can be run would do."
+        wanted = plural(max(n for n in most if n), "further seed")
+        if len(open_claims) == 1:
+            return f"1 claim could not be decided; with {wanted} it would be in 80% of studies, if the effect is as large as the margin."
         return (
-            f"{plural(len(open_claims), 'claim')} could not be decided; with up to {plural(max(n for n in most if n), 'further seed')} each would be in "
+            f"{len(open_claims)} claims could not be decided; with up to {wanted} each would be in "
             f"80% of studies, if effects are as large as the margins."
         )
     power = found.power
