@@ -11,12 +11,15 @@ from analysis import plots
 ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}
 """Series' colours that are too dark for dark paper, and what they become there."""
 
+LONG = re.compile(r"-?\d+\.\d{3,}")
+"""A coordinate finer than a hundredth of a point, which nobody sees: reports hold thousands."""
+
 
 def svg(figure: Figure) -> str:
     """A figure as SVG on white, the same bytes each time."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    return re.sub(r' d="[^"]*"', lambda path: LONG.sub(lambda n: f"{float(n[0]):.2f}", path[0]), buffer.getvalue())
 
 
 def inline(svg: str, name: str, alt: str) -> Markup:

@@ -130,6 +130,8 @@ def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str) -> str:
     else:
         first = f"{len(leading)} of {len(table)} configurations share the lead with {seeds}"
     supported = [claim.text for claim in judged if claim.verdict == Verdict.SUPPORTED]
+    if supported and first.endswith("cannot tell apart"):  # all of them together; two of them it did
+        first = f"{seeds} are too few to rank {len(table)} configurations"
     return f"{supported[0]}; {first}" if supported else first
 
 

@@ -31,6 +31,7 @@ def test_the_shipped_designs_are_the_published_studies():
         "factorial",
         "fashion",
         "published",
+        "published-factors",
         "published-stepped",
         "published-v2",
         "sweep-l1",
@@ -41,6 +42,10 @@ def test_the_shipped_designs_are_the_published_studies():
     assert names(design_file.load("published-v2"))[:4] == ["none", "L1 0.0005", "L2 0.0001", "L1 0.0005 + L2 0.0001"]
     assert names(design_file.load("sweep-l1"))[:5] == ["none", "L1 0.0001", "L1 0.0005", "L1 0.001", "L1 0.005"]
     assert names(design_file.load("sweep-l2"))[:5] == ["none", "L2 0.0001", "L2 0.0005", "L2 0.001", "L2 0.005"]
+    shared = {
+        name for trials in (names(design_file.load("published")), names(design_file.load("published-v2"))) for name in trials
+    }
+    assert set(names(design_file.load("published-factors"))) < shared, "nothing more has to be trained for it"
     stepped = design_file.load("published-stepped").trials("mnist", "digest")
     assert {trial.config.schedule for trial in stepped} == {"step"}
     assert [trial.configuration for trial in stepped[:4]] == four

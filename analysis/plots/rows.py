@@ -92,8 +92,8 @@ def dots(
         own = by_name[name]
         _interval(axis, row, own["mean"], own["low"], own["high"], look[name])
     if log:
-        values = scores["value"].dropna()
-        _log_axis(axis, float(values.max() / values.min()))
+        ends = np.array([*scores["value"], *summary["low"], *summary["high"]], float)
+        _log_axis(axis, float(np.nanmax(ends) / np.nanmin(ends)))
     axis.set_xlabel(label)
     return figure
 

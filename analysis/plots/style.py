@@ -44,6 +44,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana"],
     "font.size": 10.0,
     "grid.alpha": 0.25,
     "legend.frameon": False,
