@@ -114,6 +114,7 @@ def untested(ranking: Ranking) -> str:
 def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str) -> str:
     """The finding, as far as there is one."""
     table, leading = ranking.table, ranking.leading
+    supported = [claim.text for claim in judged if claim.verdict == Verdict.SUPPORTED]
     if len(table) == 1:
         return f"One configuration, {seeds.removesuffix(' each')}: nothing to compare yet"
     if table["seeds"].max() < 2:
@@ -125,13 +126,14 @@ def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str) -> str:
         others = "the others are separated from it, or diverged" if table["diverged"].any() else "separated from all others"
         first = f"{leading[0]} comes first, {others}"
     elif len(leading) == len(table):
-        equivalent = (ranking.pairs["relation"] == Relation.EQUIVALENT).all()
-        first = f"{len(table)} configurations that {f'are practically equivalent with {seeds}' if equivalent else f'{seeds} cannot tell apart'}"
+        if (ranking.pairs["relation"] == Relation.EQUIVALENT).all():
+            first = f"{len(table)} configurations that are practically equivalent with {seeds}"
+        elif supported:  # by which two of them are told apart
+            first = f"{seeds} are too few to rank {len(table)} configurations"
+        else:
+            first = f"{len(table)} configurations that {seeds} cannot tell apart"
     else:
         first = f"{len(leading)} of {len(table)} configurations share the lead with {seeds}"
-    supported = [claim.text for claim in judged if claim.verdict == Verdict.SUPPORTED]
-    if supported and first.endswith("cannot tell apart"):  # all of them together; two of them it did
-        first = f"{seeds} are too few to rank {len(table)} configurations"
     return f"{supported[0]}; {first}" if supported else first
 
 
