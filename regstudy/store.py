@@ -15,6 +15,7 @@ from pathlib import Path
 import mlflow
 from filelock import FileLock
 from mlflow.entities import RunStatus
+from mlflow.tracking import MlflowClient
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -43,6 +44,11 @@ def shown(uri: str) -> str:
 def use(uri: str) -> None:
     """Work on this store from now on."""
     mlflow.set_tracking_uri(uri)
+
+
+def client() -> MlflowClient:
+    """The one way to write to the store in use."""
+    return MlflowClient()
 
 
 def sqlite_file(uri: str) -> Path | None:
