@@ -103,9 +103,9 @@ def _command(given: list[str]) -> None:
         _run(given)
     except RegstudyError as error:
         if os.environ.get("MLFLOW_RUN_ID"):
-            from regstudy import store
+            from regstudy import adopted
 
-            store.fail_adopted_run(str(error))
+            adopted.fail(str(error))
         raise
 
 

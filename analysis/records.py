@@ -1,8 +1,8 @@
 """Where runs are read from: MLflow's store, or snapshots of it. Both give the same records; nothing is written here."""
 
-import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,45 +10,49 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
-from sqlalchemy.exc import SQLAlchemyError
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 
 from analysis import http, snapshot, sql
 from analysis.snapshot import Record, Records
-from regstudy import store
+from regstudy import experiments, reading, store
 from regstudy.errors import NothingToAnalyse, TrackingError
+from regstudy.filestore import FileStore
 from regstudy.schema import DESIGN_FILE, Artifact
+from regstudy.server import Server
+from regstudy.stored import Stored, StoredRun
+from regstudy.tables import Tables
 
-PAGE = 1000
 FIRST_RUN = "python -m regstudy train --l1 0.001"
+COLUMNS = ["run_id", "metric", "step", "value", "timestamp"]
 
 
 @dataclass(frozen=True)
 class StoreRecords:
-    """An experiment of MLflow's store."""
+    """An experiment of MLflow's store; `others` are the names of its other experiments."""
 
     where: str
     experiment: str
     experiment_id: str | None
+    held: Stored
+    others: Sequence[str] = ()
 
     def runs(self) -> Sequence[Record]:
         """All runs of the experiment, oldest first."""
-        uri, experiment_id = mlflow.get_tracking_uri(), str(self.experiment_id)
-        return sql.runs(uri, experiment_id) if self._by_sql else _public_runs(experiment_id)
+        return [Record(*run[:-1]) for run in self._runs.values()]
 
     def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
-        """By SQL from a database, in bulk from a server, else run by run; the same rows in the same order."""
-        uri, names = mlflow.get_tracking_uri(), list(metrics)
-        if self._by_sql:
-            return _sql_points(uri, run_ids, names)
-        found = http.points(uri, run_ids, names) if uri.startswith("http") else None
-        return _ordered(_public_points(run_ids, names) if found is None else found)
+        """By SQL from a database, from the files of a folder, in bulk from a server; the same rows in the same order."""
+        with _one_line(self.where):
+            return _points(self.held, run_ids, list(metrics))
 
     @cached_property
-    def _by_sql(self) -> bool:
-        return sql.can_read(mlflow.get_tracking_uri())
+    def _runs(self) -> dict[str, StoredRun]:
+        with _one_line(self.where):
+            return {run.run_id: run for run in self.held.runs(str(self.experiment_id))}
 
     def predictions(self, run_id: str) -> pd.DataFrame | None:
         """From the run's artifact."""
@@ -68,45 +72,41 @@ class StoreRecords:
         return None if content is None else snapshot.from_parquet(content)
 
     def _file(self, run_id: str, name: str) -> bytes | None:
+        """An artifact from where the run says that it is; a server is asked for it. None if it is not there."""
+        where = self._runs[run_id].artifact_uri if run_id in self._runs else ""
         with tempfile.TemporaryDirectory() as folder:
             try:
-                return Path(MlflowClient().download_artifacts(run_id, name, folder)).read_bytes()
+                if isinstance(self.held, Server):
+                    return Path(MlflowClient().download_artifacts(run_id, name, folder)).read_bytes()
+                if is_local_uri(where):
+                    return (Path(local_file_uri_to_path(where)) / name).read_bytes()
+                return Path(get_artifact_repository(where).download_artifacts(name, folder)).read_bytes()
             except (MlflowException, OSError):
                 return None
+            except ImportError as error:
+                raise TrackingError(
+                    f"the artifacts at {store.shown(where)} need the Python package {error.name}, which is not installed: install it with pip"
+                ) from None
 
 
-def _public_runs(experiment_id: str) -> list[Record]:
-    """As MLflow's client gives them, page by page."""
-    client, token = MlflowClient(), None
-    found: list[Record] = []
-    while True:
-        page = client.search_runs([experiment_id], max_results=PAGE, order_by=["attributes.start_time"], page_token=token)
-        found += [_record(run) for run in page]
-        token = page.token
-        if not token:
-            return sorted(found, key=lambda record: (record.start_time, record.run_id))
+def _points(held: Stored, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    if isinstance(held, Tables):
+        return _sql_points(held, run_ids, names)
+    if isinstance(held, FileStore):
+        rows = [(run, name, *point) for run in run_ids for name in names for point in held.points(run, name)]
+        return _ordered(pd.DataFrame(rows, columns=COLUMNS))
+    found = http.points(mlflow.get_tracking_uri(), run_ids, names)
+    return _ordered(_public_points(run_ids, names) if found is None else found)
 
 
-def _record(run: Run) -> Record:
-    info, data = run.info, run.data
-    return Record(info.run_id, info.run_name or "", info.status, info.start_time, data.tags, data.metrics, data.params)
-
-
-def _sql_points(uri: str, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+def _sql_points(tables: Tables, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
     """Ordered part by part, since runs come in their order: as long per run for ten thousand as for one thousand."""
-    return pd.concat([_ordered(part) for part in sql.points(uri, sorted(run_ids), names)], ignore_index=True)
+    return pd.concat([_ordered(part) for part in sql.points(tables, sorted(run_ids), names)], ignore_index=True)
 
 
 def _public_points(run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
     """As MLflow's client gives them, run by run and metric by metric."""
-    client = MlflowClient()
-    points = [
-        (run_id, name, point.step, point.value, point.timestamp)
-        for run_id in run_ids
-        for name in names
-        for point in client.get_metric_history(run_id, name)
-    ]
-    return pd.DataFrame(points, columns=["run_id", "metric", "step", "value", "timestamp"])
+    return pd.DataFrame(Server(mlflow.get_tracking_uri()).points(run_ids, names), columns=COLUMNS)
 
 
 def _ordered(points: pd.DataFrame) -> pd.DataFrame:
@@ -122,19 +122,22 @@ def _ordered(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def from_store(experiment: str | None) -> StoreRecords:
-    """An experiment by name, else MLflow's own choice; NothingToAnalyse if there is no such store or experiment."""
+    """An experiment by name, else MLflow's own choice; NothingToAnalyse if there is no such store or experiment. Nothing there is changed."""
     store.quieten()
     uri = store.require_answer()
-    database = store.sqlite_file(uri)
-    if database is not None and not database.is_file():
-        # Asking MLflow would create the database.
-        raise NothingToAnalyse(f"there is no tracking store {uri} yet: first run, in this folder, {FIRST_RUN}")
-    try:
-        found = _experiment(experiment, store.shown(uri))
-    except (MlflowException, SQLAlchemyError) as error:
-        reason = next(iter(str(error).splitlines()), "")
-        raise TrackingError(f"the tracking store {store.shown(uri)} cannot be read: {reason}") from error
-    return StoreRecords(store.shown(uri), found.name, found.experiment_id)
+    if reading.is_missing(uri):
+        raise NothingToAnalyse(f"there is no tracking store {store.shown(uri)} yet: first run, in this folder, {FIRST_RUN}")
+    with _one_line(store.shown(uri)):
+        held = reading.open_store(uri)
+        known = held.experiments()
+    found = experiments.choose(known, uri, experiment)
+    if found is None:
+        raise NothingToAnalyse(
+            f"experiment {experiments.wanted_name(experiment)!r} is not in the store {store.shown(uri)}, which has {experiments.listed(known)}: "
+            "name one of them"
+        )
+    others = [one.name for one in known if not one.deleted and one != found]
+    return StoreRecords(store.shown(uri), found.name, found.experiment_id, held, others)
 
 
 def from_snapshots(folders: Sequence[str]) -> Records:
@@ -142,16 +145,11 @@ def from_snapshots(folders: Sequence[str]) -> Records:
     return snapshot.load([Path(folder) for folder in folders])
 
 
-def _experiment(name: str | None, uri: str) -> Experiment:
-    """By name, else MLflow's own choice: its environment variables, else its default experiment."""
-    client, experiment_id = MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
-    wanted = name or os.environ.get("MLFLOW_EXPERIMENT_NAME")
-    if wanted is None and experiment_id:
-        return client.get_experiment(experiment_id)
-    found = client.get_experiment_by_name(wanted or "Default")
-    if found is None:
-        known = ", ".join(repr(e.name) for e in client.search_experiments())
-        raise NothingToAnalyse(
-            f"experiment {wanted or 'Default'!r} is not in the store {uri}, which has {known}: name one of them"
-        )
-    return found
+@contextmanager
+def _one_line(where: str) -> Iterator[None]:
+    """What a server's client says when it is not answered, in one line."""
+    try:
+        yield
+    except MlflowException as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise TrackingError(f"the tracking store {where} cannot be read: {reason}") from error

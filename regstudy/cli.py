@@ -110,9 +110,9 @@ def _command(arguments: list[str]) -> None:
             study_cli.command(given)
     except RegstudyError as error:
         if os.environ.get("MLFLOW_RUN_ID"):
-            from regstudy import store
+            from regstudy import adopted
 
-            store.fail_adopted_run(str(error))
+            adopted.fail(str(error))
         raise
 
 

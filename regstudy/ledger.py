@@ -9,7 +9,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import checkpoint, locks, store
+from regstudy import adopted, checkpoint, experiments, locks, reading, store, tables
 from regstudy.errors import ResumeError, TrackingError
 from regstudy.schema import DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
 
@@ -62,18 +62,27 @@ ORDER = (*FINAL, "running", "stale", "killed", "failed")
 
 
 def experiment() -> str:
-    """The experiment that MLflow itself would log to, by its variables or its default; asking makes a new store's tables."""
+    """The experiment of the run that `mlflow run` has made, else the one that MLflow itself would log to, by its variables or its default.
+
+    Asking makes a new store's tables, and an experiment that is named and not there; TrackingError if it cannot be written to.
+    """
     try:
+        tables.require_current(store.uri())
+        adopted_to = adopted.experiment_id()
         store.make_tables()
-        client, known = MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")
-        found = client.get_experiment(known) if known else client.get_experiment_by_name(name)
-        found = found or _made(client, name)
+        client = MlflowClient()
+        found = client.get_experiment(adopted_to) if adopted_to else _named(client)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise TrackingError(f"the tracking store {store.shown(store.uri())} cannot be used: {reason}") from error
     store.require_artifact_folder(found.artifact_location)
     return found.experiment_id
+
+
+def _named(client: MlflowClient) -> Experiment:
+    uri = store.uri()
+    chosen = experiments.choose(reading.open_store(uri).experiments(), uri)
+    return client.get_experiment(chosen.experiment_id) if chosen else _made(client, experiments.wanted_name())
 
 
 def _made(client: MlflowClient, name: str) -> Experiment:
@@ -88,9 +97,13 @@ def _made(client: MlflowClient, name: str) -> Experiment:
 
 def entries(experiment_id: str, data_digest: str) -> dict[str, Entry]:
     """All trials on this data that the store knows of, by their digest; of several runs of one, the one that got furthest."""
-    kind = f"tags.`{Tag.KIND}` = '{TRIAL}' and tags.`{Tag.DATA_DIGEST}` = '{data_digest}'"
+    return furthest(_search(experiment_id, f"tags.`{Tag.KIND}` = '{TRIAL}' and tags.`{Tag.DATA_DIGEST}` = '{data_digest}'"))
+
+
+def furthest(runs: Iterable[Run]) -> dict[str, Entry]:
+    """The trials of these runs, by their digest; of several runs of one, the one that got furthest."""
     best: dict[str, Entry] = {}
-    for entry in map(_entry, _search(experiment_id, kind)):
+    for entry in map(_entry, runs):
         rival = best.get(entry.trial)
         if rival is None or _rank(entry) < _rank(rival):
             best[entry.trial] = entry

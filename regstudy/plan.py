@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from regstudy import data_files, ledger, locks, store
+from regstudy import data_files, ledger, locks, store, survey
 from regstudy.config import RunConfig
 from regstudy.data_files import Source
 from regstudy.design import Design, Trial
@@ -124,6 +124,16 @@ def make(design: Design, data_root: str | None) -> Plan:
     store.quieten()
     store.require_writable()
     experiment_id = ledger.experiment()
-    digest = data_files.DIGESTS[source.dataset]
-    trials = tuple(design.trials(source.dataset, digest))
-    return Plan(design, source, experiment_id, trials, ledger.entries(experiment_id, digest))
+    return _planned(design, source, experiment_id, ledger.entries(experiment_id, data_files.DIGESTS[source.dataset]))
+
+
+def look(design: Design, data_root: str | None) -> Plan:
+    """The same without writing to the store, which may be missing: then nothing is done yet, and the plan has no experiment."""
+    design = design.with_values({})
+    source = data_files.locate(str(design.overrides.get("dataset", "auto")), data_root)
+    return _planned(design, source, *survey.read(data_files.DIGESTS[source.dataset]))
+
+
+def _planned(design: Design, source: Source, experiment_id: str, entries: dict[str, Entry]) -> Plan:
+    trials = tuple(design.trials(source.dataset, data_files.DIGESTS[source.dataset]))
+    return Plan(design, source, experiment_id, trials, entries)

@@ -24,6 +24,7 @@ from regstudy import (
     progress,
     provenance,
     store,
+    tables,
     terminal,
     tracking,
 )
@@ -83,7 +84,7 @@ def resume(run_id: str) -> str:
     """Continue a run that was stopped, from its last checkpoint; its run ID. ResumeError if there is nothing to continue."""
     begun = time.monotonic()
     store.quieten()
-    store.require_writable()
+    tables.require_current(store.require_writable())
     entry = ledger.resumable(run_id)
     config = RunConfig.model_validate_json(entry.tags[Tag.CONFIG])
     source = data_files.locate(config.dataset, config.data_root)

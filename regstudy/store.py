@@ -14,14 +14,12 @@ from pathlib import Path
 
 import mlflow
 from filelock import FileLock
-from mlflow.entities import RunStatus
 from mlflow.tracking import MlflowClient
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from regstudy import locks
 from regstudy.errors import TrackingError
-from regstudy.schema import Tag
 
 MAX_REASON = 500
 """Characters of a reason that are kept."""
@@ -55,8 +53,12 @@ def sqlite_file(uri: str) -> Path | None:
     """The database file of a SQLite store, read from the URI as SQLAlchemy does; None for other stores."""
     if not uri.startswith("sqlite"):
         return None
-    database = make_url(uri).database
-    return Path(database) if database else None
+    url = make_url(uri)
+    if not url.database:
+        return None
+    # As SQLite's own address of a file, with its options: sqlite:///file:mlflow.db?mode=ro&uri=true.
+    as_address = url.database.startswith("file:") and str(url.query.get("uri", "")).lower() in {"1", "on", "true", "yes"}
+    return Path(urllib.request.url2pathname(urllib.parse.urlsplit(url.database).path) if as_address else url.database)
 
 
 def quieten() -> None:
@@ -140,15 +142,6 @@ def require_answer() -> str:
         raise TrackingError(
             f"the tracking server {shown(address)} does not answer ({reason}): start it, or set MLFLOW_TRACKING_URI to one that runs"
         ) from None
-
-
-def fail_adopted_run(reason: str) -> None:
-    """Under `mlflow run`: say on the run that it made why nothing came of it, and end it FAILED."""
-    if os.environ.get("MLFLOW_RUN_ID"):
-        quieten()
-        mlflow.start_run()
-        mlflow.set_tag(Tag.FAILURE, reason[:MAX_REASON])
-        mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
 
 
 def _require_driver(address: str) -> None:

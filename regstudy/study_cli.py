@@ -43,7 +43,7 @@ def command(given: argparse.Namespace) -> None:
     design = _design(given)
     from regstudy import plan, study
 
-    planned = plan.make(design, given.data_root or None)
+    planned = (plan.make if given.action == "run" else plan.look)(design, given.data_root or None)
     if planned.source.warning:
         terminal.warn(f"WARNING: {planned.source.warning}")
     if given.action == "status":

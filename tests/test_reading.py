@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from analysis import http, records, sql
-from regstudy import store
+from regstudy import database, store, tables
+from regstudy.errors import TrackingError
+from regstudy.server import Server
 
 
 @pytest.fixture
@@ -48,16 +50,15 @@ def public(ids, names):
 @pytest.mark.parametrize("together", [sql.TOGETHER, 3, 1])
 def test_sql_gives_what_the_client_gives_however_many_runs_it_reads_together(untidy, monkeypatch, together):
     monkeypatch.setattr(sql, "TOGETHER", together)
-    uri = mlflow.get_tracking_uri()
-    assert sql.can_read(uri)
-    found = records._sql_points(uri, untidy, ["a/b", "c"])
+    found = records._sql_points(tables.open_tables(mlflow.get_tracking_uri()), untidy, ["a/b", "c"])
     pd.testing.assert_frame_equal(found, public(untidy, ["a/b", "c"]), check_exact=True)
     assert found.loc[(found["run_id"] == untidy[0]) & (found["step"] == 2), "value"].tolist() == [-1.0, 2.0, 99.0]
     assert set(found["metric"]) == {"a/b", "c"}
 
 
 def test_runs_by_sql_are_the_clients(untidy):
-    one, other = sql.runs(mlflow.get_tracking_uri(), "0"), records._public_runs("0")
+    uri = mlflow.get_tracking_uri()
+    one, other = tables.open_tables(uri).runs("0"), Server(uri).runs("0")
     assert [run.run_id for run in one] == untidy
     for ours, theirs in zip(one, other, strict=True):
         assert ours._replace(metrics={}) == theirs._replace(metrics={})
@@ -66,22 +67,13 @@ def test_runs_by_sql_are_the_clients(untidy):
 
 def test_nothing_asked_is_nothing_given(untidy):
     for ids, names in (([], ["a/b"]), (untidy, []), (untidy, ["nonesuch"])):
-        found = records._sql_points(mlflow.get_tracking_uri(), ids, names)
+        found = records._sql_points(tables.open_tables(mlflow.get_tracking_uri()), ids, names)
         assert found.empty
         assert list(found.columns) == ["run_id", "metric", "step", "value"]
 
 
-def test_a_schema_that_is_not_known_is_left_to_the_client(untidy, monkeypatch):
-    expected = records.from_store(None).epochs(untidy, ["a/b"])
-    monkeypatch.setattr(sql, "REVISIONS", frozenset({"future"}))
-    source = records.from_store(None)
-    assert not source._by_sql
-    pd.testing.assert_frame_equal(source.epochs(untidy, ["a/b"]), expected)
-    assert [run.run_id for run in source.runs()] == untidy
-
-
 def test_reading_cannot_write(untidy):
-    with sql._reading(mlflow.get_tracking_uri()) as connection, pytest.raises(Exception, match="readonly"):
+    with pytest.raises(TrackingError, match="readonly"), database.reading(mlflow.get_tracking_uri()) as connection:
         connection.exec_driver_sql("DELETE FROM runs")
 
 

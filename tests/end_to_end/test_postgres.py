@@ -19,9 +19,10 @@ from conftest import ROOT
 from test_reading import make_untidy, public
 from test_studies import DESIGN, assert_each_once, trials
 
-from analysis import cli, http, records, sql
-from regstudy import store
+from analysis import cli, http, records
+from regstudy import store, tables
 from regstudy.schema import Metric
+from regstudy.server import Server
 
 pytestmark = pytest.mark.postgres
 
@@ -105,10 +106,10 @@ def test_a_database_is_read_as_the_client_reads_it(database, workspace):
     mlflow.set_tracking_uri(database)
     store.quieten()
     ids = make_untidy()
-    assert sql.can_read(database)
-    found = records._sql_points(database, ids, ["a/b", "c"])
+    found = records._sql_points(tables.open_tables(database), ids, ["a/b", "c"])
     pd.testing.assert_frame_equal(found, public(ids, ["a/b", "c"]), check_exact=True)
-    assert [run.run_id for run in sql.runs(database, "0")] == [run.run_id for run in records._public_runs("0")] == ids
+    by_sql, by_client = tables.open_tables(database).runs("0"), Server(database).runs("0")
+    assert [run.run_id for run in by_sql] == [run.run_id for run in by_client] == ids
 
 
 def test_two_machines_share_a_study_through_a_server(database, workspace, monkeypatch):
@@ -121,7 +122,7 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
         assert len({run.data.tags["regstudy.machine"] for run in trials()}) == 2, "each had its share"
         ids = [run.info.run_id for run in trials()]
         by_server = records._ordered(http.points(address, ids, list(Metric)))
-        by_sql = records._sql_points(database, ids, list(Metric))
+        by_sql = records._sql_points(tables.open_tables(database), ids, list(Metric))
         pd.testing.assert_frame_equal(by_server, by_sql, check_exact=True)
         assert cli.main(["report", "--study", "small", "--output", "report"]) == 0
     assert "one seed each" in Path("report/report.md").read_text(encoding="utf-8").splitlines()[0]
