@@ -44,7 +44,9 @@ def read(asked: Asked) -> tuple[Trials, Measure, Scale]:
     source = records.from_store(asked.experiment)
     finished = [run for run in source.runs() if run.status == "FINISHED"]
     if not finished:
-        raise NothingToAnalyse(f"experiment {source.experiment!r} of {source.where} has no finished run")
+        raise NothingToAnalyse(
+            f"experiment {source.experiment!r} of {source.where} has no finished run{records.elsewhere(source)}"
+        )
     known = [run for run in finished if all(_value(run, name) is not None for name in (*asked.group_by, asked.block))]
     if not known:
         raise UsageError(_unknown(finished, asked))
@@ -146,7 +148,9 @@ def check_names(names: tuple[str, ...], option: str) -> None:
 def _unknown(finished: list[Record], asked: Asked) -> str:
     params = sorted({f"params.{name}" for run in finished for name in run.params})
     wanted = " and ".join((*asked.group_by, asked.block))
-    return f"no finished run has {wanted}; expected names such as {_listed(params)}"
+    lacking = all(_value(run, asked.block) is None for run in finished)
+    pairs = f"; none has {asked.block}: name with --block what pairs them" if lacking else ""
+    return f"no finished run has {wanted}; expected names such as {_listed(params)}{pairs}"
 
 
 def _listed(names: list[str]) -> str:

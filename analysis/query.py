@@ -8,15 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import comparability, filters, records
+from analysis import comparability, filters, records, studies
 from analysis.records import FIRST_RUN, Records
 from analysis.snapshot import Record
-from regstudy import design, design_file
-from regstudy.design import Design
+from analysis.studies import Study
+from regstudy import design
 from regstudy.errors import NothingToAnalyse
 from regstudy.schema import DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
-from regstudy.terminal import plural
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
 """What is made from curves; the names of such metrics begin so."""
@@ -25,11 +24,8 @@ CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS, Name.TRAIN_ACCURA
 LARGEST = 1e150
 """From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
 
-SAME_STUDY = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
-"""Runs of studies that agree in these are one study, whatever their seeds."""
-
+ANYBODYS = "--metric NAME --group-by params.NAME"
 SUMMARIES = tuple(metric.value for metric in Summary if "{" not in metric.value)
-FEW = 3
 FAMILIES = tuple(metric.value.partition("{")[0] for metric in (Summary.BELOW, Summary.L1_REACH, Summary.INITIAL_SCALE))
 """Names of metrics that come once per threshold or layer begin so."""
 
@@ -68,17 +64,7 @@ class Trials:
     epochs: pd.DataFrame
     notices: tuple[str, ...]
     source: Records
-    study: "Study | None" = None
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study's own run, its design, and the digests of the trials that it plans; `namesakes` are the runs of older studies of its name."""
-
-    run_id: str
-    design: Design
-    trials: frozenset[str]
-    namesakes: tuple[str, ...] = ()
+    study: Study | None = None
 
 
 @dataclass(frozen=True)
@@ -101,14 +87,14 @@ def read(wanted: Wanted = EVERYTHING) -> Trials:
     conditions = filters.parse(wanted.where)
     source = records.from_snapshots(wanted.snapshots) if wanted.snapshots else records.from_store(wanted.experiment)
     everything = source.runs()
-    planned = None if wanted.study is None else find_study(source, everything, wanted.study)
+    planned = None if wanted.study is None else studies.find(source, everything, wanted.study)
     kind = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]
     ours = [run for run in kind if planned is None or run.tags.get(Tag.TRIAL_DIGEST) in planned.trials]
     finished = [run for run in ours if run.status == "FINISHED"]
     there = [run for run in finished if wanted.dataset in (None, run.tags[Tag.DATASET])]
     chosen = [run for run in there if filters.holds(conditions, json.loads(run.tags[Tag.CONFIG]))]
     if not chosen:
-        raise NothingToAnalyse(_why_nothing(source, ours, finished, there, wanted))
+        raise NothingToAnalyse(_why_nothing(source, everything, ours, finished, there, wanted))
     distinct = _distinct(chosen)
     own = {TRIAL, REPORT, STUDY, STUDY_START}
     foreign = sum(run.tags.get(Tag.KIND) not in own and Tag.FAILURE not in run.tags for run in everything)
@@ -123,49 +109,21 @@ def read(wanted: Wanted = EVERYTHING) -> Trials:
     }
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
     if planned is not None and planned.namesakes:
-        notices += (_of_several(planned),)
+        notices += (studies.of_several(planned),)
     runs = _runs_frame(distinct)
     notices += comparability.check(runs, wanted.allow)
     epochs = _epochs_frame(source, runs)
     return Trials(_with_endpoints(runs, epochs), epochs, notices, source, planned)
 
 
-def find_study(source: Records, everything: Sequence[Record], name: str) -> Study:
-    """The study of a name or run ID; NothingToAnalyse if there is none. Of several that differ in design, data or version, the latest.
-
-    The same study in several snapshots, each with seeds of its own, is one study with all of them.
-    """
-    studies = [run for run in everything if run.tags.get(Tag.KIND) == STUDY]
-    named = [run for run in studies if name in {run.tags[Tag.STUDY], run.run_id}]
-    if not named:
-        known = ", ".join(sorted({run.tags[Tag.STUDY] for run in studies})) or "none"
-        raise NothingToAnalyse(f"there is no study {name!r} in {source.where} (studies there: {known}): run it first")
-    identity = _which(max(named, key=lambda run: run.start_time))
-    namesakes = tuple(run.run_id for run in named if _which(run) != identity)
-    named = [run for run in named if _which(run) == identity]
-    texts, tags = {run.run_id: source.design(run.run_id) for run in named}, named[0].tags
-    for run_id, text in texts.items():
-        if text is None:
-            raise NothingToAnalyse(f"the study's run {run_id} holds no design: start the study once more, which writes it")
-    designs = [design_file.parse(text, f"the design of {name}") for text in texts.values() if text is not None]
-    seeds = sorted({seed for own in designs for seed in own.seeds})
-    found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
-    planned = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST])
-    return Study(named[0].run_id, found, frozenset(trial.digest for trial in planned), namesakes)
-
-
-def _which(study: Record) -> tuple[str | None, ...]:
-    return tuple(study.tags.get(tag) for tag in SAME_STUDY)
-
-
-def _of_several(study: Study) -> str:
-    epochs = sorted({config.epochs for config in study.design.configs("mnist", 0)})
-    length = f"{' or '.join(plural(n, 'epoch') for n in epochs)}, {plural(len(study.design.seeds), 'seed')}"
-    others = ", ".join(study.namesakes[:FEW]) + (" and more" if len(study.namesakes) > FEW else "")
-    return f"of several studies named {study.design.name} this is the latest ({length}); of the others, name one by its run: --study {others}"
-
-
-def _why_nothing(source: Records, ours: list[Record], finished: list[Record], there: list[Record], wanted: Wanted) -> str:
+def _why_nothing(
+    source: Records,
+    everything: Sequence[Record],
+    ours: list[Record],
+    finished: list[Record],
+    there: list[Record],
+    wanted: Wanted,
+) -> str:
     where = (
         f"experiment {source.experiment!r} of the store {source.where}"
         if source.experiment_id
@@ -178,7 +136,8 @@ def _why_nothing(source: Records, ours: list[Record], finished: list[Record], th
         return f"{where} has no finished run on {wanted.dataset!r}, only on {known}: name one of these with --dataset"
     if ours:
         return f"{where} has {len(ours)} runs of regstudy, but none has finished: wait, or run {FIRST_RUN}"
-    return f"{where} has no run of regstudy: first run, in this folder, {FIRST_RUN}"
+    anybodys = f"; for other runs: compare {ANYBODYS}" if any(run.status == "FINISHED" for run in everything) else ""
+    return f"{where} has no run of regstudy: first run, in this folder, {FIRST_RUN}{anybodys}{records.elsewhere(source)}"
 
 
 def _distinct(runs: list[Record]) -> list[Record]:

@@ -27,6 +27,9 @@ from regstudy.stored import Stored, StoredRun
 from regstudy.tables import Tables
 
 FIRST_RUN = "python -m regstudy train --l1 0.001"
+NAMED = 8
+"""Experiments that a message names."""
+
 COLUMNS = ["run_id", "metric", "step", "value", "timestamp"]
 
 
@@ -138,6 +141,15 @@ def from_store(experiment: str | None) -> StoreRecords:
         )
     others = [one.name for one in known if not one.deleted and one != found]
     return StoreRecords(store.shown(uri), found.name, found.experiment_id, held, others)
+
+
+def elsewhere(source: Records) -> str:
+    """Where else in the store there may be something, for the end of a message."""
+    others = source.others if isinstance(source, StoreRecords) else ()
+    if not others:
+        return ""
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    return f"; the store also has {', '.join(map(repr, others[:NAMED]))}{more}: name one with --experiment"
 
 
 def from_snapshots(folders: Sequence[str]) -> Records:

@@ -136,14 +136,12 @@ def require_current(uri: str) -> None:
     if not database.is_database(uri) or (file is not None and not file.exists()):
         return
     with database.reading(uri) as connection:
-        if _is_unfinished(connection):
-            return
-        revision = _revision(connection)
-    newest = _get_latest_schema_revision()
-    if revision == newest:
+        unfinished, revision = _is_unfinished(connection), _revision(connection)
+    newest, known = _get_latest_schema_revision(), revision is None or _is_known(revision)
+    if revision == newest or (unfinished and known):
         return
     open_tables(uri)
-    if revision is not None and not _is_known(revision):
+    if not known:
         raise TrackingError(
             f"the tracking store {store.shown(uri)} is a newer MLflow's (its tables are of version {revision}, this one's of {newest}): "
             "upgrade mlflow, or set MLFLOW_TRACKING_URI to another store"

@@ -1,12 +1,16 @@
-"""SQL, a server's bulk endpoint and MLflow's own client give the same frame, on a store that is not tidy."""
+"""SQL, files, a server's bulk endpoint and MLflow's own client give the same frame, on a store that is not tidy, whatever version made it."""
 
 import math
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 
+import foreign
 import mlflow
 import pandas as pd
 import pytest
@@ -61,7 +65,7 @@ def test_runs_by_sql_are_the_clients(untidy):
     one, other = tables.open_tables(uri).runs("0"), Server(uri).runs("0")
     assert [run.run_id for run in one] == untidy
     for ours, theirs in zip(one, other, strict=True):
-        assert ours._replace(metrics={}) == theirs._replace(metrics={})
+        assert ours._replace(metrics={}) == theirs._replace(metrics={}), "with its artifacts' place"
         assert repr(sorted(ours.metrics.items())) == repr(sorted((k, float(v)) for k, v in theirs.metrics.items()))
 
 
@@ -75,6 +79,186 @@ def test_nothing_asked_is_nothing_given(untidy):
 def test_reading_cannot_write(untidy):
     with pytest.raises(TrackingError, match="readonly"), database.reading(mlflow.get_tracking_uri()) as connection:
         connection.exec_driver_sql("DELETE FROM runs")
+
+
+REVISIONS = {
+    "0.9.1": None,
+    "with steps": "451aebb31d03",
+    "with NaN": "181f10493468",
+    "with latest values": "89d4b8295536",
+    "2.14.3": foreign.OLDER,
+}
+
+
+@pytest.mark.parametrize("revision", REVISIONS.values(), ids=REVISIONS)
+def test_every_schema_with_the_columns_is_read_and_left_as_it_was(untidy, workspace, revision):
+    current = workspace / "mlflow.db"
+    older = foreign.older_tables(workspace / "older.db", revision)
+    foreign.fill(older, current)
+    before, uri = older.read_bytes(), f"sqlite:///{older}"
+    held, known = tables.open_tables(uri), tables.open_tables(f"sqlite:///{current}")
+    assert [(one.name, one.deleted) for one in held.experiments()] == [("Default", False), ("other", False)]
+    expected = records._sql_points(known, untidy, ["a/b", "c"])
+    found = records._sql_points(held, untidy, ["a/b", "c"])
+    if "step" in held.columns["metrics"]:
+        lost = set() if "is_nan" in held.columns["metrics"] else {("c", 0)}  # what a schema without NaN cannot hold
+        kept = [row not in lost for row in zip(expected["metric"], expected["step"], strict=True)]
+        pd.testing.assert_frame_equal(
+            found.dropna(), expected[kept].dropna().reset_index(drop=True) if lost else expected.dropna()
+        )
+    else:
+        assert set(found["step"]) == {0}, "as MLflow's migration has it"
+    for run, same in zip(held.runs("0"), known.runs("0"), strict=True):
+        assert run[:4] == same[:4]
+        assert run.params == same.params
+        assert run.tags == same.tags
+        if "step" in held.columns["metrics"]:
+            assert run.metrics.items() >= {(name, value) for name, value in same.metrics.items() if name == "a/b"}
+    assert older.read_bytes() == before
+
+
+def test_a_table_without_a_column_that_is_needed_is_named(workspace):
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as connection, connection:
+        connection.execute("ALTER TABLE params RENAME COLUMN value TO text")
+    with pytest.raises(TrackingError, match=r"none that this version of regstudy can read \(there is no params.value\)"):
+        records.from_store(None)
+
+
+def test_a_name_that_two_experiments_have_is_asked_about(workspace):
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO experiments (experiment_id, name, lifecycle_stage, workspace) VALUES (7, 'Default', 'active', 'team')"
+        )
+    with pytest.raises(
+        TrackingError, match=r"2 experiments .* are named 'Default' \(IDs 0, 7\): name one with MLFLOW_EXPERIMENT_ID"
+    ):
+        records.from_store(None)
+
+
+@pytest.mark.parametrize("name", ["100%", "a?b", "a#b", "with space", "é ü", "a%20b", "a&uri=true"])
+@pytest.mark.parametrize("kind", ["of today", "with a log"])
+def test_a_path_is_read_as_it_is_spelt(workspace, migrated_database, monkeypatch, name, kind):
+    (workspace / name).mkdir()
+    shutil.copy(migrated_database, workspace / name / "mlflow.db")
+    foreign.KINDS[kind](workspace / name / "mlflow.db")
+    before = foreign.state(workspace)
+    monkeypatch.chdir(workspace / name)
+    mlflow.set_tracking_uri("sqlite:///mlflow.db")
+    assert records.from_store(None).experiment == "Default"
+    assert foreign.state(workspace) == before
+
+
+def test_what_is_in_the_log_only_is_read(workspace):
+    foreign.with_log(workspace / "mlflow.db")
+    assert records.from_store("in the log").runs() == []
+
+
+def test_what_a_dead_writer_left_half_done_is_not_read(untidy, workspace):
+    whole = tables.open_tables(mlflow.get_tracking_uri()).runs("0")
+    foreign.half_written(workspace / "mlflow.db")
+    assert tables.open_tables(mlflow.get_tracking_uri()).runs("0") == whole
+
+
+def test_a_store_that_is_written_to_meanwhile_is_read_at_one_moment(workspace):
+    """Two runs in each transaction: an odd number of them was never there."""
+    file, uri = workspace / "mlflow.db", mlflow.get_tracking_uri()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    write = f"""
+import sqlite3, time
+connection = sqlite3.connect({str(file)!r})
+for number in range(100_000):
+    for half in "ab":
+        connection.execute("INSERT INTO runs (run_uuid, status, start_time, lifecycle_stage, experiment_id) VALUES (?, 'RUNNING', ?, 'active', 0)", [f"{{number}}{{half}}", number])
+    connection.commit()
+    time.sleep(0.02)
+"""
+    writer = subprocess.Popen([sys.executable, "-c", write])
+    try:
+        counts = []
+        deadline = time.monotonic() + 20
+        while len(set(counts)) < 5:
+            assert time.monotonic() < deadline
+            counts.append(len(tables.open_tables(uri).runs("0")))
+    finally:
+        writer.kill()
+        writer.wait()
+    assert all(count % 2 == 0 for count in counts)
+
+
+def test_an_address_of_sqlites_own_is_understood(workspace):
+    mlflow.set_tracking_uri(f"sqlite:///file:{workspace}/mlflow.db?mode=ro&uri=true")
+    assert records.from_store(None).experiment == "Default"
+
+
+def test_a_path_without_its_scheme_is_named_with_it(workspace, monkeypatch):
+    mlflow.set_tracking_uri(f"{workspace}/mlflow.db")
+    with pytest.raises(
+        TrackingError, match=f"is a file's path, .*: for the store in a SQLite file, write sqlite:///{workspace}/mlflow.db"
+    ):
+        records.from_store(None)
+    mlflow.set_tracking_uri(str(workspace))
+    with pytest.raises(
+        TrackingError, match=r"is no MLflow store \(no meta.yaml below it\): .* such as sqlite:////.*/mlflow.db"
+    ):
+        records.from_store(None)
+
+
+@pytest.fixture
+def in_files(workspace, monkeypatch):
+    """The untidy runs in MLflow's old store of files, of which a clone has lost the empty folders."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    mlflow.set_tracking_uri(f"file://{workspace}/a%20folder/mlruns")
+    ids = make_untidy()
+    gone = mlflow.create_experiment("gone")
+    mlflow.delete_experiment(gone)
+    by_client = Server(mlflow.get_tracking_uri())
+    expected = by_client.runs("0"), records._ordered(pd.DataFrame(by_client.points(ids, ["a/b", "c"]), columns=records.COLUMNS))
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
+    for empty in [*(workspace / "a folder" / "mlruns").glob("*/*/artifacts"), workspace / "a folder" / "mlruns" / "models"]:
+        shutil.rmtree(empty, ignore_errors=True)
+    return ids, expected
+
+
+def test_a_store_of_files_is_read_as_the_client_reads_it_and_left_as_it_was(in_files, workspace):
+    ids, (runs, points) = in_files
+    before, source = foreign.state(workspace), records.from_store(None)
+    assert [run.run_id for run in source.runs()] == ids
+    for ours, theirs in zip(source.runs(), runs, strict=True):
+        assert (ours.name, ours.status, ours.start_time, ours.tags, ours.params) == (
+            theirs.name,
+            theirs.status,
+            theirs.start_time,
+            theirs.tags,
+            theirs.params,
+        )
+        assert repr(sorted(ours.metrics.items())) == repr(sorted(theirs.metrics.items()))
+    pd.testing.assert_frame_equal(source.epochs(ids, ["a/b", "c"]), points, check_exact=True)
+    with pytest.raises(TrackingError, match=r"experiment 'gone' .* is deleted"):
+        records.from_store("gone")
+    assert source.predictions(ids[0]) is None
+    assert foreign.state(workspace) == before
+
+
+def test_a_damaged_metric_of_a_store_of_files_is_named(in_files, workspace):
+    ids, _ = in_files
+    damaged = next((workspace / "a folder" / "mlruns").glob(f"*/{ids[0]}/metrics/a/b"))
+    damaged.write_text("not a point")
+    with pytest.raises(TrackingError, match="metrics/a/b is not as MLflow writes a metric"):
+        records.from_store(None).runs()
+
+
+@pytest.mark.parametrize("spelling", ["{}", "file://{}", "relative"])
+def test_artifacts_are_read_from_where_the_run_says(untidy, workspace, spelling):
+    place = workspace / "relative" / "artifacts"
+    place.mkdir(parents=True)
+    (place / "design.yaml").write_text("a design")
+    address = "relative/artifacts" if spelling == "relative" else spelling.format(place)
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", [address, untidy[0]])
+    source = records.from_store(None)
+    assert source.design(untidy[0]) == "a design"
+    assert source.design(untidy[1]) is None
 
 
 @pytest.mark.slow
