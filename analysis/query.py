@@ -134,6 +134,8 @@ def _why_nothing(
     if finished:
         known = ", ".join(sorted({run.tags[Tag.DATASET] for run in finished}))
         return f"{where} has no finished run on {wanted.dataset!r}, only on {known}: name one of these with --dataset"
+    if wanted.study:
+        return f"{where} has no finished trial of the study {wanted.study!r}: wait, or run what is left of it with python -m regstudy study run"
     if ours:
         return f"{where} has {len(ours)} runs of regstudy, but none has finished: wait, or run {FIRST_RUN}"
     anybodys = f"; for other runs: compare {ANYBODYS}" if any(run.status == "FINISHED" for run in everything) else ""

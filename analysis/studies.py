@@ -54,11 +54,14 @@ def of_several(study: Study) -> str:
     """Which of the studies of its name this is, and how to name another."""
     epochs = sorted({config.epochs for config in study.design.configs("mnist", 0)})
     length = f"{' or '.join(plural(n, 'epoch') for n in epochs)}, {plural(len(study.design.seeds), 'seed')}"
-    which = "the latest"
+    which, later = "the latest", ""
     if study.unfinished:
-        which = f"the latest with a finished trial, as the one started after it (run {study.unfinished[0]}) has none yet,"
+        which, later = (
+            "the latest with a finished trial",
+            f"; what was started after it, run {_named(study.unfinished)}, has none yet",
+        )
     return (
-        f"of several studies named {study.design.name} this is {which} ({length}); of the others, name one by its run: "
+        f"of several studies named {study.design.name} this is {which} ({length}){later}; of the others, name one by its run: "
         f"--study {_named(study.namesakes)}"
     )
 

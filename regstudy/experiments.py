@@ -9,6 +9,9 @@ from regstudy.stored import StoredExperiment
 
 NAME, ID = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"
 DEFAULT = "Default"
+NEW = (StoredExperiment("0", DEFAULT, deleted=False),)
+"""What a new store will have."""
+
 NAMED = 8
 """Experiments that a message names."""
 

@@ -69,6 +69,8 @@ def experiment() -> str:
     try:
         tables.require_current(store.uri())
         adopted_to = adopted.experiment_id()
+        if reading.is_new(store.uri()):
+            experiments.choose(experiments.NEW, store.uri())  # what is refused makes no store
         store.make_tables()
         client = MlflowClient()
         found = client.get_experiment(adopted_to) if adopted_to else _named(client)

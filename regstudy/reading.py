@@ -21,3 +21,8 @@ def is_missing(uri: str) -> bool:
     """Whether the file or folder that the URI names is not there."""
     path = store.sqlite_file(uri) if database.is_database(uri) else filestore.folder_of(uri)
     return path is not None and not path.exists()
+
+
+def is_new(uri: str) -> bool:
+    """Whether there is nothing yet, or only tables that MLflow has not finished making."""
+    return is_missing(uri) or (database.is_database(uri) and tables.is_new(uri))

@@ -77,15 +77,23 @@ def require_writable() -> str:
     database = sqlite_file(address)
     if database is not None:
         try:
-            with closing(sqlite3.connect(database)) as connection:
-                connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.DatabaseError as error:
+            _try_to_write(database)
+        except (sqlite3.DatabaseError, OSError) as error:
             if "locked" not in str(error):  # another run is writing, as it may
+                reason = "unable to open database file" if isinstance(error, OSError) else error
                 raise TrackingError(
-                    f"the tracking store {address} cannot be written ({error}): "
-                    "run in a folder that can, or set MLFLOW_TRACKING_URI"
+                    f"the tracking store {address} cannot be written ({reason}): run in a folder that can, or set MLFLOW_TRACKING_URI"
                 ) from None
     return address
+
+
+def _try_to_write(database: Path) -> None:
+    """Begin to write and leave it; a file that is not there yet is not made."""
+    if not database.exists():
+        with tempfile.TemporaryFile(dir=database.parent):
+            return
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
 
 
 def make_tables() -> None:

@@ -3,23 +3,20 @@
 from mlflow.entities import Metric, Run, RunData, RunInfo, RunTag
 from mlflow.exceptions import MlflowException
 
-from regstudy import database, experiments, ledger, reading, store, tables
+from regstudy import experiments, ledger, reading, store
 from regstudy.errors import TrackingError
 from regstudy.ledger import Entry
 from regstudy.schema import TRIAL, Tag
 from regstudy.server import Server
-from regstudy.stored import Stored, StoredExperiment, StoredRun
-
-NEW = (StoredExperiment("0", experiments.DEFAULT, deleted=False),)
-"""What a new store will have."""
+from regstudy.stored import Stored, StoredRun
 
 
 def read(data_digest: str) -> tuple[str, dict[str, Entry]]:
     """The experiment that is meant, and its trials by digest; no experiment and no trials where there is nothing yet."""
     store.quieten()
     uri = store.require_answer()
-    if reading.is_missing(uri) or (database.is_database(uri) and tables.is_new(uri)):
-        experiments.choose(NEW, uri)
+    if reading.is_new(uri):
+        experiments.choose(experiments.NEW, uri)
         return "", {}
     held = reading.open_store(uri)
     try:

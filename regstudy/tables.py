@@ -153,10 +153,7 @@ def require_current(uri: str) -> None:
 
 
 def is_new(uri: str) -> bool:
-    """Whether there is no database yet, or one that MLflow has not finished making."""
-    file = store.sqlite_file(uri)
-    if file is not None and not file.exists():
-        return True
+    """Whether MLflow has not finished making the tables of a database that is there."""
     with database.reading(uri) as connection:
         return _is_unfinished(connection)
 

@@ -172,3 +172,57 @@ def test_a_filter_that_says_nothing_is_refused(own_copy, where, message):
 def test_filters_that_leave_nothing_say_so(own_copy):
     with pytest.raises(NothingToAnalyse, match="has 4 runs, but none with l1=7: change --where"):
         query.read(Wanted(where=["l1=7"]))
+
+
+TWO = "name: mine\nabout: x\noverrides: {epochs: EPOCHS}\nconfigurations: [{l1: 0}, {l1: 0.001}]\nseeds: [0, 1]\n"
+
+
+def start_study(epochs: int, start_time: int, *, with_design: bool = True) -> str:
+    """The run of a start of the study, of another length each."""
+    client = mlflow.MlflowClient()
+    some = client.search_runs(["0"], f"tags.`{Tag.KIND}` = 'trial'")[0].data.tags
+    tags = {name: some[name] for name in (Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)}
+    tags |= {Tag.KIND: "study", Tag.STUDY: "mine", Tag.STUDY_DIGEST: f"of {epochs} epochs"}
+    made = client.create_run("0", start_time=start_time, tags=tags).info.run_id
+    if with_design:
+        client.log_text(made, TWO.replace("EPOCHS", str(epochs)), "design.yaml")
+    return made
+
+
+@pytest.mark.parametrize("with_design", [True, False])
+def test_a_start_with_nothing_finished_hides_no_results(own_copy, with_design):
+    done = start_study(1, 1)
+    again = start_study(40, 2, with_design=with_design)
+    found = query.read(Wanted(study="mine"))
+    assert (found.study.run_id, found.study.unfinished, len(found.runs)) == (done, (again,), 4)
+    assert (
+        f"of several studies named mine this is the latest with a finished trial (1 epoch, 2 seeds); what was started after it, run {again}, "
+        f"has none yet; of the others, name one by its run: --study {again}"
+    ) in found.notices
+    with pytest.raises(NothingToAnalyse):
+        query.read(Wanted(study=again))
+
+
+def test_a_later_start_with_a_finished_trial_is_the_study(own_copy):
+    start_study(40, 1)
+    later = start_study(1, 2)
+    found = query.read(Wanted(study="mine"))
+    assert (found.study.run_id, found.study.unfinished) == (later, ())
+
+
+def test_of_starts_with_nothing_finished_the_latest_says_so(own_copy):
+    start_study(40, 1)
+    start_study(50, 2)
+    with pytest.raises(NothingToAnalyse, match="has no finished trial of the study 'mine'"):
+        query.read(Wanted(study="mine"))
+
+
+def test_an_experiment_without_our_runs_names_the_others_and_the_command_for_anybodys(workspace):
+    mlflow.create_experiment("theirs")
+    with mlflow.start_run():
+        mlflow.log_metric("acc", 1.0)
+    with pytest.raises(
+        NothingToAnalyse,
+        match=r"for other runs: compare --metric NAME .*; the store also has 'theirs': name one with --experiment",
+    ):
+        query.read()
