@@ -3,6 +3,7 @@
 import foreign
 import mlflow
 import pytest
+from servers import serving
 
 from analysis import cli as analysis_cli
 from regstudy import cli, ledger
@@ -146,9 +147,7 @@ def test_a_server_names_what_is_left_over_too(client, workspace, monkeypatch, ca
     gone = client.create_experiment("gone")
     client.delete_experiment(gone)
     ended = left_over(client, "ended")
-    from end_to_end.test_postgres import server
-
-    with server(mlflow.get_tracking_uri(), workspace) as address:
+    with serving(mlflow.get_tracking_uri()) as address:
         mlflow.set_tracking_uri(address)
         for variable, value, words in (
             ("MLFLOW_RUN_ID", NONE, "which is not in the store"),

@@ -2,18 +2,17 @@
 
 import math
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import closing
 
 import foreign
 import mlflow
 import pandas as pd
 import pytest
+from servers import serving
 
 from analysis import http, records, sql
 from regstudy import database, store, tables
@@ -260,19 +259,7 @@ def test_artifacts_are_read_from_where_the_run_says(untidy, workspace, spelling)
 @pytest.mark.slow
 def test_a_server_gives_the_same_in_bulk_however_it_cuts(untidy, workspace, monkeypatch):
     expected = public(untidy, ["a/b", "c"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", mlflow.get_tracking_uri(), "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # fmt: skip
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{address}/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.2)
+    with serving(mlflow.get_tracking_uri()) as address:
         mlflow.set_tracking_uri(address)
         store.quieten()
         pd.testing.assert_frame_equal(records._ordered(http.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
@@ -286,6 +273,3 @@ def test_a_server_gives_the_same_in_bulk_however_it_cuts(untidy, workspace, monk
         monkeypatch.setattr(http, "MOST_POINTS", 3)
         assert http.points(address, untidy, ["a/b"]) is None, "one history may have been cut: the client reads it"
         pd.testing.assert_frame_equal(records.from_store(None).epochs(untidy, ["a/b", "c"]), expected, check_exact=True)
-    finally:
-        server.terminate()
-        server.wait(20)

@@ -16,11 +16,15 @@ import mlflow
 import pandas as pd
 import pytest
 from conftest import ROOT
+from sqlalchemy import create_engine, inspect
 from test_reading import make_untidy, public
 from test_studies import DESIGN, assert_each_once, trials
 
 from analysis import cli, http, records
+from regstudy import cli as regstudy_cli
+from regstudy import database as read_only
 from regstudy import store, tables
+from regstudy.errors import TrackingError
 from regstudy.schema import Metric
 from regstudy.server import Server
 
@@ -110,6 +114,36 @@ def test_a_database_is_read_as_the_client_reads_it(database, workspace):
     pd.testing.assert_frame_equal(found, public(ids, ["a/b", "c"]), check_exact=True)
     by_sql, by_client = tables.open_tables(database).runs("0"), Server(database).runs("0")
     assert [run.run_id for run in by_sql] == [run.run_id for run in by_client] == ids
+
+
+def test_reading_makes_no_tables_and_cannot_write(database, workspace, capsys):
+    mlflow.set_tracking_uri(database)
+    assert cli.main(["rank"]) == 2
+    assert "is no MLflow store: it has no tables" in capsys.readouterr().err
+    (workspace / "small.yaml").write_text(DESIGN)
+    assert regstudy_cli.main(["study", "status", "small.yaml"]) == 0
+    engine = create_engine(database)
+    assert inspect(engine).get_table_names() == []
+    store.quieten()
+    mlflow.MlflowClient().create_experiment("mine")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE label_schemas CASCADE")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '5b0e9adcef9c'")
+    before = inspect(engine).get_table_names()
+    for experiment in ("mine", "nonesuch"):
+        assert cli.main(["rank", "--experiment", experiment]) == 2
+    said = capsys.readouterr().err
+    assert "experiment 'mine' of the store" in said
+    assert "experiment 'nonesuch' is not in the store" in said
+    assert regstudy_cli.main(["study", "run", "small.yaml"]) == 2
+    assert "is an older MLflow's" in capsys.readouterr().err
+    assert inspect(engine).get_table_names() == before
+    with (
+        pytest.raises(TrackingError, match="cannot execute DELETE in a read-only transaction"),
+        read_only.reading(database) as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM experiments")
+    engine.dispose()
 
 
 def test_two_machines_share_a_study_through_a_server(database, workspace, monkeypatch):
