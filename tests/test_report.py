@@ -1,9 +1,11 @@
 """The report: every format, self-contained, repeatable, and safe against names that are code."""
 
+import json
 import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import mlflow
@@ -27,7 +29,7 @@ FIGURES = (
     "power",
 )
 FILES = {
-    "report.html", "report.md", "figures", "tables",
+    "report.html", "report.md", "report.manifest.json", "figures", "tables",
     *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "pdf", "csv")),
     *(f"tables/{name}.csv" for name in ("ranking", "pairs", "comparisons")),
     "runs", *(f"runs/run-{place}.svg" for place in range(4)),
@@ -44,13 +46,22 @@ def test_report_writes_all_formats_and_says_where(own_copy, capsys):
     assert "2 configurations that 2 seeds each cannot tell apart." in printed.out
 
 
-def test_the_report_is_an_artifact_of_a_run_of_its_own(own_copy):
-    cli.main(["report"])
-    cli.main(["report"])
+def test_a_report_changes_no_store_unless_it_is_asked_to(own_copy):
+    before = (own_copy / "mlflow.db").read_bytes()
+    assert cli.main(["report"]) == 0
+    assert (own_copy / "mlflow.db").read_bytes() == before
+
+
+def test_when_asked_the_report_is_an_artifact_of_a_run_of_its_own_without_what_else_its_folder_holds(own_copy, tmp_path):
+    (own_copy / "report").mkdir()
+    (own_copy / "report" / ".env").write_text("PASSWORD=x")
+    assert cli.main(["report", "--publish"]) == 0
     client = mlflow.MlflowClient()
-    reports = client.search_runs(["0"], f"tags.`{Tag.KIND}` = '{REPORT}'")
-    assert [run.info.status for run in reports] == ["FINISHED"] * 2
-    assert "report/report.html" in [file.path for file in client.list_artifacts(reports[0].info.run_id, "report")]
+    (run,) = client.search_runs(["0"], f"tags.`{Tag.KIND}` = '{REPORT}'")
+    assert run.info.status == "FINISHED"
+    kept = Path(client.download_artifacts(run.info.run_id, "report", str(tmp_path)))
+    assert {str(path.relative_to(kept)) for path in kept.rglob("*")} == FILES
+    assert cli.main(["verify", str(kept)]) == 0
     assert len(query.read().runs) == 4
 
 
@@ -58,9 +69,12 @@ def test_under_mlflow_run_the_report_is_on_that_run(own_copy, monkeypatch):
     with mlflow.start_run() as outer:
         pass
     monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
-    assert cli.main(["report"]) == 0
+    assert cli.main(["report", "--output="]) == 0
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     assert mlflow.get_run(outer.info.run_id).data.tags[Tag.KIND] == REPORT
+    kept = mlflow.MlflowClient().list_artifacts(outer.info.run_id, "report")
+    assert "report/report.html" in [file.path for file in kept]
+    assert not (own_copy / "report").exists(), "mlflow run works in the project's folder, whoever calls it"
 
 
 def test_under_mlflow_run_a_report_that_cannot_be_made_fails_with_its_reason(own_copy, monkeypatch):
@@ -157,14 +171,29 @@ def test_the_same_input_gives_the_same_bytes(own_copy):
             assert path.read_bytes() == (own_copy / "two" / path.relative_to(own_copy / "one")).read_bytes(), path
 
 
-def test_an_earlier_report_is_replaced_and_other_files_stay(own_copy):
+def test_an_earlier_releases_report_is_replaced_and_what_it_did_not_write_is_named(own_copy, capsys):
     folder = own_copy / "report"
-    (folder / "figures").mkdir(parents=True)
-    (folder / "figures" / "old.svg").write_text("old")
+    assert cli.main(["report"]) == 0
+    (folder / "report.manifest.json").unlink()
+    page = folder / "report.html"
+    earlier = json.dumps({"command": "python -m analysis report", "version": "0.1.0"})
+    page.write_text(re.sub(r'(id="made-by">).*?(?=</script>)', rf"\g<1>{earlier}", page.read_text()))
     (folder / "notes.txt").write_text("mine")
-    cli.main(["report"])
-    assert not (folder / "figures" / "old.svg").exists()
+    (folder / "figures" / "holiday.png").write_text("mine")
+    (folder / "figures" / "power.png").unlink()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert cli.main(["report"]) == 2
+    assert "holds what is of no earlier report, figures/holiday.png, where the report is to be" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert cli.main(["verify", "report"]) == 2
+    printed = capsys.readouterr()
+    assert "1 difference: figures/holiday.png is no part of the report" in printed.err
+    assert "does not name its runs" in printed.out
+    (folder / "figures" / "holiday.png").unlink()
+    assert cli.main(["report"]) == 0
     assert (folder / "notes.txt").read_text() == "mine"
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*")} == {*FILES, "notes.txt"}
 
 
 def test_a_refused_report_leaves_the_earlier_one(own_copy, capsys):
