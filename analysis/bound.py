@@ -17,6 +17,7 @@ from analysis.query import Study, Trials
 from analysis.snapshot import Record, Records
 from regstudy import design_file
 from regstudy.errors import VerificationError
+from regstudy.text import visible
 
 PLAIN = ("run_id", "start_time", "configuration", "seed")
 """What is read of anybody's runs, beside their curves."""
@@ -104,7 +105,9 @@ def made_by(trials: Trials, read: Mapping[str, str], command: str, version: str)
 
 def changed(then: MadeBy, now: MadeBy) -> list[str]:
     """Which runs, and whether the study's design, are not what the report was made of."""
-    words = [f"run {run_id} is not what it was" for run_id, digest in then.runs.items() if now.runs.get(run_id) != digest]
+    words = [
+        f"run {visible(run_id)} is not what it was" for run_id, digest in then.runs.items() if now.runs.get(run_id) != digest
+    ]
     return words + ([f"the design of the study's run {then.study} is not what it was"] if then.design != now.design else [])
 
 
@@ -160,7 +163,7 @@ def _of_study(study: Study) -> dict[str, Any]:
 
 def _named(run_ids: Sequence[str]) -> str:
     more = f" and {len(run_ids) - SHOWN} more" if len(run_ids) > SHOWN else ""
-    return f"run{'s' if len(run_ids) > 1 else ''} {', '.join(run_ids[:SHOWN])}{more}"
+    return f"run{'s' if len(run_ids) > 1 else ''} {', '.join(map(visible, run_ids[:SHOWN]))}{more}"
 
 
 def _are(run_ids: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from mlflow.entities import Run
 
 from analysis import cli, findings, gallery, query, report, singles, vector, verify
 from analysis.singles import Single, Wrong
@@ -52,14 +54,14 @@ def test_a_report_changes_no_store_unless_it_is_asked_to(own_copy):
     assert (own_copy / "mlflow.db").read_bytes() == before
 
 
-def test_when_asked_the_report_is_an_artifact_of_a_run_of_its_own_without_what_else_its_folder_holds(own_copy, tmp_path):
+def test_when_asked_the_report_is_an_artifact_of_a_run_of_its_own_without_what_else_its_folder_holds(own_copy):
     (own_copy / "report").mkdir()
     (own_copy / "report" / ".env").write_text("PASSWORD=x")
     assert cli.main(["report", "--publish"]) == 0
     client = mlflow.MlflowClient()
     (run,) = client.search_runs(["0"], f"tags.`{Tag.KIND}` = '{REPORT}'")
     assert run.info.status == "FINISHED"
-    kept = Path(client.download_artifacts(run.info.run_id, "report", str(tmp_path)))
+    kept = Path(client.download_artifacts(run.info.run_id, "report"))
     assert {str(path.relative_to(kept)) for path in kept.rglob("*")} == FILES
     assert cli.main(["verify", str(kept)]) == 0
     assert len(query.read().runs) == 4
@@ -343,3 +345,90 @@ def test_verify_finds_what_was_changed(own_copy, capsys):
     assert said.count("\n") == 1
     assert cli.main(["verify", "."]) == 2
     assert "is no report" in capsys.readouterr().err
+
+
+def test_a_store_that_has_grown_is_a_note_and_no_difference(own_copy, capsys):
+    assert cli.main(["report"]) == 0
+    shutil.copytree(own_copy / "report", own_copy / "report" / "published")
+    (own_copy / "report" / "published" / "tables" / "mine.csv").write_text("a")
+    with mlflow.start_run():
+        mlflow.log_param("lr", 1)
+    for run in mlflow.MlflowClient().search_runs(["0"], f"tags.`{Tag.CONFIG}` LIKE '%\"seed\":1%'"):
+        again(run, 2)
+    capsys.readouterr()
+    assert cli.main(["verify", "report"]) == 0
+    told = capsys.readouterr().out
+    assert "note: the store has grown since: the report's command now finds 2 runs more" in told
+    assert "every number is what" in told
+    assert "1 run of other kinds" in query.read().notices[0]
+
+
+def again(run: Run, seed: int) -> None:
+    """A finished run like another, with another seed."""
+    client, before = mlflow.MlflowClient(), run.data.tags
+    config = json.dumps({**json.loads(before[Tag.CONFIG]), "seed": seed})
+    tags = {name: value for name, value in before.items() if name.startswith("regstudy.")}
+    digests = {name: f"{before[name]}{seed}" for name in (Tag.CONFIG_DIGEST, Tag.TRIAL_DIGEST)}
+    copy = client.create_run("0", tags=tags | {Tag.CONFIG: config} | digests)
+    for name in run.data.metrics:
+        for point in client.get_metric_history(run.info.run_id, name):
+            client.log_metric(copy.info.run_id, name, point.value, step=point.step)
+    client.set_terminated(copy.info.run_id)
+
+
+def test_runs_that_are_missing_or_changed_are_named(own_copy, capsys):
+    assert cli.main(["report"]) == 0
+    client = mlflow.MlflowClient()
+    first, second, *_ = (run.info.run_id for run in client.search_runs(["0"]))
+    client.log_metric(first, "test/loss", 0.5, step=0)
+    capsys.readouterr()
+    assert cli.main(["verify", "report"]) == 2
+    told = capsys.readouterr().err
+    assert f"run {first} is not what it was" in told
+    assert f"run {second} is not what it was" not in told
+    client.delete_run(second)
+    assert cli.main(["verify", "report"]) == 2
+    assert f"run {second} of this report is not in 'Default'" in capsys.readouterr().err
+
+
+def test_a_report_is_verified_wherever_its_runs_have_moved_to(own_copy, capsys):
+    assert cli.main(["report"]) == 0
+    (own_copy / "moved").mkdir()
+    for name in ("mlflow.db", "report"):
+        (own_copy / name).rename(own_copy / "moved" / name)
+    mlflow.set_tracking_uri(f"sqlite:///{own_copy}/moved/mlflow.db")
+    assert cli.main(["verify", "moved/report"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ('{"command": "rm -r /", "version": "0.1.0"}', "says that it was made by 'rm -r /', which makes no report"),
+        ('{"command": "python -m analysis snapshot x", "version": "1"}', "which makes no report"),
+        ('{"command": "python -m analysis report \\"", "version": "1"}', "which makes no report"),
+        ('{"command": "python -m analysis report", "version": "1", "runs": {"a": 1}}', "does not say how it was made"),
+        ('{"command": "python -m analysis report", "version": "1", "runs": 3}', "does not say how it was made"),
+        ("[", "does not say how it was made"),
+        (
+            '{"command": "python -m analysis report", "version": "1", "runs": {"../x": "0"}}',
+            "run ../x of this report is not in",
+        ),
+    ],
+)
+def test_what_a_page_says_of_itself_is_not_trusted(own_copy, capsys, block, words):
+    (own_copy / "report.html").write_text(f'<script type="application/json" id="made-by">{block}</script>')
+    assert cli.main(["verify", "."]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+
+
+def test_what_nobody_sees_of_a_page_is_verified_too(own_copy, capsys):
+    assert cli.main(["report"]) == 0
+    page, picture = own_copy / "report" / "report.html", own_copy / "report" / "figures" / "power.png"
+    page.write_text(page.read_text().replace('"use strict";', '"use strict"; alert(1);'))
+    picture.write_bytes(b"")
+    (own_copy / "report" / "figures" / "power.pdf").unlink()  # nothing in it that is not in the others: it need not be there
+    assert cli.main(["verify", "report"]) == 2
+    told = capsys.readouterr().err
+    assert "2 differences: report.html is not as it was written; figures/power.png is not as it was written" in told

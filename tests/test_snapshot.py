@@ -126,6 +126,30 @@ def test_an_earlier_snapshot_is_replaced_and_other_folders_are_not(taken, own_co
     assert not [path for path in own_copy.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.parametrize("kind", ["more", "changed", "link", "linked", "unlisted"])
+def test_a_folder_that_holds_more_than_the_snapshot_is_not_replaced(taken, own_copy, kind, capsys):
+    file = taken / "epochs.parquet"
+    if kind == "more":
+        (taken / "notes.txt").write_text("mine")
+    elif kind == "changed":
+        file.write_text("mine")
+    elif kind == "link":
+        file.rename(own_copy / "elsewhere")
+        file.symlink_to(own_copy / "elsewhere")
+    elif kind == "linked":
+        taken.rename(own_copy / "elsewhere")
+        taken.symlink_to(own_copy / "elsewhere")
+    else:
+        manifest = json.loads((taken / "manifest.json").read_text())
+        del manifest["files"][file.name]
+        (taken / "manifest.json").write_text(json.dumps(manifest))
+    before = {path: path.read_bytes() for path in own_copy.rglob("*") if path.is_file()}
+    assert cli.main(["snapshot", "snap"]) == 2
+    told = {"more": "notes.txt", "linked": "snap is a symbolic link"}.get(kind, file.name)
+    assert told in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in own_copy.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize("damage", ["truncated", "missing", "other", "format", "nothing"])
 def test_a_damaged_one_is_refused(taken, own_copy, damage, capsys):
     file = taken / "epochs.parquet"
