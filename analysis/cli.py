@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "--output",
         metavar="DIR",
         default=REPORT,
-        help="folder to write into; default: %(default)s; empty under `mlflow run`: into that run's artifacts only",
+        help="folder to write into; default: %(default)s; empty: into the artifacts only, of the study's run or the one that `mlflow run` made",
     )
     report.add_argument(
         "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
@@ -148,19 +148,21 @@ def _check_lists(arguments: argparse.Namespace) -> None:
 
 def _make_folder(arguments: argparse.Namespace) -> list[Path]:
     """Make the folder that is to be written into, unless it holds what is not ours, before anything heavy is loaded; those that were not there."""
-    if arguments.command == "snapshot":
-        folders.check_snapshot(Path(arguments.folder))
-    output = getattr(arguments, "output", "")
+    output = arguments.folder if arguments.command == "snapshot" else getattr(arguments, "output", "")
     if not output:
         return []
     try:
+        if arguments.command == "snapshot":
+            folders.check_snapshot(Path(output))
+            return []
         if arguments.command == "gallery":
             folders.check_gallery(Path(output))
             return folders.make(Path(output).parent)
         folders.check_report(Path(output))
         return folders.make(Path(output))
     except OSError as error:
-        raise UsageError(f"--output {output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
+        option = "" if arguments.command == "snapshot" else "--output "
+        raise UsageError(f"{option}{output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
 
 
 def _parse(given: list[str]) -> argparse.Namespace:
@@ -179,7 +181,8 @@ def _parse(given: list[str]) -> argparse.Namespace:
 
 
 def _check_report(arguments: argparse.Namespace) -> None:
-    if not arguments.output and not os.environ.get("MLFLOW_RUN_ID"):
+    kept = os.environ.get("MLFLOW_RUN_ID") or (not arguments.snapshots and (arguments.study or arguments.publish))
+    if not arguments.output and not kept:
         arguments.output = REPORT
     if arguments.publish and arguments.snapshots:
         raise UsageError("--publish writes into the store that is read, and --from reads a snapshot: leave one of the two out")

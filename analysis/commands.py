@@ -70,12 +70,13 @@ def gallery(arguments: argparse.Namespace, _command: str) -> None:
 
 def report(arguments: argparse.Namespace, command: str) -> None:
     """Write the report; keep it in the store too where that is the study's own, where it is asked to, and under `mlflow run`."""
+    asked = arguments.publish or not arguments.output
     if arguments.publish:
         publish.require_current()
     result = found(arguments)
     with _place(arguments.output) as folder:
         page = _write_report(result, folder, command, there_to_stay=bool(arguments.output))
-        _publish(page, result, asked=arguments.publish)
+        _publish(page, result, asked=asked)
 
 
 def snapshot(arguments: argparse.Namespace, _command: str) -> None:
@@ -104,7 +105,7 @@ def found(arguments: argparse.Namespace, source: Records | None = None) -> Findi
 
 @contextmanager
 def _place(output: str) -> Iterator[Path]:
-    """The folder to write into; none was named under `mlflow run`, which works in the project's folder, whoever calls it from wherever."""
+    """The folder to write into, if only until the report is uploaded."""
     if output:
         yield Path(output)
         return
@@ -122,7 +123,7 @@ def _publish(page: Path, result: Findings, *, asked: bool) -> None:
         _attach(page, trials.study.run_id, asked=asked)
     elif asked and not adopted and experiment_id is not None:
         run_id = publish.publish(page, experiment_id, headline)
-        terminal.say(f"also as an artifact of run {run_id} in {trials.source.where}")
+        terminal.say(f"report: report/report.html among the artifacts of run {run_id} in {trials.source.where}")
 
 
 def _attach(page: Path, run_id: str, *, asked: bool) -> None:
@@ -135,7 +136,7 @@ def _attach(page: Path, run_id: str, *, asked: bool) -> None:
             raise
         terminal.say(f"note: not attached to the study's run {run_id}: {error}")
         return
-    terminal.say(f"also as an artifact of the study's run {run_id}")
+    terminal.say(f"report: report/report.html among the artifacts of the study's run {run_id}")
 
 
 def _compare_any(arguments: argparse.Namespace, command: str) -> None:

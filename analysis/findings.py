@@ -1,7 +1,6 @@
 """Everything that a report says, as numbers: trials and a design in, tables and verdicts out. Reads nothing, draws nothing, phrases nothing."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,13 +8,12 @@ import pandas as pd
 
 from analysis import claims, contest, factorial, measures, ranking, statistics
 from analysis.claims import Judged, Unit
-from analysis.frames import rows
+from analysis.frames import rows, visible_names
 from analysis.measures import Measure
 from analysis.query import Trials
 from analysis.ranking import Ranking, Scale
 from regstudy.design import SCALED_IN_POINTS, Design
 from regstudy.schema import Summary
-from regstudy.text import visible
 
 ALPHA = float(Design.model_fields["alpha"].default)
 MARGIN = float(Design.model_fields["margin"].default)
@@ -157,7 +155,7 @@ def score_table(runs: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _named(trials: Trials) -> Trials:
     """Trials whose configurations and seeds are named as they can be shown; two names stay two."""
-    names = {column: _shown(trials.runs[column].unique()) for column in ("configuration", "seed")}
+    names = {column: visible_names(trials.runs[column].unique()) for column in ("configuration", "seed")}
     if all(name == shown for own in names.values() for name, shown in own.items()):
         return trials
     runs, epochs = (
@@ -165,14 +163,6 @@ def _named(trials: Trials) -> Trials:
         for frame in (trials.runs, trials.epochs)
     )
     return replace(trials, runs=runs, epochs=epochs)
-
-
-def _shown(names: Iterable[object]) -> dict[object, object]:
-    shown: dict[object, object] = {}
-    for name in names:
-        text = visible(name) if isinstance(name, str) else name
-        shown[name] = f"{text} ({len(shown) + 1})" if text in shown.values() else text
-    return shown
 
 
 def _margin(design: Design | None, key: str, unit: Unit) -> float:

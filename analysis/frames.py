@@ -1,6 +1,7 @@
 """Frames to plain rows, and to CSV that no spreadsheet takes for formulas."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,15 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf|[-+]?nan", re.
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A frame's rows as dictionaries by column name."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def visible_names(names: Iterable[object]) -> dict[object, object]:
+    """By name, how it can be shown anywhere; two names stay two."""
+    shown: dict[object, object] = {}
+    for name in names:
+        text = visible(name) if isinstance(name, str) else name
+        shown[name] = f"{text} ({len(shown) + 1})" if text in shown.values() else text
+    return shown
 
 
 def csv(frame: pd.DataFrame) -> str:
