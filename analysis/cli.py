@@ -8,11 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis import folders
 from regstudy import terminal
 from regstudy.errors import RegstudyError, UsageError
 
 PROGRAM = "python -m analysis"
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
+REPORT = "report"
 ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds")
 """Fields of analysis.comparability; a test holds the two together."""
 
@@ -37,7 +39,15 @@ def parser() -> argparse.ArgumentParser:
     gallery = commands.add_parser("gallery", parents=[source], help="write one page of misclassified images", epilog=EPILOG)
     gallery.add_argument("--output", metavar="FILE", default="gallery.html", help="file to write; default: %(default)s")
     report = commands.add_parser("report", parents=[source], help="write the report in all formats", epilog=EPILOG)
-    report.add_argument("--output", metavar="DIR", default="report", help="folder to write into; default: %(default)s")
+    report.add_argument(
+        "--output",
+        metavar="DIR",
+        default=REPORT,
+        help="folder to write into; default: %(default)s; empty: into the artifacts only, of the study's run or the one that `mlflow run` made",
+    )
+    report.add_argument(
+        "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
+    )
     verify = commands.add_parser("verify", help="compute every number of a report anew, and say which differ", epilog=EPILOG)
     verify.add_argument("report", metavar="REPORT", help="a report's folder, or its report.html")
     snapshot = commands.add_parser(
@@ -116,11 +126,15 @@ def _run(given: list[str]) -> None:
 
         verify.verify(arguments.report, _parse)
         return
-    _make_folder(arguments)
-    from analysis import commands
-
+    made = _make_folder(arguments)
     command = shlex.join(["python", "-m", "analysis", *given])
-    getattr(commands, arguments.command)(arguments, command)
+    try:
+        from analysis import commands
+
+        getattr(commands, arguments.command)(arguments, command)
+    except BaseException:
+        folders.unmake(made)
+        raise
 
 
 def _check_lists(arguments: argparse.Namespace) -> None:
@@ -132,18 +146,23 @@ def _check_lists(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--allow {name!r}: expected one of {', '.join(ALLOWED)}")
 
 
-def _make_folder(arguments: argparse.Namespace) -> None:
-    """Make the folder that is to be written into, before anything heavy is loaded."""
-    output = getattr(arguments, "output", "")
+def _make_folder(arguments: argparse.Namespace) -> list[Path]:
+    """Make the folder that is to be written into, unless it holds what is not ours, before anything heavy is loaded; those that were not there."""
+    output = arguments.folder if arguments.command == "snapshot" else getattr(arguments, "output", "")
     if not output:
-        return
-    if arguments.command == "gallery" and Path(output).is_dir():
-        raise UsageError(f"--output {output!r} is a folder: name a file, such as gallery.html")
-    folder = Path(output).parent if arguments.command == "gallery" else Path(output)
+        return []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if arguments.command == "snapshot":
+            folders.check_snapshot(Path(output))
+            return []
+        if arguments.command == "gallery":
+            folders.check_gallery(Path(output))
+            return folders.make(Path(output).parent)
+        folders.check_report(Path(output))
+        return folders.make(Path(output))
     except OSError as error:
-        raise UsageError(f"--output {output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
+        option = "" if arguments.command == "snapshot" else "--output "
+        raise UsageError(f"{option}{output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
 
 
 def _parse(given: list[str]) -> argparse.Namespace:
@@ -152,11 +171,21 @@ def _parse(given: list[str]) -> argparse.Namespace:
     if arguments.command == "verify":
         return arguments
     _check_lists(arguments)
+    if arguments.command == "report":
+        _check_report(arguments)
     if arguments.experiment and arguments.snapshots:
         raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
     if arguments.command == "compare":
         _check_compare(arguments)
     return arguments
+
+
+def _check_report(arguments: argparse.Namespace) -> None:
+    kept = os.environ.get("MLFLOW_RUN_ID") or (not arguments.snapshots and (arguments.study or arguments.publish))
+    if not arguments.output and not kept:
+        arguments.output = REPORT
+    if arguments.publish and arguments.snapshots:
+        raise UsageError("--publish writes into the store that is read, and --from reads a snapshot: leave one of the two out")
 
 
 def _check_compare(arguments: argparse.Namespace) -> None:

@@ -1,8 +1,11 @@
 """What each command of `python -m analysis` does: reads, analyses, shows."""
 
 import argparse
+import os
 import shlex
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from analysis import (
@@ -23,8 +26,9 @@ from analysis import (
 )
 from analysis.findings import Findings
 from analysis.query import Trials, Wanted
+from analysis.snapshot import Records
 from regstudy import terminal
-from regstudy.errors import NothingToAnalyse, UsageError
+from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
 
 
 def rank(arguments: argparse.Namespace, _command: str) -> None:
@@ -48,9 +52,10 @@ def compare(arguments: argparse.Namespace, command: str) -> None:
     if arguments.metric:
         _compare_any(arguments, command)
         return
-    trials = _read(arguments)
+    result = found(arguments)
+    trials = result.trials
     first, second = _known(arguments.configurations, trials)
-    tables.show_pair(findings.find(trials), first, second, gallery_page.pair_in_words(gallery_page.read(trials), first, second))
+    tables.show_pair(result, first, second, gallery_page.pair_in_words(gallery_page.read(trials), first, second))
     _say_notices(trials)
 
 
@@ -64,17 +69,14 @@ def gallery(arguments: argparse.Namespace, _command: str) -> None:
 
 
 def report(arguments: argparse.Namespace, command: str) -> None:
-    """Write the report, and keep it in the store too."""
+    """Write the report; keep it in the store too where that is the study's own, where it is asked to, and under `mlflow run`."""
+    asked = arguments.publish or not arguments.output
+    if arguments.publish:
+        publish.require_current()
     result = found(arguments)
-    trials, page = result.trials, _write_report(result, Path(arguments.output), command)
-    if trials.source.experiment_id is None:
-        return
-    if trials.study is not None:
-        run_id = trials.study.run_id
-        publish.attach(page, run_id)
-    else:
-        run_id = publish.publish(page, trials.source.experiment_id, report_files.headline(result))
-    terminal.say(f"also as an artifact of run {run_id} in {trials.source.where}")
+    with _place(arguments.output) as folder:
+        page = _write_report(result, folder, command, there_to_stay=bool(arguments.output))
+        _publish(page, result, asked=asked)
 
 
 def snapshot(arguments: argparse.Namespace, _command: str) -> None:
@@ -90,21 +92,63 @@ def snapshot(arguments: argparse.Namespace, _command: str) -> None:
     terminal.say(f"report from it: python -m analysis report --from {shlex.quote(arguments.folder)}")
 
 
-def found(arguments: argparse.Namespace) -> Findings:
-    """What a command's options ask to be analysed."""
-    return _found_anybodys(arguments) if arguments.command == "compare" else findings.find(_read(arguments))
+def source(arguments: argparse.Namespace) -> Records:
+    """The store or snapshots that a command's options name."""
+    return query.open_source(_wanted(arguments))
+
+
+def found(arguments: argparse.Namespace, source: Records | None = None) -> Findings:
+    """What a command's options ask to be analysed, of this source or the one that they name."""
+    anybodys = arguments.command == "compare" and arguments.metric
+    return _found_anybodys(arguments, source) if anybodys else findings.find(_read(arguments, source))
+
+
+@contextmanager
+def _place(output: str) -> Iterator[Path]:
+    """The folder to write into, if only until the report is uploaded."""
+    if output:
+        yield Path(output)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch)
+
+
+def _publish(page: Path, result: Findings, *, asked: bool) -> None:
+    trials, adopted = result.trials, os.environ.get("MLFLOW_RUN_ID")
+    experiment_id, headline = trials.source.experiment_id, report_files.headline(result)
+    if adopted:
+        publish.adopt(page, adopted, headline)
+        terminal.say(f"report: report/report.html among the artifacts of run {adopted}, the one that mlflow run made")
+    if trials.study is not None and experiment_id is not None:
+        _attach(page, trials.study.run_id, asked=asked)
+    elif asked and not adopted and experiment_id is not None:
+        run_id = publish.publish(page, experiment_id, headline)
+        terminal.say(f"report: report/report.html among the artifacts of run {run_id} in {trials.source.where}")
+
+
+def _attach(page: Path, run_id: str, *, asked: bool) -> None:
+    """Keep a study's report with the study; where nobody asked for it, it is no error that it cannot be."""
+    try:
+        publish.require_current()
+        publish.attach(page, run_id)
+    except TrackingError as error:
+        if asked:
+            raise
+        terminal.say(f"note: not attached to the study's run {run_id}: {error}")
+        return
+    terminal.say(f"report: report/report.html among the artifacts of the study's run {run_id}")
 
 
 def _compare_any(arguments: argparse.Namespace, command: str) -> None:
     result = _found_anybodys(arguments)
     if arguments.output:
-        _write_report(result, Path(arguments.output), command)
+        _write_report(result, Path(arguments.output), command, there_to_stay=True)
         return
     tables.show_ranking(result)
     _say_notices(result.trials)
 
 
-def _found_anybodys(arguments: argparse.Namespace) -> Findings:
+def _found_anybodys(arguments: argparse.Namespace, source: Records | None = None) -> Findings:
     others.check_names(tuple(arguments.group_by), "--group-by")
     others.check_names((arguments.block,), "--block")
     asked = others.Asked(
@@ -116,12 +160,16 @@ def _found_anybodys(arguments: argparse.Namespace) -> Findings:
         arguments.last,
         arguments.experiment or None,
     )
-    trials, measure, scale = others.read(asked)
+    trials, measure, scale = others.read(asked, source)
     return findings.find_plain(trials, measure, scale, findings.ALPHA)
 
 
-def _read(arguments: argparse.Namespace) -> Trials:
-    wanted = Wanted(
+def _read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:
+    return query.read(_wanted(arguments), source)
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
+    return Wanted(
         arguments.experiment or None,
         arguments.dataset or None,
         arguments.study or None,
@@ -129,14 +177,14 @@ def _read(arguments: argparse.Namespace) -> Trials:
         arguments.where,
         arguments.allow,
     )
-    return query.read(wanted)
 
 
-def _write_report(result: Findings, folder: Path, command: str) -> Path:
+def _write_report(result: Findings, folder: Path, command: str, *, there_to_stay: bool) -> Path:
     page = report_files.write(result, folder, command)
     terminal.say(f"{report_files.headline(result)}.")
     _say_notices(result.trials)
-    terminal.say(f"report: {page.absolute().as_uri()}")
+    if there_to_stay:
+        terminal.say(f"report: {page.absolute().as_uri()}")
     return page
 
 

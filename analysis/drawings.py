@@ -16,6 +16,7 @@ from analysis.frames import rows
 from analysis.plots import Look, Quantity
 from regstudy.schema import Metric, Summary
 from regstudy.terminal import plural
+from regstudy.text import visible
 
 Looks = dict[str, Look]
 CURVES = {
@@ -119,7 +120,7 @@ def _contrast_row(judged: Judged, result: Compared, reading: measures.Measure) -
         return math.exp(natural) if ratio else natural * reading.factor
 
     return {
-        "claim": judged.text,
+        "claim": visible(judged.text),
         "contrast": wording.contrast(result),
         "quantity": reading.words
         if ratio

@@ -1,14 +1,14 @@
 """Everything that a report says, as numbers: trials and a design in, tables and verdicts out. Reads nothing, draws nothing, phrases nothing."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from analysis import claims, contest, factorial, measures, ranking, statistics
 from analysis.claims import Judged, Unit
-from analysis.frames import rows
+from analysis.frames import rows, visible_names
 from analysis.measures import Measure
 from analysis.query import Trials
 from analysis.ranking import Ranking, Scale
@@ -95,6 +95,7 @@ class Findings:
 
 def find(trials: Trials) -> Findings:
     """Analyse trials, by their study's design if they have one, else by the defaults of a design."""
+    trials = _named(trials)
     runs, design = trials.runs, trials.study.design if trials.study else None
     key = design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value
     by_measure = measures.units(int(runs["test_images"].iloc[0]), int(runs["averaged"].min()))
@@ -124,6 +125,7 @@ def find(trials: Trials) -> Findings:
 
 def find_plain(trials: Trials, endpoint: Measure, scale: Scale, alpha: float) -> Findings:
     """Analyse anybody's runs by the endpoint alone: columns configuration, seed, diverged and the endpoint's."""
+    trials = _named(trials)
     runs = trials.runs
     scores = score_table(runs, endpoint.key)
     ranked = ranking.rank(scores, scale, alpha=alpha, diverged=_diverged(runs))
@@ -149,6 +151,18 @@ def score_table(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     """A row per seed, a column per configuration in the order in which they come; NaN where a run is missing or has no such number."""
     wide = runs.pivot(index="seed", columns="configuration", values=column)  # noqa: PD010  # pivot_table drops what is all NaN
     return wide[list(dict.fromkeys(runs["configuration"]))].rename_axis(columns=None)
+
+
+def _named(trials: Trials) -> Trials:
+    """Trials whose configurations and seeds are named as they can be shown; two names stay two."""
+    names = {column: visible_names(trials.runs[column].unique()) for column in ("configuration", "seed")}
+    if all(name == shown for own in names.values() for name, shown in own.items()):
+        return trials
+    runs, epochs = (
+        frame.assign(**{column: frame[column].map(own) for column, own in names.items()})
+        for frame in (trials.runs, trials.epochs)
+    )
+    return replace(trials, runs=runs, epochs=epochs)
 
 
 def _margin(design: Design | None, key: str, unit: Unit) -> float:

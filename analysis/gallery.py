@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis import images, rendering
+from analysis import folders, images, rendering
 from analysis.frames import rows
 from analysis.query import Trials
 from regstudy.errors import NothingToAnalyse
@@ -160,7 +160,7 @@ def write(trials: Trials, page: Path) -> None:
         raise NothingToAnalyse("none of these runs has misclassified images in its artifacts")
     title = f"Misclassified images: {trials.source.experiment}"
     text = rendering.render("gallery_page.html.j2", {"gallery": shown, "title": title})
-    page.write_text(text, encoding="utf-8")
+    folders.replace_gallery(page, text)
 
 
 def image(pixels: bytes) -> np.ndarray:

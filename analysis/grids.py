@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from analysis import contest, measures, published, wording
 from analysis.claims import Compared, Verdict
@@ -272,7 +273,8 @@ def _links(found: Findings) -> tuple[str, ...]:
     source = found.trials.source
     if not source.where.startswith("http"):
         return ()
-    return tuple(f"{source.where}/#/experiments/{source.experiment_id}/runs/{run_id}" for run_id in found.trials.runs["run_id"])
+    place = f"{source.where}/#/experiments/{quote(str(source.experiment_id), safe='')}/runs"
+    return tuple(f"{place}/{quote(str(run_id), safe='')}" for run_id in found.trials.runs["run_id"])
 
 
 def _ranked(row: dict[str, float], reading: Measure, *, ours: bool, best: bool) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from analysis.snapshot import Record, Records
 from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import LAST_EPOCHS
 from regstudy.terminal import plural
+from regstudy.text import visible
 
 LOWER_IS_BETTER = re.compile(r".*loss|.*error|err|mae|mse|rmse|mape|perplexity|ppl|nll|brier|ece|wer|cer|.*entropy|latency")
 HIGHER_IS_BETTER = re.compile(
@@ -39,9 +40,9 @@ class Asked:
     experiment: str | None = None
 
 
-def read(asked: Asked) -> tuple[Trials, Measure, Scale]:
-    """Read an experiment's finished runs; NothingToAnalyse or UsageError says what is missing."""
-    source = records.from_store(asked.experiment)
+def read(asked: Asked, source: Records | None = None) -> tuple[Trials, Measure, Scale]:
+    """Read the finished runs of an experiment, or of this source; NothingToAnalyse or UsageError says what is missing."""
+    source = source or records.from_store(asked.experiment)
     finished = [run for run in source.runs() if run.status == "FINISHED"]
     if not finished:
         raise NothingToAnalyse(
@@ -62,7 +63,9 @@ def read(asked: Asked) -> tuple[Trials, Measure, Scale]:
         "nothing says whether these runs share their data, code and budget: that is for you to know",
     ]  # fmt: skip
     better = asked.better or direction(asked.metric)
-    measure = Measure(asked.metric, asked.metric, decimals=_decimals(runs[asked.metric]), higher_is_better=better == "higher")
+    measure = Measure(
+        asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=better == "higher"
+    )
     return Trials(runs, epochs, tuple(filter(None, notices)), source), measure, Scale(better == "higher", asked.margin)
 
 

@@ -82,10 +82,15 @@ class Wanted:
 EVERYTHING = Wanted()
 
 
-def read(wanted: Wanted = EVERYTHING) -> Trials:
-    """Read the finished trials that are wanted; NothingToAnalyse or NotComparable says what stands in the way."""
+def open_source(wanted: Wanted = EVERYTHING) -> Records:
+    """The store or snapshots that are to be read."""
+    return records.from_snapshots(wanted.snapshots) if wanted.snapshots else records.from_store(wanted.experiment)
+
+
+def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
+    """Read the finished trials that are wanted, of this source or their own; NothingToAnalyse or NotComparable says what stands in the way."""
     conditions = filters.parse(wanted.where)
-    source = records.from_snapshots(wanted.snapshots) if wanted.snapshots else records.from_store(wanted.experiment)
+    source = source or open_source(wanted)
     everything = source.runs()
     planned = None if wanted.study is None else studies.find(source, everything, wanted.study)
     kind = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]

@@ -1,8 +1,6 @@
 """Findings to a report: one HTML file that needs no network, Markdown, CSV, figures. The only module here that writes files of a report."""
 
 import math
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +9,14 @@ import pandas as pd
 from markupsafe import Markup
 
 import regstudy
-from analysis import drawings, gallery, grids, methods, numbers, plots, rendering, singles, vector, wording
+from analysis import bound, drawings, folders, gallery, grids, methods, numbers, plots, rendering, singles, vector, wording
 from analysis.drawings import Drawing
 from analysis.findings import Findings
-from analysis.frames import rows
+from analysis.frames import csv, rows
 from analysis.gallery import Errors
 from analysis.grids import Grid
 from analysis.singles import Single
 
-FILES = ("report.html", "report.md", "figures", "tables", "runs")
-PAGES = ("report.html", "report.md")
 PNG_DPI = 144
 SECTIONS = {
     "claims": "What about each claim?",
@@ -38,15 +34,9 @@ SECTIONS = {
 
 
 def write(found: Findings, folder: Path, command: str) -> Path:
-    """Write all formats into a folder, replacing an earlier report there; the path of report.html."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
-        # The earlier report stays until the new one is whole.
-        _write_files(found, Path(scratch), command)
-        for name in FILES:
-            _remove(folder / name)
-            if (Path(scratch) / name).exists():  # no run has its own picture where there are too many
-                (Path(scratch) / name).rename(folder / name)
+    """Write all formats into a folder, replacing an earlier report there and nothing else; the path of report.html."""
+    with folders.replacing_report(folder) as new:
+        _write_files(found, new, command)
     return folder / "report.html"
 
 
@@ -59,22 +49,19 @@ def _write_files(found: Findings, folder: Path, command: str) -> None:
         drawn = drawings.draw(found, errors.wrong, {image: words[label] for image, label in errors.labels.items()})
         inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawn}
     for name, table in numbers.frames(found).items():
-        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+        _write(folder / "tables" / f"{name}.csv", csv(table))
     ranking_svg = (folder / "figures" / "ranking.svg").read_text(encoding="utf-8")
     single = singles.read(found, errors)
     for own in [run for runs in single.values() for run in runs]:
         (folder / "runs").mkdir(exist_ok=True)
-        (folder / _file(own.anchor)).write_text(singles.page(own), encoding="utf-8")
+        _write(folder / _file(own.anchor), singles.page(own))
     context = _context(found, drawn, errors, single, command) | {"inline": inline, "ranking_svg": ranking_svg}
-    for name in PAGES:
-        (folder / name).write_text(rendering.render(f"{name}.j2", context), encoding="utf-8")
+    for name in folders.PAGES:
+        _write(folder / name, rendering.render(f"{name}.j2", context))
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def headline(found: Findings) -> str:
@@ -87,6 +74,7 @@ def _context(
 ) -> dict[str, object]:
     trials, runs = found.trials, grids.runs(found)
     anchors = [singles.anchor(place) for place in range(len(runs.rows))] if single else []
+    read = bound.digests(trials, errors.rows, set(errors.runs["run_id"]))
     return {
         "headline": headline(found),
         "summary": methods.summary(found),
@@ -116,7 +104,9 @@ def _context(
         "experiment": trials.source.experiment,
         "version": regstudy.__version__,
         "command": command,
+        "made_by": bound.made_by(trials, read, command, regstudy.__version__).as_json(),
         "series_css": vector.series_css(),
+        "figure_style": vector.STYLE,
     }
 
 
@@ -227,12 +217,12 @@ def _save(drawing: Drawing, folder: Path) -> Markup:
     drawing.figure.draw_without_rendering()
     drawing.figure.set_layout_engine("none")  # as it was laid out just now: else each file would do it again
     svg = vector.svg(drawing.figure)
-    (folder / f"{drawing.name}.svg").write_text(svg, encoding="utf-8")
+    _write(folder / f"{drawing.name}.svg", svg)
     drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
     drawing.figure.savefig(
         folder / f"{drawing.name}.pdf", facecolor="white", metadata={"Creator": None, "Producer": None, "CreationDate": None}
     )
-    drawing.numbers.to_csv(folder / f"{drawing.name}.csv", index=False)
+    _write(folder / f"{drawing.name}.csv", csv(drawing.numbers))
     whole = vector.inline(svg, drawing.name, drawing.alt)
     if drawing.narrow is None:
         return whole

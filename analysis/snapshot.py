@@ -5,7 +5,6 @@ per run and test image; `misclassified.parquet` the errors, whose pixels are onc
 `manifest.json` lists the files with their SHA-256: a folder with other files than it says is refused.
 """
 
-import hashlib
 import io
 import json
 import tempfile
@@ -19,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import regstudy
+from analysis import folders
 from regstudy import design_file
 from regstudy.errors import SnapshotError
 from regstudy.schema import STUDY, TRIAL, Metric, Tag
 
-FORMAT = 1
-MANIFEST, STUDIES = "manifest.json", "studies.json"
+FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, "studies.json"
 RUNS = "runs.parquet"
 TABLES = ("epochs", "predictions", "misclassified", "images")
 OWN = "regstudy."
@@ -131,23 +130,22 @@ class SnapshotRecords:
 
 def write(records: Sequence[Record], source: Records, folder: Path) -> None:
     """Write runs and all that belongs to them, in place of an earlier snapshot; SnapshotError if the folder holds anything else."""
-    if folder.exists() and not folder.is_dir():
-        raise SnapshotError(f"{folder} is a file: name a new folder, or an earlier snapshot, which will be replaced")
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise SnapshotError(f"{folder} holds other files: name a new folder, or an earlier snapshot, which will be replaced")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        new = Path(scratch) / "new"
-        new.mkdir()
-        _write_files(records, source, new)
-        if folder.exists():
-            folder.rename(Path(scratch) / "old")
-        new.rename(folder)
+    folders.check_snapshot(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+            new = Path(scratch) / "new"
+            new.mkdir()
+            _write_files(records, source, new)
+            folders.check_snapshot(folder)  # again: somebody may have written there meanwhile
+            folders.put_in_place(new, folder, Path(scratch) / "old")
+    except OSError as error:
+        raise SnapshotError(f"{folder} cannot be written ({error.strerror or error}): name a folder that can") from None
 
 
-def load(folders: Sequence[Path]) -> SnapshotRecords:
+def load(places: Sequence[Path]) -> SnapshotRecords:
     """Read snapshots, each run once; SnapshotError names a folder or file that is not as it was written."""
-    contents = [_read(folder) for folder in folders]
+    contents = [_read(place) for place in places]
     by_id: dict[str, Record] = {}
     for content in contents:
         by_id.update({record.run_id: record for record in content.records if record.run_id not in by_id})
@@ -166,7 +164,7 @@ def load(folders: Sequence[Path]) -> SnapshotRecords:
             designs[run] = _with_seeds_of(text, designs.get(run, text))
     names = sorted({content.experiment for content in contents})
     records = sorted(by_id.values(), key=lambda record: (record.start_time, record.run_id))
-    return SnapshotRecords(", ".join(map(str, folders)), ", ".join(names), records, tables, designs)
+    return SnapshotRecords(", ".join(map(str, places)), ", ".join(names), records, tables, designs)
 
 
 def _with_seeds_of(text: str, earlier: str) -> str:
@@ -195,7 +193,7 @@ def _write_files(records: Sequence[Record], source: Records, folder: Path) -> No
     _save(_table(_images(trials, wrong)), folder / "images.parquet")
     designs = {record.run_id: source.design(record.run_id) for record in studies}
     (folder / STUDIES).write_text(json.dumps({run: text for run, text in designs.items() if text}, indent=1) + "\n")
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    files = {path.name: folders.sha256(path) for path in sorted(folder.iterdir())}
     about = {"format": FORMAT, "regstudy": regstudy.__version__, "trials": len(trials), "studies": len(studies)}
     digests = sorted({record.tags[Tag.DATA_DIGEST] for record in trials})
     (folder / MANIFEST).write_text(json.dumps({**about, "data_digests": digests, "files": files}, indent=1) + "\n")
@@ -213,7 +211,7 @@ def _read(folder: Path) -> SnapshotRecords:
         raise SnapshotError(f"{folder}: expected format {FORMAT}, got {version!r}: write it again with this version")
     for name in (RUNS, STUDIES, *(f"{table}.parquet" for table in TABLES)):
         path = folder / name
-        if not path.is_file() or _sha256(path) != files.get(name):
+        if not path.is_file() or folders.sha256(path) != files.get(name):
             raise SnapshotError(f"{path} is not the file that its {MANIFEST} lists: get the snapshot again")
     records = [_record(row) for row in pq.read_table(folder / RUNS).to_pylist()]
     tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in TABLES}
@@ -291,7 +289,3 @@ def _save(table: pa.Table, path: Path) -> None:
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [field.name for field in table.schema if field.name not in floats]
     pq.write_table(table, path, compression="zstd", compression_level=19, use_dictionary=others, use_byte_stream_split=floats)  # pyright: ignore[reportArgumentType]  # lists are fine
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,9 +7,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from analysis import plots
+from regstudy.text import visible
 
 ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}
 """Series' colours that are too dark for dark paper, and what they become there."""
+
+STYLE = "*{stroke-linejoin: round; stroke-linecap: butt}"
+"""What matplotlib puts into each figure's style element."""
 
 LONG = re.compile(r"-?\d+\.\d{3,}")
 """A coordinate finer than a hundredth of a point, which nobody sees: reports hold thousands."""
@@ -29,8 +33,8 @@ def inline(svg: str, name: str, alt: str) -> Markup:
     svg = svg.replace(plots.INK, "var(--ink)").replace("#ffffff", "var(--paper)")
     for colour in (*plots.OKABE_ITO, plots.GREY):
         svg = re.sub(colour, f"var({_variable(colour)})", svg, flags=re.IGNORECASE)
-    opening = rf'<svg viewBox="\1" role="img" aria-label="{Markup.escape(alt)}">'
-    return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: opening.replace(r"\1", m[1]), svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
+    described = f'role="img" aria-label="{Markup.escape(visible(alt))}"'
+    return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: f'<svg viewBox="{m[1]}" {described}>', svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
 
 
 def nested(svg: str, width: float) -> tuple[Markup, float]:

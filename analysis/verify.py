@@ -1,13 +1,12 @@
-"""Computes a report anew from what it says it was made from, and says which numbers differ. Changes nothing in the report or the store."""
+"""Computes a report anew from the very runs that it says it was made of, and says which numbers differ. Changes nothing in the report or the store."""
 
 import argparse
 import difflib
-import json
 import math
-import re
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,11 +14,14 @@ from urllib.parse import unquote
 import pandas as pd
 
 import regstudy
-from analysis import commands, report
+from analysis import bound, commands, folders, made_by, report
+from analysis.findings import Findings
+from analysis.made_by import MadeBy
+from analysis.snapshot import Records
 from regstudy import terminal
-from regstudy.errors import UsageError, VerificationError
+from regstudy.errors import RegstudyError, UsageError, VerificationError
+from regstudy.text import visible
 
-MADE_BY = re.compile(r'<script type="application/json" id="made-by">(.*?)</script>', re.DOTALL)
 CLOSE = 1e-9
 """Relative difference that another version of a library may make in the last digits."""
 
@@ -64,34 +66,101 @@ class _Text(HTMLParser):
 def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> None:
     """Verify a report, by its folder or its page; `parse` reads a command line's arguments.
 
-    VerificationError lists what differs, UsageError says why it cannot be verified.
+    VerificationError lists what differs and names runs that are missing or changed, UsageError says why it cannot be verified.
     """
     folder = Path(given) if Path(given).is_dir() else Path(given).parent
-    page = folder / "report.html"
-    if not page.is_file():
-        raise UsageError(f"{given!r} is no report: expected a folder with report.html, or that file")
-    made_by = MADE_BY.search(page.read_text(encoding="utf-8"))
-    if made_by is None:
-        raise UsageError(f"{page} does not say how it was made: write it again with this version of regstudy")
-    command = str(json.loads(made_by[1])["command"])
-    version = str(json.loads(made_by[1])["version"])
-    if version != regstudy.__version__:
-        terminal.say(
-            f"note: the report is from regstudy {version}, this is {regstudy.__version__}: sentences may differ where numbers do not"
-        )
+    told = _told(folder, given)
+    arguments = _arguments(told, parse)
+    source = commands.source(arguments)
     with tempfile.TemporaryDirectory() as scratch:
-        anew = Path(scratch)
-        arguments = parse(shlex.split(command)[3:])
-        report.write(commands.found(arguments), anew, command)
+        anew = Path(scratch) / "report"
+        found, differing = _found(arguments, source, told)
+        report.write(found, anew, told.command)
+        now = made_by.read((anew / "report.html").read_text(encoding="utf-8"))
+        differing += bound.changed(told, now) if now and told.runs else []
         checked = _files(anew)
-        differing = [line for name in checked for line in _differences(name, folder, anew)]
-        differing += [f"{name} is no part of the report" for name in _files(folder) if name not in checked and "/" in name]
+        differing += [line for name in checked for line in _differences(name, folder, anew)]
+        differing += _by_manifest(folder, checked, expected=bool(told.runs), explained=differing)
     if differing:
         more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
         raise VerificationError(
             f"{folder}: {terminal.plural(len(differing), 'difference')}: {'; '.join(differing[:SHOWN])}{more}"
         )
-    terminal.say(f"{folder}: every number is what {command!r} gives ({terminal.plural(len(checked), 'file')})")
+    _say_growth(arguments, source, told)
+    terminal.say(f"{folder}: every number is what {told.command!r} gives ({terminal.plural(len(checked), 'file')})")
+
+
+def _told(folder: Path, given: str) -> MadeBy:
+    """What the report says of how it was made; a note if another version made it."""
+    page = folder / "report.html"
+    if not page.is_file():
+        raise UsageError(f"{given!r} is no report: expected a folder with report.html, or that file")
+    told = made_by.read(page.read_text(encoding="utf-8", errors="replace"))
+    if told is None:
+        raise UsageError(f"{page} does not say how it was made: write it again with this version of regstudy")
+    if told.version != regstudy.__version__:
+        terminal.say(
+            f"note: the report is from regstudy {told.version}, this is {regstudy.__version__}: sentences may differ where numbers do not"
+        )
+    if not told.runs:
+        terminal.say(
+            "note: the report does not name its runs, as those of earlier releases did not: those that its command finds now are taken"
+        )
+    return told
+
+
+def _arguments(told: MadeBy, parse: Callable[[list[str]], argparse.Namespace]) -> argparse.Namespace:
+    """The options of the command that made the report."""
+    try:
+        program, given = (words := shlex.split(told.command))[:3], words[3:]
+    except ValueError:
+        program, given = [], []
+    if program != ["python", "-m", "analysis"] or given[:1] not in (["report"], ["compare"]):
+        raise UsageError(f"the report says that it was made by {told.command!r}, which makes no report")
+    return parse(given)
+
+
+def _found(arguments: argparse.Namespace, source: Records, told: MadeBy) -> tuple[Findings, list[str]]:
+    """What the report's runs say, with the notices that it has; and those that it lacks. What was left out is not to be found again from its runs."""
+    if not told.runs:
+        return commands.found(arguments, source), []
+    found = commands.found(arguments, bound.exactly(source, told))
+    lacking = [
+        f"the report does not say: {notice}" for notice in found.trials.notices if found.ours and notice not in told.notices
+    ]
+    return replace(found, trials=replace(found.trials, notices=told.notices)), lacking
+
+
+def _say_growth(arguments: argparse.Namespace, source: Records, told: MadeBy) -> None:
+    """A store that holds more by now is no fault of the report's."""
+    if not told.runs or {run.run_id for run in source.runs()} <= {*told.runs, told.study}:
+        return
+    try:
+        more = set(commands.found(arguments, source).trials.runs["run_id"]) - set(told.runs)
+    except RegstudyError as error:
+        terminal.say(f"note: the store has changed since, and the report's command now ends with: {error}")
+        return
+    if more:
+        terminal.say(
+            f"note: the store has grown since: the report's command now finds {terminal.plural(len(more), 'run')} more"
+        )
+
+
+def _by_manifest(folder: Path, checked: Sequence[str], *, expected: bool, explained: Sequence[str]) -> Iterator[str]:
+    """What lies where the report's files are and is none of them; and files that hold what was not written, if only where nobody sees it."""
+    listed = folders.report_files(folder)
+    if expected and not folders.has_manifest(folder):
+        yield f"{folders.REPORT_MANIFEST} is missing, or none of a report"
+    known = listed if folders.has_manifest(folder) else dict.fromkeys([*listed, *checked], frozenset[str]())
+    for name in folders.in_places(folder):
+        if name != folders.REPORT_MANIFEST and (name not in known or (Path(name).suffix in CHECKED and name not in checked)):
+            yield f"{visible(name)} is no part of the report"
+        elif (
+            name in known
+            and not folders.is_as_written(folder / name, known[name])
+            and not any(name in line for line in explained)
+        ):
+            yield f"{visible(name)} is not as it was written"
 
 
 def _files(folder: Path) -> list[str]:

@@ -47,3 +47,7 @@ class VerificationError(RegstudyError):
 
 class SnapshotError(RegstudyError):
     """A snapshot is not as it was written, or cannot be written."""
+
+
+class FolderError(RegstudyError):
+    """A folder that is to be written into holds what is not ours."""

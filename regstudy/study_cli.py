@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -52,14 +53,14 @@ def command(given: argparse.Namespace) -> None:
     how = study.resolve(_how(given), len(planned.unfinished()))
     _say_plan(planned, how)
     if given.action == "run":
-        anything = bool(planned.unfinished())
+        anything, under_mlflow = bool(planned.unfinished()), "MLFLOW_RUN_ID" in os.environ
         try:
             run_id = study.run(planned, how)
         except terminal.Interrupted:
             terminal.say(f"stopped; what was trained is kept. Go on with: {_again(given)}")
             raise
         terminal.say(f"done: all {plural(len(planned.trials), 'trial')} of the study {design.name}")
-        _report(design.name, run_id, anew=anything)
+        _report(design.name, run_id, anew=anything, under_mlflow=under_mlflow)
 
 
 def _design(given: argparse.Namespace) -> Design:
@@ -204,11 +205,24 @@ def _say_status(planned: "Plan", again: str) -> None:
         )
 
 
-def _report(name: str, run_id: str, *, anew: bool) -> None:
+def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -> None:
     """The report is the other package's: the store is all that the two share. Not written again where no trial is new."""
     folder = Path("report") / name
     page = folder / "report.html"
+    if under_mlflow and not _is_called_from_here(page, run_id):
+        subprocess.run([sys.executable, "-m", "analysis", "report", "--study", run_id, "--output="], check=False)
+        return
     if not anew and page.is_file() and run_id in page.read_text(encoding="utf-8"):  # another study may have the name
         terminal.say(f"report, from before: {page.absolute().as_uri()}")
         return
     subprocess.run([sys.executable, "-m", "analysis", "report", "--study", run_id, "--output", str(folder)], check=False)
+
+
+def _is_called_from_here(page: Path, run_id: str) -> bool:
+    """Whether a report in this folder is the caller's: `mlflow run` works in the project's, from wherever it is called."""
+    from regstudy import store
+
+    database = store.sqlite_file(store.uri())
+    if database is not None:  # MLflow's default is in the caller's folder
+        return database.parent.resolve() == Path.cwd()
+    return not page.is_file() or run_id in page.read_text(encoding="utf-8")

@@ -32,12 +32,20 @@ BESIDE = (
 def main() -> int:
     """Rebuild everything; the exit status of the first report that fails."""
     for study in studies():
+        _remove_pictures(study)
         status = cli.main(arguments(study))
         if status:
             return status
     for page, change in ((README, with_opening), (RAN, with_what_was_run)):
         page.write_text(change(page.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
+
+
+def _remove_pictures(study: Path) -> None:
+    """Without the figures as PNG and PDF: they are not committed, so a manifest that is may list others than those of an earlier rebuild here."""
+    for kind in ("png", "pdf"):
+        for picture in (study / "report" / "figures").glob(f"*.{kind}"):
+            picture.unlink()
 
 
 def studies() -> list[Path]:

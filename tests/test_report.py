@@ -1,9 +1,12 @@
 """The report: every format, self-contained, repeatable, and safe against names that are code."""
 
+import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import mlflow
@@ -11,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from mlflow.entities import Run
 
 from analysis import cli, findings, gallery, query, report, singles, vector, verify
 from analysis.singles import Single, Wrong
@@ -27,7 +31,7 @@ FIGURES = (
     "power",
 )
 FILES = {
-    "report.html", "report.md", "figures", "tables",
+    "report.html", "report.md", "report.manifest.json", "figures", "tables",
     *(f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "pdf", "csv")),
     *(f"tables/{name}.csv" for name in ("ranking", "pairs", "comparisons")),
     "runs", *(f"runs/run-{place}.svg" for place in range(4)),
@@ -44,13 +48,22 @@ def test_report_writes_all_formats_and_says_where(own_copy, capsys):
     assert "2 configurations that 2 seeds each cannot tell apart." in printed.out
 
 
-def test_the_report_is_an_artifact_of_a_run_of_its_own(own_copy):
-    cli.main(["report"])
-    cli.main(["report"])
+def test_a_report_changes_no_store_unless_it_is_asked_to(own_copy):
+    before = (own_copy / "mlflow.db").read_bytes()
+    assert cli.main(["report"]) == 0
+    assert (own_copy / "mlflow.db").read_bytes() == before
+
+
+def test_when_asked_the_report_is_an_artifact_of_a_run_of_its_own_without_what_else_its_folder_holds(own_copy):
+    (own_copy / "report").mkdir()
+    (own_copy / "report" / ".env").write_text("PASSWORD=x")
+    assert cli.main(["report", "--publish"]) == 0
     client = mlflow.MlflowClient()
-    reports = client.search_runs(["0"], f"tags.`{Tag.KIND}` = '{REPORT}'")
-    assert [run.info.status for run in reports] == ["FINISHED"] * 2
-    assert "report/report.html" in [file.path for file in client.list_artifacts(reports[0].info.run_id, "report")]
+    (run,) = client.search_runs(["0"], f"tags.`{Tag.KIND}` = '{REPORT}'")
+    assert run.info.status == "FINISHED"
+    kept = Path(client.download_artifacts(run.info.run_id, "report"))
+    assert {str(path.relative_to(kept)) for path in kept.rglob("*")} == FILES
+    assert cli.main(["verify", str(kept)]) == 0
     assert len(query.read().runs) == 4
 
 
@@ -58,9 +71,12 @@ def test_under_mlflow_run_the_report_is_on_that_run(own_copy, monkeypatch):
     with mlflow.start_run() as outer:
         pass
     monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
-    assert cli.main(["report"]) == 0
+    assert cli.main(["report", "--output="]) == 0
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     assert mlflow.get_run(outer.info.run_id).data.tags[Tag.KIND] == REPORT
+    kept = mlflow.MlflowClient().list_artifacts(outer.info.run_id, "report")
+    assert "report/report.html" in [file.path for file in kept]
+    assert not (own_copy / "report").exists(), "mlflow run works in the project's folder, whoever calls it"
 
 
 def test_under_mlflow_run_a_report_that_cannot_be_made_fails_with_its_reason(own_copy, monkeypatch):
@@ -157,14 +173,29 @@ def test_the_same_input_gives_the_same_bytes(own_copy):
             assert path.read_bytes() == (own_copy / "two" / path.relative_to(own_copy / "one")).read_bytes(), path
 
 
-def test_an_earlier_report_is_replaced_and_other_files_stay(own_copy):
+def test_an_earlier_releases_report_is_replaced_and_what_it_did_not_write_is_named(own_copy, capsys):
     folder = own_copy / "report"
-    (folder / "figures").mkdir(parents=True)
-    (folder / "figures" / "old.svg").write_text("old")
+    assert cli.main(["report"]) == 0
+    (folder / "report.manifest.json").unlink()
+    page = folder / "report.html"
+    earlier = json.dumps({"command": "python -m analysis report", "version": "0.1.0"})
+    page.write_text(re.sub(r'(id="made-by">).*?(?=</script>)', rf"\g<1>{earlier}", page.read_text()))
     (folder / "notes.txt").write_text("mine")
-    cli.main(["report"])
-    assert not (folder / "figures" / "old.svg").exists()
+    (folder / "figures" / "holiday.png").write_text("mine")
+    (folder / "figures" / "power.png").unlink()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert cli.main(["report"]) == 2
+    assert "holds what is of no earlier report, figures/holiday.png, where the report is to be" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert cli.main(["verify", "report"]) == 2
+    printed = capsys.readouterr()
+    assert "1 difference: figures/holiday.png is no part of the report" in printed.err
+    assert "does not name its runs" in printed.out
+    (folder / "figures" / "holiday.png").unlink()
+    assert cli.main(["report"]) == 0
     assert (folder / "notes.txt").read_text() == "mine"
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*")} == {*FILES, "notes.txt"}
 
 
 def test_a_refused_report_leaves_the_earlier_one(own_copy, capsys):
@@ -314,3 +345,90 @@ def test_verify_finds_what_was_changed(own_copy, capsys):
     assert said.count("\n") == 1
     assert cli.main(["verify", "."]) == 2
     assert "is no report" in capsys.readouterr().err
+
+
+def test_a_store_that_has_grown_is_a_note_and_no_difference(own_copy, capsys):
+    assert cli.main(["report"]) == 0
+    shutil.copytree(own_copy / "report", own_copy / "report" / "published")
+    (own_copy / "report" / "published" / "tables" / "mine.csv").write_text("a")
+    with mlflow.start_run():
+        mlflow.log_param("lr", 1)
+    for run in mlflow.MlflowClient().search_runs(["0"], f"tags.`{Tag.CONFIG}` LIKE '%\"seed\":1%'"):
+        again(run, 2)
+    capsys.readouterr()
+    assert cli.main(["verify", "report"]) == 0
+    told = capsys.readouterr().out
+    assert "note: the store has grown since: the report's command now finds 2 runs more" in told
+    assert "every number is what" in told
+    assert "1 run of other kinds" in query.read().notices[0]
+
+
+def again(run: Run, seed: int) -> None:
+    """A finished run like another, with another seed."""
+    client, before = mlflow.MlflowClient(), run.data.tags
+    config = json.dumps({**json.loads(before[Tag.CONFIG]), "seed": seed})
+    tags = {name: value for name, value in before.items() if name.startswith("regstudy.")}
+    digests = {name: f"{before[name]}{seed}" for name in (Tag.CONFIG_DIGEST, Tag.TRIAL_DIGEST)}
+    copy = client.create_run("0", tags=tags | {Tag.CONFIG: config} | digests)
+    for name in run.data.metrics:
+        for point in client.get_metric_history(run.info.run_id, name):
+            client.log_metric(copy.info.run_id, name, point.value, step=point.step)
+    client.set_terminated(copy.info.run_id)
+
+
+def test_runs_that_are_missing_or_changed_are_named(own_copy, capsys):
+    assert cli.main(["report"]) == 0
+    client = mlflow.MlflowClient()
+    first, second, *_ = (run.info.run_id for run in client.search_runs(["0"]))
+    client.log_metric(first, "test/loss", 0.5, step=0)
+    capsys.readouterr()
+    assert cli.main(["verify", "report"]) == 2
+    told = capsys.readouterr().err
+    assert f"run {first} is not what it was" in told
+    assert f"run {second} is not what it was" not in told
+    client.delete_run(second)
+    assert cli.main(["verify", "report"]) == 2
+    assert f"run {second} of this report is not in 'Default'" in capsys.readouterr().err
+
+
+def test_a_report_is_verified_wherever_its_runs_have_moved_to(own_copy, capsys):
+    assert cli.main(["report"]) == 0
+    (own_copy / "moved").mkdir()
+    for name in ("mlflow.db", "report"):
+        (own_copy / name).rename(own_copy / "moved" / name)
+    mlflow.set_tracking_uri(f"sqlite:///{own_copy}/moved/mlflow.db")
+    assert cli.main(["verify", "moved/report"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ('{"command": "rm -r /", "version": "0.1.0"}', "says that it was made by 'rm -r /', which makes no report"),
+        ('{"command": "python -m analysis snapshot x", "version": "1"}', "which makes no report"),
+        ('{"command": "python -m analysis report \\"", "version": "1"}', "which makes no report"),
+        ('{"command": "python -m analysis report", "version": "1", "runs": {"a": 1}}', "does not say how it was made"),
+        ('{"command": "python -m analysis report", "version": "1", "runs": 3}', "does not say how it was made"),
+        ("[", "does not say how it was made"),
+        (
+            '{"command": "python -m analysis report", "version": "1", "runs": {"../x": "0"}}',
+            "run ../x of this report is not in",
+        ),
+    ],
+)
+def test_what_a_page_says_of_itself_is_not_trusted(own_copy, capsys, block, words):
+    (own_copy / "report.html").write_text(f'<script type="application/json" id="made-by">{block}</script>')
+    assert cli.main(["verify", "."]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+
+
+def test_what_nobody_sees_of_a_page_is_verified_too(own_copy, capsys):
+    assert cli.main(["report"]) == 0
+    page, picture = own_copy / "report" / "report.html", own_copy / "report" / "figures" / "power.png"
+    page.write_text(page.read_text().replace('"use strict";', '"use strict"; alert(1);'))
+    picture.write_bytes(b"")
+    (own_copy / "report" / "figures" / "power.pdf").unlink()  # nothing in it that is not in the others: it need not be there
+    assert cli.main(["verify", "report"]) == 2
+    told = capsys.readouterr().err
+    assert "2 differences: report.html is not as it was written; figures/power.png is not as it was written" in told

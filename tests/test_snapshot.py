@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import cli, query, records, snapshot
+from analysis import cli, folders, query, records, snapshot
 from analysis.query import Wanted
 from regstudy.errors import SnapshotError
 from regstudy.schema import Metric, Summary, Tag
@@ -43,6 +43,8 @@ def test_the_report_is_the_stores_number_for_number(taken, own_copy):
     files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
     for file in files:
+        if file.name == folders.REPORT_MANIFEST:
+            continue  # lists the digests of pages that say where they are from
         if file.suffix in {".html", ".md"}:
             first, second = (without_source((folder / file).read_text()) for folder in (one, other))
             assert first.replace(str(own_copy), "") == second.replace(str(own_copy), ""), file
@@ -117,9 +119,35 @@ def test_an_earlier_snapshot_is_replaced_and_other_folders_are_not(taken, own_co
     (own_copy / "mine" / "notes.txt").write_text("mine")
     capsys.readouterr()
     assert cli.main(["snapshot", "mine"]) == 2
-    assert "mine holds other files: name a new folder, or an earlier snapshot" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "mine holds other files: name a new folder, or an earlier snapshot" in told
+    assert "notes.txt" in told
     assert (own_copy / "mine" / "notes.txt").read_text() == "mine"
     assert not [path for path in own_copy.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("kind", ["more", "changed", "link", "linked", "unlisted"])
+def test_a_folder_that_holds_more_than_the_snapshot_is_not_replaced(taken, own_copy, kind, capsys):
+    file = taken / "epochs.parquet"
+    if kind == "more":
+        (taken / "notes.txt").write_text("mine")
+    elif kind == "changed":
+        file.write_text("mine")
+    elif kind == "link":
+        file.rename(own_copy / "elsewhere")
+        file.symlink_to(own_copy / "elsewhere")
+    elif kind == "linked":
+        taken.rename(own_copy / "elsewhere")
+        taken.symlink_to(own_copy / "elsewhere")
+    else:
+        manifest = json.loads((taken / "manifest.json").read_text())
+        del manifest["files"][file.name]
+        (taken / "manifest.json").write_text(json.dumps(manifest))
+    before = {path: path.read_bytes() for path in own_copy.rglob("*") if path.is_file()}
+    assert cli.main(["snapshot", "snap"]) == 2
+    told = {"more": "notes.txt", "linked": "snap is a symbolic link"}.get(kind, file.name)
+    assert told in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in own_copy.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing", "other", "format", "nothing"])

@@ -122,6 +122,11 @@ def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done,
     study_cli._report("small", "123", anew=False)
     assert len(made) == 1
     assert "report, from before" in capsys.readouterr().out
+    study_cli._report("small", "123", anew=True, under_mlflow=True)
+    assert made[1][-2:] == ["--output", str(page.parent)], "called from the folder that holds the store"
+    monkeypatch.chdir(page.parent)
+    study_cli._report("small", "123", anew=True, under_mlflow=True)
+    assert made[2][-2:] == ["123", "--output="], "called from elsewhere: nothing is written into the project"
 
 
 def test_the_time_left_counts_what_is_under_way(done):

@@ -149,7 +149,7 @@ def new_panels(names: Sequence[str], look: dict[str, Look], title: str, subtitle
     figure = new_figure(8.0, 1.0 + 1.5 * rows, title, subtitle)
     axes = list(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
     for axis, name in zip(axes, names, strict=False):
-        axis.set_title(name, fontsize=8.5, color=look[name].colour, fontweight="bold")
+        axis.set_title(shortened(name, 2), fontsize=8.5, color=look[name].colour, fontweight="bold")
         axis.set_facecolor("none")
     for axis in axes[len(names) :]:
         axis.set_axis_off()

@@ -156,6 +156,17 @@ def report(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "report" / "report.html").as_uri()
 
 
+@pytest.fixture(scope="module")
+def gallery(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a gallery's page."""
+    folder = tmp_path_factory.mktemp("gallery")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_store(folder, trained / "mlflow.db", monkeypatch)
+        assert cli.main(["gallery", "--output", "gallery.html"]) == 0
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+    return (folder / "gallery.html").as_uri()
+
+
 def test_the_run_list_names_each_run_by_what_was_varied(page, server, runs):
     page.driver.get(server)
     for run in runs:
@@ -271,6 +282,36 @@ def test_the_report_can_be_used_by_keyboard_alone(page, report):
     shown = [item for item in driver.find_elements(By.CSS_SELECTOR, ".gallery-sheets li") if item.is_displayed()]
     assert {item.get_attribute("data-label") for item in shown} == {labels.first_selected_option.get_attribute("value")}
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_page_runs_its_own_scripts_and_no_other(page, report, gallery):
+    driver = page.driver
+    for address in (report, gallery):
+        driver.get(address)
+        assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+        assert driver.find_element(By.CSS_SELECTOR, ".gallery-filters").is_displayed(), "shown by the page's own script"
+        image = driver.find_element(By.CSS_SELECTOR, ".gallery-image")
+        assert image.value_of_css_property("background-image").startswith('url("data:image/png;base64,')
+        assert image.value_of_css_property("background-position") != "", "styled by its attribute"
+        driver.execute_script(INTRUDE)
+        page.until(lambda: len(driver.execute_script("return window.blocked")) >= 4)
+        assert driver.execute_script("return window.intruded") is None
+        blocked = set(driver.execute_script("return window.blocked"))
+        assert blocked == {"script-src-elem", "script-src-attr", "style-src-elem", "img-src"}
+        driver.get_log("browser")  # which says so too
+
+
+INTRUDE = """
+window.blocked = [];
+document.addEventListener("securitypolicyviolation", (event) => window.blocked.push(event.effectiveDirective));
+for (const [name, text] of [["script", "window.intruded = 1"], ["style", "body { display: none }"]]) {
+  const element = document.createElement(name);
+  element.textContent = text;
+  document.head.append(element);
+}
+document.body.insertAdjacentHTML("beforeend", "<b onclick='window.intruded = 1'>x</b><img src='http://127.0.0.1:9/x.png'>");
+document.body.lastElementChild.previousElementSibling.click();
+"""
 
 
 def test_the_report_prints(page, report):

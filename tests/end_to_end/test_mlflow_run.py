@@ -69,7 +69,19 @@ def test_bad_parameters_end_failed_with_one_line_of_ours(folder, parameter, word
     assert run.data.tags[Tag.FAILURE].startswith(words)
 
 
-def test_the_report_entry_point_sees_them_all(folder):
+def test_the_report_entry_point_sees_them_all_and_writes_nothing_into_the_project(folder, tmp_path):
+    project = {path: path.stat().st_mtime_ns for path in [*ROOT.iterdir(), *(ROOT / "report").rglob("*")]}
+    done = mlflow_run(folder, entry="report")
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in [*ROOT.iterdir(), *(ROOT / "report").rglob("*")]} == project
+    assert f"report/report.html among the artifacts of run {newest(folder).info.run_id}" in done.stdout + done.stderr
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    kept = Path(client.download_artifacts(newest(folder).info.run_id, "report", str(tmp_path)))
+    assert (kept / "report.html").is_file()
+    assert newest(folder).data.tags[Tag.KIND] == "report"
+
+
+def test_the_report_entry_point_writes_where_it_is_told(folder):
     done = mlflow_run(folder, f"output={folder}/report", entry="report")
     assert done.returncode == 0, done.stderr
     text = (folder / "report" / "report.md").read_text()

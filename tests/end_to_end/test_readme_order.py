@@ -1,0 +1,81 @@
+"""The README's commands in the README's order, as a newcomer gives them, with fewer seeds and epochs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pytest
+from conftest import ROOT
+
+from regstudy.schema import REPORT, STUDY, Tag
+
+pytestmark = pytest.mark.slow
+STUDY_RUN = ("regstudy", "study", "run", "published", "--epochs", "1", "--dataset", "mnist-5k", "--jobs", "1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the demo has run."""
+    place = tmp_path_factory.mktemp("readme")
+    done = run(place, *STUDY_RUN, "--seeds", "2")
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_command_of_the_readme_works_after_those_before_it(folder):
+    for seed in ("0", "1"):
+        trained = run(
+            folder,
+            "regstudy",
+            "train",
+            "--l1",
+            "0.0001",
+            "--seed",
+            seed,
+            "--epochs",
+            "1",
+            "--dataset",
+            "mnist-5k",
+            "--threads",
+            "2",
+        )
+        assert trained.returncode == 0, trained.stderr
+    for command in (
+        "rank",
+        "compare none|L1 0.0001",
+        "claims --study published",
+        "report",
+        "verify report",
+        "verify report/published",
+    ):
+        first, *rest = command.split("|")
+        done = run(folder, "analysis", *first.split(), *rest)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    assert "L1 0.0001" in (folder / "report" / "report.md").read_text()
+    assert "L1 0.0001" not in (folder / "report" / "published" / "report.md").read_text()
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    assert list(client.search_runs(["0"], f"tags.`{Tag.KIND}` = '{REPORT}'")) == [], "nobody asked for a run of the report's"
+    (study,) = client.search_runs(["0"], f"tags.`{Tag.KIND}` = '{STUDY}'")
+    assert "report/report.html" in [file.path for file in client.list_artifacts(study.info.run_id, "report")]
+
+
+def test_a_study_that_has_grown_leaves_its_earlier_report_true(folder):
+    shutil.copytree(folder / "report" / "published", folder / "earlier")
+    more = run(folder, *STUDY_RUN, "--seeds", "3")
+    assert more.returncode == 0, more.stderr
+    for name, note in {"earlier": "the report's command now finds 4 runs more", "report/published": ""}.items():
+        done = run(folder, "analysis", "verify", name)
+        assert done.returncode == 0, done.stderr
+        assert note in done.stdout
+        assert ("note: the store has grown" in done.stdout) == bool(note)

@@ -1,0 +1,152 @@
+"""Names, from whoever writes to the store, that act on a terminal, a browser, a Markdown page or a spreadsheet: each is shown, none acts."""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import re
+import shlex
+import unicodedata
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
+
+from analysis import cli, frames, rendering
+from regstudy.text import visible
+
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[31mred",
+    "a\n# b\tc\r\u2028d\x85e\x9bf",
+    "\u202egnp.exe\u2066\u200f",
+    "=HYPERLINK(\"http://evil.example\",\"x\")",
+    "--><script>alert(1)</script>&lt;",
+    "`x` ``y | [a](javascript:alert(1)) <b> $x$ @all https://evil.example www.evil.example",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report(migrated_database, tmp_path_factory) -> Path:
+    """A report on runs, of an experiment, whose names are all of these."""
+    from conftest import use_store
+
+    folder = tmp_path_factory.mktemp("hostile")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_store(folder, migrated_database, monkeypatch)
+        experiment = " ".join(HOSTILE)
+        client = mlflow.MlflowClient()
+        number = client.create_experiment(experiment, artifact_location=str(folder / "artifacts"))
+        rng = np.random.default_rng(0)
+        for name in HOSTILE:
+            for seed in HOSTILE[:3]:
+                run = client.create_run(number, run_name=name, tags={"what": name}).info.run_id
+                client.log_param(run, "seed", seed)
+                for step in range(2):
+                    client.log_metric(run, "accuracy", rng.normal(0.9, 0.01), step=step)
+                client.set_terminated(run)
+        given = ["--metric", "accuracy", "--group-by", "tags.what", "--block", "params.seed", "--experiment", experiment]
+        assert cli.main(["compare", *given, "--output", "report"]) == 0
+        assert cli.main(["verify", "report"]) == 0
+        yield folder / "report"
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+
+
+def acting(text: str) -> list[str]:
+    """Characters that are not seen but act; lines end as they do."""
+    return [c for c in text.replace("\n", "") if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Cs"}]
+
+
+def test_no_file_holds_a_character_that_acts_unseen(report):
+    files = [path for path in report.rglob("*") if path.suffix in {".html", ".md", ".csv", ".svg", ".json"}]
+    assert len(files) > 15
+    for path in files:
+        assert acting(path.read_text(encoding="utf-8")) == [], path
+        assert acting(unquote(path.read_text(encoding="utf-8"))) == [], path
+    for name in ("report.html", "report.md", "tables/ranking.csv", "figures/ranking.svg"):
+        text = (report / name).read_text(encoding="utf-8")
+        assert "x1b" in text, name
+        assert "u202egnp" in text, name
+
+
+def test_html_holds_no_script_but_its_own_and_runs_no_other(report):
+    html = (report / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in html
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)[1]
+    assert policy.startswith("default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; script-src 'sha256-")
+    for element in re.findall(r"<(?:script|style)(?: type=\"text/css\")?>(.*?)</(?:script|style)>", html, re.S):
+        assert base64.b64encode(hashlib.sha256(element.encode()).digest()).decode() in policy
+    assert html.index("Content-Security-Policy") < html.index("<style")
+    assert "unsafe-inline" not in policy.replace("style-src-attr 'unsafe-inline'", "")
+    assert not re.findall(r"\son[a-z]+=", re.sub(r">[^<]*<", "><", html))
+
+
+def test_svg_is_whole_and_holds_no_script(report):
+    for path in report.rglob("*.svg"):
+        elements = {element.tag.rpartition("}")[2] for element in ET.parse(path).iter()}
+        assert not elements & {"script", "foreignObject", "a"}, path
+
+
+def test_markdown_shows_names_as_they_are_and_links_nowhere_else(report):
+    text = (report / "report.md").read_text(encoding="utf-8")
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    inline = [child for token in tokens for child in token.children or []]
+    targets = {str(token.attrs["href"]) for token in inline if token.type == "link_open"}
+    assert all(re.fullmatch(r"(figures|tables|runs)/[\w.-]+", target) for target in targets), targets
+    assert not [token for token in [*tokens, *inline] if token.type.startswith("html")]
+    headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
+    assert not any(heading.startswith("b") for heading in headings)
+    shown = "".join(token.content for token in inline)
+    for name in HOSTILE:
+        assert visible(name) in shown
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula_and_every_number_for_a_number(report):
+    for path in report.rglob("*.csv"):
+        for row in csv.reader(io.StringIO(path.read_text(encoding="utf-8"))):
+            for cell in row:
+                assert not re.match(r"\s*[=+@-]", cell) or float(cell) < 0, (path, cell)
+    pairs = pd.read_csv(report / "tables" / "pairs.csv")
+    assert pairs["low"].dtype == float
+    assert pairs["low"].min() < 0
+
+
+@pytest.mark.parametrize("text", ["=1", "+1+1", "-x", "@x", " =1", "＝1", "'=1", "-", "--1", "-1 -1"])
+def test_a_text_that_would_be_a_formula_gets_an_apostrophe_that_can_be_taken_away(text):
+    written = frames.csv(pd.DataFrame({"a": [text], "b": [-1.5]}))
+    back = pd.read_csv(io.StringIO(written))
+    assert back["a"].tolist() == [f"'{text}"]
+    assert back["b"].tolist() == [-1.5]
+
+
+@pytest.mark.parametrize("text", ["-1.5", "+1e-5", "-.5", "-inf", "x", "'x", "L1 0.001 − none", "1=", ""])
+def test_other_texts_stay_as_they_are(text):
+    assert frames.csv(pd.DataFrame({"a": [text, "z"]})).splitlines()[1].strip('"') == text
+
+
+def test_a_command_is_told_as_it_was_given_and_can_be_run_again(report):
+    html = (report / "report.html").read_text(encoding="utf-8")
+    made_by = json.loads(re.search(r'id="made-by">(.*?)</script>', html)[1])
+    assert shlex.split(made_by["command"])[-3] == " ".join(HOSTILE)
+    assert set(made_by["runs"]) == set(re.findall(r"[0-9a-f]{32}", (report / "report.md").read_text()))
+
+
+@pytest.mark.parametrize("text", ["a`b", "``", "`", "a``` b", "x"])
+def test_a_code_span_ends_where_it_should(text):
+    (token,) = MarkdownIt().parseInline(rendering._markdown_code(text))[0].children
+    assert (token.type, token.content) == ("code_inline", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["- a", "= a", "===", "1. a", "+ a", "# a", "> a", "| a |", "https://a.b", "ftp://a.b", "www.a.b", "a@b.c", "$a$"]
+)
+def test_markdown_makes_nothing_of_a_text(text):
+    tokens = MarkdownIt("commonmark").enable("table").parse(rendering._markdown_text(text))
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
+    assert {child.type for child in tokens[1].children} <= {"text", "text_special"}
+    assert "".join(child.content for child in tokens[1].children) == text
