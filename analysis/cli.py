@@ -10,6 +10,7 @@ from pathlib import Path
 
 from regstudy import terminal
 from regstudy.errors import RegstudyError, UsageError
+from regstudy.redaction import redacted
 
 PROGRAM = "python -m analysis"
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
@@ -119,7 +120,7 @@ def _run(given: list[str]) -> None:
     _make_folder(arguments)
     from analysis import commands
 
-    command = shlex.join(["python", "-m", "analysis", *given])
+    command = redacted(shlex.join(["python", "-m", "analysis", *given]))  # reports hold it
     getattr(commands, arguments.command)(arguments, command)
 
 
