@@ -13,7 +13,6 @@ from contextlib import closing
 from pathlib import Path
 
 import mlflow
-from filelock import FileLock
 from mlflow.entities import RunStatus
 from mlflow.tracking import MlflowClient
 from sqlalchemy.engine import make_url
@@ -92,7 +91,7 @@ def make_tables() -> None:
     if database is None or _has_tables(database):
         return
     name = hashlib.sha256(str(database.absolute()).encode()).hexdigest()
-    with FileLock(locks.folder("stores") / f"{name}.lock"):
+    with locks.waited_for(locks.folder("stores") / f"{name}.lock", "another process that makes the store's tables"):
         if not _has_tables(database):
             mlflow.MlflowClient().search_experiments(max_results=1)
 
