@@ -57,8 +57,10 @@ def lock_held_by_another_user(file: Path) -> Iterator[None]:
     with subprocess.Popen(command, user=NOBODY, group=NOBODY, extra_groups=[], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        yield
-        holder.kill()
+        try:
+            yield
+        finally:
+            holder.kill()
 
 
 def as_nameless(act: Callable[[], object]) -> str:
@@ -97,7 +99,7 @@ print(locks.machine(), locks.folder("cores"))
 def use(**environment: str) -> tuple[str, Path]:
     """The machine's name and the folder of locks, in a process with this environment and no other."""
     done = subprocess.run(
-        [sys.executable, "-c", USE], env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", USE], env=environment, cwd=ROOT, capture_output=True, text=True, check=True, timeout=20
     )
     assert done.stderr == ""
     name, _, folder = done.stdout.strip().partition(" ")
