@@ -11,6 +11,7 @@ from pathlib import Path
 from analysis import folders
 from regstudy import terminal
 from regstudy.errors import RegstudyError, UsageError
+from regstudy.redaction import redacted
 
 PROGRAM = "python -m analysis"
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
@@ -127,7 +128,7 @@ def _run(given: list[str]) -> None:
         verify.verify(arguments.report, _parse)
         return
     made = _make_folder(arguments)
-    command = shlex.join(["python", "-m", "analysis", *given])
+    command = redacted(shlex.join(["python", "-m", "analysis", *given]))  # reports hold it
     try:
         from analysis import commands
 

@@ -7,6 +7,7 @@ per run and test image; `misclassified.parquet` the errors, whose pixels are onc
 
 import io
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,12 @@ FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, 
 RUNS = "runs.parquet"
 TABLES = ("epochs", "predictions", "misclassified", "images")
 OWN = "regstudy."
+MACHINE_PATH = re.compile(
+    r"(?<=once )/.*(?= is deleted)|(?<=')/[^']*(?=')|(?<![\w:/~.])/[\w.+@%~-][^\s'\",;)]*|\b[A-Za-z]:\\[^\s'\",;)]*"
+)
+IN_WORDS = frozenset({Tag.DATA_WARNING, Tag.FAILURE})
+"""Tags that are sentences, in which such a path may stand."""
+
 LEFT_OUT = frozenset({Tag.HEARTBEAT, Tag.MACHINE, Tag.OWNER})
 """Tags that say who was at work on a run, not what it is."""
 
@@ -256,6 +263,8 @@ def _is_kept(name: str) -> bool:
 
 def _portable(name: str, value: str) -> str:
     """Without paths of the machine that ran it."""
+    if name in IN_WORDS:
+        return MACHINE_PATH.sub("…", value)
     if name != Tag.CONFIG:
         return value
     return json.dumps({**json.loads(value), "data_root": None}, sort_keys=True, separators=(",", ":"))

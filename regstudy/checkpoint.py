@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from regstudy import private_folder
 from regstudy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,15 +37,13 @@ class Checkpoint:
 
 def require_folder() -> None:
     """UsageError if checkpoints cannot be kept: better before the first epoch than after it."""
-    folder = _path("").parent
+    folder = _folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UsageError(
-            f"checkpoints cannot be kept in {folder} ({error.strerror}): set REGSTUDY_CHECKPOINTS to a folder that can be written"
-        ) from None
+        raise _unusable(folder, error) from None
 
 
 def save_after_epoch(run_id: str, history: "Sequence[EpochMetrics]", threads: int, state: "dict[str, Tensor]") -> None:
@@ -52,7 +51,7 @@ def save_after_epoch(run_id: str, history: "Sequence[EpochMetrics]", threads: in
     from safetensors.torch import save
 
     path = _path(run_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make(path.parent)
     facts = {"history": json.dumps([dataclasses.asdict(metrics) for metrics in history]), "threads": str(threads)}
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, metadata=facts)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
@@ -88,10 +87,38 @@ def remove(run_id: str) -> None:
 
 
 def _path(run_id: str) -> Path:
-    """REGSTUDY_CHECKPOINTS, for machines that share a folder; else the user's cache."""
-    chosen = os.environ.get("REGSTUDY_CHECKPOINTS")
-    folder = Path(chosen) if chosen else platformdirs.user_cache_path("regstudy") / "checkpoints"
+    """The run's file; UsageError if others may have prepared the folder."""
+    folder = _folder()
+    try:
+        (private_folder.require_shared if _is_chosen() else private_folder.require)(folder)
+    except OSError as error:
+        raise _unusable(folder, error) from None
     return folder / f"{run_id}.safetensors"
+
+
+def _folder() -> Path:
+    """REGSTUDY_CHECKPOINTS, for machines that share a folder; else the user's cache."""
+    return (
+        Path(os.environ["REGSTUDY_CHECKPOINTS"]) if _is_chosen() else platformdirs.user_cache_path("regstudy") / "checkpoints"
+    )
+
+
+def _is_chosen() -> bool:
+    return bool(os.environ.get("REGSTUDY_CHECKPOINTS"))
+
+
+def _make(folder: Path) -> None:
+    if _is_chosen():
+        folder.mkdir(parents=True, exist_ok=True)
+        private_folder.require_shared(folder)
+    else:
+        private_folder.make(folder)
+
+
+def _unusable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"checkpoints cannot be kept in {folder} ({error.strerror}): set REGSTUDY_CHECKPOINTS to a folder that can be written, by you or your group alone"
+    )
 
 
 def _metrics(entry: dict[str, Any]) -> "EpochMetrics":

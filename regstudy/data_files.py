@@ -129,10 +129,19 @@ def _data_root(given: str | None) -> tuple[Path, str]:
 
 def _fallback(reason: str) -> Source:
     warning = (
-        f"NOT FULL MNIST: training on mnist-5k (4,000 training and 1,000 test digits), since {reason}. "
+        f"NOT FULL MNIST: training on mnist-5k (4,000 training and 1,000 test digits), since {_without_home(reason)}. "
         "Numbers from it do not compare with the published study's."
     )
     return Source("mnist-5k", None, warning)
+
+
+def _without_home(text: str) -> str:
+    """Folders as everybody has them: the warning is kept with the run, and read elsewhere."""
+    folders = {"$XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", ""), "~": os.path.expanduser("~")}  # noqa: PTH111  # no home is no error
+    for name, folder in folders.items():
+        if len(folder) > 1:
+            text = text.replace(folder.rstrip("/"), name)
+    return text
 
 
 def _is_there(archive: Archive, root: Path) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from regstudy import hooks
 from regstudy.assignment import Assignment
 from regstudy.errors import RegstudyError, UsageError
 from regstudy.terminal import Interrupted
@@ -157,6 +158,7 @@ def _attempt_quietly(train: Train, given: Assignment) -> End:
 
 def _obey_parent() -> None:
     """End the run and this process on SIGTERM, and when the parent has died without a word."""
+    hooks.keep_secrets()
 
     def stop(signal_number: int, _frame: object) -> None:
         signal.signal(signal_number, signal.SIG_IGN)  # the run is being ended; a second signal must not cut that short

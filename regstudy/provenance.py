@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 import regstudy
+from regstudy.redaction import without_secrets
 from regstudy.schema import Tag
 
 PACKAGES = ("mlflow", "numpy", "torch", "torchvision")
@@ -32,7 +33,7 @@ def source_state() -> SourceState:
     # A package installed somewhere below another project's checkout is not that project's source.
     if not commit or not _git(folder, "ls-files", "regstudy/schema.py"):
         return SourceState("", "")
-    diff = _git(folder, "diff", "HEAD")
+    diff = without_secrets(_git(folder, "diff", "HEAD"))
     return SourceState(commit, diff if len(diff) <= MAX_DIFF else diff[:MAX_DIFF] + "\n… cut here\n")
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 
 from regstudy import locks
 from regstudy.errors import TrackingError
+from regstudy.redaction import redacted
 
 MAX_REASON = 500
 """Characters of a reason that are kept."""
@@ -35,8 +36,7 @@ def uri() -> str:
 
 def shown(uri: str) -> str:
     """A store's URI as others may see it: without user and password."""
-    parts = urllib.parse.urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else uri
+    return redacted(uri)
 
 
 def use(uri: str) -> None:
@@ -102,7 +102,7 @@ def make_tables() -> None:
     if database is None or _has_tables(database):
         return
     name = hashlib.sha256(str(database.absolute()).encode()).hexdigest()
-    with FileLock(locks.folder("stores") / f"{name}.lock"):
+    with locks.waited_for(locks.folder("stores") / f"{name}.lock", "another process that makes the store's tables"):
         if not _has_tables(database):
             mlflow.MlflowClient().search_experiments(max_results=1)
 
@@ -140,8 +140,7 @@ def require_answer() -> str:
         _require_driver(address)
         return address
     try:
-        # Who may come in is MLflow's to find out; an address with a user in it is none that urllib knows.
-        with urllib.request.urlopen(f"{shown(address).rstrip('/')}/health", timeout=SERVER_SECONDS):
+        with urllib.request.urlopen(_health(address), timeout=SERVER_SECONDS):
             return address
     except urllib.error.HTTPError:
         return address  # it answers; whether it lets us in is MLflow's to find out
@@ -152,12 +151,32 @@ def require_answer() -> str:
         ) from None
 
 
+def _health(address: str) -> str:
+    """Where a server says that it is there. Without its user, since urllib knows none: who may come in is MLflow's to find out."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        raise _illegible(address) from None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], path=f"{parts.path.rstrip('/')}/health").geturl()
+
+
+def _illegible(address: str) -> TrackingError:
+    """Such an address is read otherwise than it was meant, and pieces of its password become a host or a port."""
+    return TrackingError(
+        f"the tracking store {shown(address)} has no address that can be read: write / ? # @ and : in a user or password as "
+        "%2F %3F %23 %40 and %3A, and a port as a number"
+    )
+
+
 def _require_driver(address: str) -> None:
     """SQLAlchemy finds a database's driver when it is first asked for it."""
     try:
         make_url(address).get_dialect().import_dbapi()
     except ArgumentError:
         return  # no database, or one that MLflow will refuse in its own words
+    except ValueError:  # a port that is no number
+        raise _illegible(address) from None
     except ImportError as error:
         raise TrackingError(
             f"the tracking store {shown(address)} needs the Python package {error.name}, which is not installed: install it with pip"

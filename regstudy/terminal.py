@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from regstudy.errors import RegstudyError, UsageError
+from regstudy.redaction import redacted
 
 BAD_INPUT = 2
 """Exit status for input that the user can correct."""
@@ -79,10 +80,10 @@ def plain(value: object) -> str:
 
 def say(line: str) -> None:
     """Print one line on stdout, at once: what follows may take minutes."""
-    print(line, flush=True)
+    print(redacted(line), flush=True)
 
 
 def warn(line: str) -> None:
     """Print one line on stderr, after whatever stands in stdout's buffer."""
     sys.stdout.flush()
-    print(line, file=sys.stderr, flush=True)
+    print(redacted(line), file=sys.stderr, flush=True)

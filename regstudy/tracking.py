@@ -32,6 +32,7 @@ from regstudy.datasets import Splits
 from regstudy.design import Trial
 from regstudy.errors import TrackingError
 from regstudy.model import SqueezeExpandNet
+from regstudy.redaction import redacted
 from regstudy.schema import CONTACT_SHEET_KEY, METRICS_VERSION, MODEL_NAME, NUMERICS_VERSION, TRIAL, Metric, Tag
 from regstudy.terminal import Interrupted, warn
 
@@ -193,7 +194,7 @@ def _logged(run: Run) -> frozenset[tuple[str, int]]:
 def _end(run_id: str, error: BaseException) -> None:
     """KILLED where somebody stopped the run, else FAILED; with the reason."""
     killed = isinstance(error, (Interrupted, KeyboardInterrupt, GeneratorExit, SystemExit))
-    mlflow.set_tag(Tag.FAILURE, f"{type(error).__name__}: {_first_line(error)}"[: store.MAX_REASON])
+    mlflow.set_tag(Tag.FAILURE, redacted(f"{type(error).__name__}: {_first_line(error)}")[: store.MAX_REASON])
     outputs = None if killed else mlflow.get_run(run_id).outputs
     for model in outputs.model_outputs if outputs is not None else []:
         mlflow.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)

@@ -13,6 +13,7 @@ from regstudy.errors import TrackingError
 from regstudy.executors import End
 from regstudy.ledger import Entry
 from regstudy.plan import Plan
+from regstudy.redaction import redacted
 from regstudy.schema import Summary
 from regstudy.terminal import in_words, plural
 
@@ -47,7 +48,7 @@ class Watch:
 
     def say(self, line: str) -> None:
         """Print a line, above the bars if there are any."""
-        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+        self._console.print(redacted(line), soft_wrap=True, highlight=False, markup=False)
 
     def update(self, planned: Plan, trial: Trial, end: End) -> None:
         """A trial has ended, one way or another."""

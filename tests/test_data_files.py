@@ -186,6 +186,22 @@ def test_a_network_that_swallows_everything_costs_seconds_once(black_hole, own_c
         data_files.locate("mnist", None)
 
 
+def test_the_warning_names_no_home_folder(tmp_path, monkeypatch):
+    """It is kept with the run, and goes where the run goes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        mirror(monkeypatch, f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert "servers cannot be reached" in data_files.locate("auto", None).warning
+    again = data_files.locate("auto", None).warning
+    assert "once $XDG_CACHE_HOME/regstudy/unreachable-MNIST is deleted" in again
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/proc/home")
+    unwritable = data_files.locate("auto", None).warning
+    assert "'~/.cache/regstudy' cannot be written" in unwritable
+    assert str(tmp_path) not in again
+    assert "/proc" not in unwritable
+
+
 def test_a_blocked_network_is_forgotten_after_an_hour(own_cache, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = f"http://127.0.0.1:{listener.getsockname()[1]}/"

@@ -84,6 +84,23 @@ def test_it_names_no_machine_path_or_user(taken, own_copy):
     assert "mlflow.user" not in held
 
 
+@pytest.mark.parametrize(
+    ("warning", "kept"),
+    [
+        ("since '/home/jo doe/.cache/regstudy' cannot be written (x). Numbers", "since '…' cannot be written (x). Numbers"),
+        ("an hour, or once /home/jo doe/.cache/unreachable-MNIST is deleted).", "an hour, or once … is deleted)."),
+        ("No space left: /mnt/scratch/jo/x, run again", "No space left: …, run again"),
+        ("failed (C:\\Users\\jo\\cache): run", "failed (…): run"),
+        (
+            "from https://example.org/mnist/x.gz and ~/.cache/regstudy, 4/5",
+            "from https://example.org/mnist/x.gz and ~/.cache/regstudy, 4/5",
+        ),
+    ],
+)
+def test_its_warnings_name_no_folder_of_a_machine(warning, kept):
+    assert snapshot._portable(Tag.DATA_WARNING, warning) == kept
+
+
 def test_two_snapshots_are_one_store(taken, own_copy):
     everything = records.from_store(None).runs()
     source = records.from_store(None)
