@@ -1,13 +1,16 @@
 """Exact training state after an epoch: one file per run, written atomically, removed when the run has finished. Holds no pickle.
 
-Weights, normalisation and momentum are the tensors of a safetensors file; the history so far is JSON in its header. Asking whether there is
-a checkpoint imports no torch.
+Weights, normalisation and momentum are the tensors of a safetensors file; its header holds the history so far as JSON, the run's ID, and a
+SHA-256 of every other byte of the file. What that does not vouch for is never trained on. Asking whether there is a checkpoint, and
+whether it is sound, imports no torch.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from regstudy import private_folder
-from regstudy.errors import UsageError
+from regstudy.errors import DamagedCheckpoint, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from regstudy.training import EpochMetrics
 
 SCORES = ("test", "validation", "clean")
+NO_DIGEST = "0" * 64
+DIGEST_MARK = b'"sha256":"'
+"""What stands before the digest in the header, and nowhere in the history: there a quotation mark is escaped."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ def save_after_epoch(run_id: str, history: "Sequence[EpochMetrics]", threads: in
     path = _path(run_id)
     _make(path.parent)
     facts = {"history": json.dumps([dataclasses.asdict(metrics) for metrics in history]), "threads": str(threads)}
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, metadata=facts)
+    facts |= {"run": run_id, "sha256": NO_DIGEST}
+    content = _sealed(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, metadata=facts))
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
         file.write(content)
         file.flush()
@@ -62,22 +69,45 @@ def save_after_epoch(run_id: str, history: "Sequence[EpochMetrics]", threads: in
 
 
 def load(run_id: str) -> Checkpoint | None:
-    """The run's checkpoint; None if this machine has none."""
-    import safetensors
+    """The run's checkpoint; None if this machine has none. DamagedCheckpoint if it is not as it was written, or another run's."""
+    from safetensors.torch import load
 
     path = _path(run_id)
-    if not path.is_file():
+    if not path.exists():
         return None
-    with safetensors.safe_open(path, framework="pt") as file:
-        facts = file.metadata()
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+    content = _read(path)
+    reason = _breach(content, run_id)
+    if reason:
+        raise DamagedCheckpoint(f"the checkpoint {path} {reason}: it is not used")
+    facts = _facts(content)
     history = tuple(_metrics(entry) for entry in json.loads(facts["history"]))
-    return Checkpoint(history, int(facts["threads"]), state)
+    return Checkpoint(history, int(facts["threads"]), load(content))
 
 
 def exists(run_id: str) -> bool:
-    """Whether the run can be continued on this machine."""
-    return _path(run_id).is_file()
+    """Whether there is anything on this machine to continue the run from."""
+    return _path(run_id).exists()
+
+
+def damage(run_id: str) -> str:
+    """What is wrong with the run's checkpoint, in words that follow the file's path; empty if nothing is, or if there is none."""
+    path = _path(run_id)
+    try:
+        return _breach(_read(path), run_id) if path.exists() else ""
+    except DamagedCheckpoint as error:
+        return str(error)
+
+
+def set_aside(run_id: str) -> Path:
+    """Keep a damaged checkpoint under another name beside it; where that is."""
+    path = _path(run_id)
+    # The run's own name comes late, so that removing its checkpoint does not take this along.
+    return path.rename(path.with_name(f"damaged-{time.time_ns()}-{path.name}"))
+
+
+def where(run_id: str) -> Path:
+    """The file that is or would be the run's checkpoint."""
+    return _path(run_id)
 
 
 def remove(run_id: str) -> None:
@@ -119,6 +149,41 @@ def _unusable(folder: Path, error: OSError) -> UsageError:
     return UsageError(
         f"checkpoints cannot be kept in {folder} ({error.strerror}): set REGSTUDY_CHECKPOINTS to a folder that can be written, by you or your group alone"
     )
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():  # a folder cannot be read, and a pipe would keep us waiting
+        raise DamagedCheckpoint("is no file")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DamagedCheckpoint(f"cannot be read ({error.strerror})") from None
+
+
+def _sealed(content: bytes) -> bytes:
+    """The same file with its digest in the place that was kept for it."""
+    before, mark, after = content.partition(DIGEST_MARK)
+    return before + mark + hashlib.sha256(content).hexdigest().encode() + after[len(NO_DIGEST) :]
+
+
+def _breach(content: bytes, run_id: str) -> str:
+    """Why a file is not the one that was written for the run; empty if it is."""
+    if not content:
+        return "is empty"
+    before, mark, after = content.partition(DIGEST_MARK)
+    if not mark:
+        return "has no digest (it is damaged, or from an earlier version of regstudy)"
+    written = before + mark + NO_DIGEST.encode() + after[len(NO_DIGEST) :]
+    if hashlib.sha256(written).hexdigest().encode() != after[: len(NO_DIGEST)]:
+        return "is damaged (its content does not have the SHA-256 that it was written with)"
+    owner = _facts(content)["run"]
+    return "" if owner == run_id else f"is that of another run, {owner}"
+
+
+def _facts(content: bytes) -> dict[str, str]:
+    """The metadata of a safetensors file: eight bytes say how long the JSON after them is."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"]
 
 
 def _metrics(entry: dict[str, Any]) -> "EpochMetrics":

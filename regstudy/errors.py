@@ -33,6 +33,10 @@ class ResumeError(RegstudyError):
     """A run cannot be continued."""
 
 
+class DamagedCheckpoint(RegstudyError):
+    """A run's checkpoint is not what was written for it."""
+
+
 class NothingToAnalyse(RegstudyError):
     """The store holds no runs of the kind asked for."""
 

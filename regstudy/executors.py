@@ -18,7 +18,7 @@ from typing import Any
 
 from regstudy import hooks
 from regstudy.assignment import Assignment
-from regstudy.errors import RegstudyError, UsageError
+from regstudy.errors import DamagedCheckpoint, RegstudyError, UsageError
 from regstudy.terminal import Interrupted
 
 STOP_SECONDS = 4.0
@@ -136,7 +136,8 @@ def _attempt(train: Train, given: Assignment) -> End:
     try:
         return End(train(given))
     except RegstudyError as error:
-        return End(None, str(error), mendable=False)
+        # The next attempt sets it aside.
+        return End(None, str(error), mendable=isinstance(error, DamagedCheckpoint))
     except Exception as error:  # noqa: BLE001  # whatever it is belongs to this trial, and is told
         return End(None, f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
 

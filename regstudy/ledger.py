@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import adopted, checkpoint, experiments, locks, reading, store, tables
+from regstudy import adopted, checkpoint, experiments, locks, reading, store, tables, terminal
 from regstudy.errors import ResumeError, TrackingError
 from regstudy.schema import DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
 
@@ -204,7 +204,32 @@ def _why_not(entry: Entry) -> str:
         return f"it was made with numerics version {entry.tags[Tag.NUMERICS_VERSION]}, and this is {NUMERICS_VERSION}"
     if not _can_go_on(entry):
         return "its checkpoint is not on this machine (REGSTUDY_CHECKPOINTS names the folder); start it anew"
-    return ""
+    damage = checkpoint.damage(entry.run_id)
+    return f"its checkpoint {checkpoint.where(entry.run_id)} {damage}; {_anew(entry)}" if damage else ""
+
+
+def _anew(entry: Entry) -> str:
+    if Tag.STUDY in entry.tags:
+        return f"start the study {entry.tags[Tag.STUDY]} again, which sets it aside and trains the trial anew"
+    return f"start it anew: {entry.tags.get(Tag.COMMAND, 'python -m regstudy train')}"
+
+
+def without_damage(entry: Entry) -> str:
+    """Set a dead run's damaged checkpoint aside, and give the run up if it has epochs; what was done, in a line, empty if nothing."""
+    damage = checkpoint.damage(entry.run_id)
+    if not damage:
+        return ""
+    path = checkpoint.where(entry.run_id)
+    try:
+        kept = checkpoint.set_aside(entry.run_id)
+    except FileNotFoundError:
+        return ""  # another process was quicker
+    told = f"the checkpoint {path} {damage}; it is kept as {kept.name}, and the trial starts anew"
+    if entry.epochs_done:
+        client = store.client()
+        client.set_tag(entry.run_id, Tag.FAILURE, f"its checkpoint {damage}"[: store.MAX_REASON])
+        client.set_terminated(entry.run_id, RunStatus.to_string(RunStatus.KILLED))
+    return told
 
 
 def only_one(experiment_id: str, query: str, create: Callable[[], str]) -> str:
@@ -230,6 +255,10 @@ def _claim(experiment_id: str, trial: str, name: str, tags: dict[str, str]) -> s
         runs = find(experiment_id, trial)
         if any(entry.finished or (entry.state == "running" and not _was_ours(entry, tags)) for entry in runs):
             return None
+        told = [line for line in map(without_damage, runs) if line]
+        if told:
+            terminal.warn("\n".join(told))
+            continue  # what these runs are has changed
         dead = next((entry for entry in runs if _can_go_on(entry)), None)
         if dead is not None:
             if _take_over(dead, tags):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import checkpoint, cores, executors, locks, parent, store, terminal
+from regstudy import checkpoint, cores, executors, ledger, locks, parent, store, terminal
 from regstudy.assignment import Assignment
 from regstudy.design import Trial
 from regstudy.errors import StudyError, TrackingError, UsageError
@@ -124,6 +124,7 @@ def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
             if not free and not told:
                 watch.say(f"waiting for {terminal.plural(len(todo), 'trial')} that another process is at")
                 told = True
+            _say_damage(planned, free, watch)
             progress = False
             for trial, end in _collect(place, [_assignment(trial, planned, tags, how) for trial in free]):
                 attempts[trial.digest] += 1
@@ -139,6 +140,15 @@ def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
                 time.sleep(POLL_SECONDS)  # all that is left is in other hands
             planned = planned.again()
     return errors
+
+
+def _say_damage(planned: Plan, trials: list[Trial], watch: Watch) -> None:
+    """Damaged checkpoints are set aside by whoever claims the trial, but here they can be named."""
+    for trial in trials:
+        entry = planned.entries.get(trial.digest)
+        line = ledger.without_damage(entry) if entry else ""
+        if line:
+            watch.say(f"{trial.configuration}, seed {trial.config.seed}: {line}")
 
 
 def _collect(place: Place, assignments: list[Assignment]) -> Iterator[tuple[Trial, End]]:
