@@ -5,8 +5,10 @@ a checkpoint imports no torch.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from regstudy.training import EpochMetrics
 
+RUN_ID = re.compile("[0-9a-f]{32}")
 SCORES = ("test", "validation", "clean")
 
 
@@ -87,11 +90,16 @@ def remove(run_id: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def file_name(run_id: str) -> str:
+    """What a run's files are called: its ID, which is a path only if it has the shape of MLflow's; what else a store may hold there is hashed."""
+    return run_id if not run_id or RUN_ID.fullmatch(run_id) else hashlib.sha256(run_id.encode()).hexdigest()
+
+
 def _path(run_id: str) -> Path:
     """REGSTUDY_CHECKPOINTS, for machines that share a folder; else the user's cache."""
     chosen = os.environ.get("REGSTUDY_CHECKPOINTS")
     folder = Path(chosen) if chosen else platformdirs.user_cache_path("regstudy") / "checkpoints"
-    return folder / f"{run_id}.safetensors"
+    return folder / f"{file_name(run_id)}.safetensors"
 
 
 def _metrics(entry: dict[str, Any]) -> "EpochMetrics":

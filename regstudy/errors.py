@@ -33,6 +33,10 @@ class ResumeError(RegstudyError):
     """A run cannot be continued."""
 
 
+class LostRun(RegstudyError):
+    """Another process has taken over the run that this one was at work on: nothing more may be written."""
+
+
 class NothingToAnalyse(RegstudyError):
     """The store holds no runs of the kind asked for."""
 

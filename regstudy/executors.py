@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from regstudy.assignment import Assignment
-from regstudy.errors import RegstudyError, UsageError
+from regstudy.errors import LostRun, RegstudyError, UsageError
 from regstudy.terminal import Interrupted
 
 STOP_SECONDS = 4.0
@@ -134,6 +134,8 @@ def _runtime_environment() -> dict[str, Any]:
 def _attempt(train: Train, given: Assignment) -> End:
     try:
         return End(train(given))
+    except LostRun:
+        return End(None)  # another process is at it
     except RegstudyError as error:
         return End(None, str(error), mendable=False)
     except Exception as error:  # noqa: BLE001  # whatever it is belongs to this trial, and is told

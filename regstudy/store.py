@@ -144,11 +144,11 @@ def require_answer() -> str:
 
 def fail_adopted_run(reason: str) -> None:
     """Under `mlflow run`: say on the run that it made why nothing came of it, and end it FAILED."""
-    if os.environ.get("MLFLOW_RUN_ID"):
+    adopted = os.environ.pop("MLFLOW_RUN_ID", None)
+    if adopted:
         quieten()
-        mlflow.start_run()
-        mlflow.set_tag(Tag.FAILURE, reason[:MAX_REASON])
-        mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
+        client().set_tag(adopted, Tag.FAILURE, reason[:MAX_REASON])
+        client().set_terminated(adopted, RunStatus.to_string(RunStatus.FAILED))
 
 
 def _require_driver(address: str) -> None:
