@@ -13,8 +13,9 @@ from analysis.records import FIRST_RUN, Records
 from analysis.snapshot import Record
 from analysis.studies import Study
 from regstudy import design
+from regstudy.config import RunConfig
 from regstudy.errors import NothingToAnalyse
-from regstudy.schema import DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
+from regstudy.schema import COMPLETED, DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
@@ -26,6 +27,11 @@ LARGEST = 1e150
 
 ANYBODYS = "--metric NAME --group-by params.NAME"
 SUMMARIES = tuple(metric.value for metric in Summary if "{" not in metric.value)
+OUTCOMES = frozenset({COMPLETED, DIVERGED})
+"""A trial with one of these is finished: it is written last, and without it nothing is, whatever the store calls the run."""
+
+IDENTIFIED = frozenset({Tag.CONFIG_DIGEST, Tag.CONFIGURATION_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION})
+CONFIGURED = frozenset(RunConfig.model_fields)
 FAMILIES = tuple(metric.value.partition("{")[0] for metric in (Summary.BELOW, Summary.L1_REACH, Summary.INITIAL_SCALE))
 """Names of metrics that come once per threshold or layer begin so."""
 
@@ -93,9 +99,10 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     source = source or open_source(wanted)
     everything = source.runs()
     planned = None if wanted.study is None else studies.find(source, everything, wanted.study)
-    kind = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]
+    trials = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]
+    kind = [run for run in trials if _is_whole(run)]
     ours = [run for run in kind if planned is None or run.tags.get(Tag.TRIAL_DIGEST) in planned.trials]
-    finished = [run for run in ours if run.status == "FINISHED"]
+    finished = [run for run in ours if run.tags.get(Tag.OUTCOME) in OUTCOMES]
     there = [run for run in finished if wanted.dataset in (None, run.tags[Tag.DATASET])]
     chosen = [run for run in there if filters.holds(conditions, json.loads(run.tags[Tag.CONFIG]))]
     if not chosen:
@@ -105,8 +112,9 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     foreign = sum(run.tags.get(Tag.KIND) not in own and Tag.FAILURE not in run.tags for run in everything)
     counts = {
         "{} of other kinds in this experiment, not made by regstudy, left alone": foreign,
+        "{} whose record is damaged or of another version, left out": len(trials) - len(kind),
         "{} of no trial of this study, left out": len(kind) - len(ours),
-        "{} not finished (failed, killed or still running), left out": len(ours) - len(finished),
+        "{} not finished (failed, killed, still running, or ended without an outcome), left out": len(ours) - len(finished),
         "{} on another data set, left out as asked": len(finished) - len(there),
         "{} that --where excludes, left out": len(there) - len(chosen),
         "{} with the configuration and seed of another, counted once": len(chosen) - len(distinct),
@@ -119,6 +127,17 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     notices += comparability.check(runs, wanted.allow)
     epochs = _epochs_frame(source, runs)
     return Trials(_with_endpoints(runs, epochs), epochs, notices, source, planned)
+
+
+def _is_whole(run: Record) -> bool:
+    """Whether a trial says what is asked of every trial: anybody can write, or damage, what is in a store."""
+    if run.tags.get(Tag.OUTCOME) not in OUTCOMES:
+        return Tag.CONFIG in run.tags  # it is counted, not read
+    try:
+        config = json.loads(run.tags[Tag.CONFIG])
+        return config.keys() >= CONFIGURED and int(run.tags[Tag.TEST_IMAGES]) > 0 and run.tags.keys() >= IDENTIFIED
+    except (KeyError, ValueError, AttributeError):
+        return False
 
 
 def _why_nothing(

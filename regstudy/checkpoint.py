@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from regstudy.training import EpochMetrics
 
+RUN_ID = re.compile("[0-9a-f]{32}")
 SCORES = ("test", "validation", "clean")
 NO_DIGEST = "0" * 64
 DIGEST_MARK = b'"sha256":"'
@@ -116,6 +118,11 @@ def remove(run_id: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def file_name(run_id: str) -> str:
+    """What a run's files are called: its ID, which is a path only if it has the shape of MLflow's; what else a store may hold there is hashed."""
+    return run_id if not run_id or RUN_ID.fullmatch(run_id) else hashlib.sha256(run_id.encode()).hexdigest()
+
+
 def _path(run_id: str) -> Path:
     """The run's file; UsageError if others may have prepared the folder."""
     folder = _folder()
@@ -123,7 +130,7 @@ def _path(run_id: str) -> Path:
         (private_folder.require_shared if _is_chosen() else private_folder.require)(folder)
     except OSError as error:
         raise _unusable(folder, error) from None
-    return folder / f"{run_id}.safetensors"
+    return folder / f"{file_name(run_id)}.safetensors"
 
 
 def _folder() -> Path:

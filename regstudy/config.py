@@ -110,6 +110,14 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
         except ValidationError as error:
             raise ConfigError(_in_words(error)) from None
 
+    @classmethod
+    def from_record(cls, text: str) -> Self:
+        """Build from a run's tag; ConfigError where it is damaged, or of a version with other fields."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ConfigError(f"the configuration that the run holds is none of this version: {_of_record(error)}") from None
+
     def identity(self) -> dict[str, Any]:
         """The fields that decide the run's numbers."""
         return self.model_dump(exclude=set(WHERE_NOT_WHAT))
@@ -165,6 +173,11 @@ def _in_words(error: ValidationError) -> str:
     name = str(first["loc"][0])
     limit = f", at most {_largest(name):,}" if first["type"] in {"less_than_equal", "int_parsing_size"} else ""
     return f"{name}: expected {expected(name)}{limit}, got {first['input']!r}"
+
+
+def _of_record(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else first["msg"]
 
 
 def _largest(name: str) -> int:

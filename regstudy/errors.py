@@ -37,6 +37,10 @@ class DamagedCheckpoint(RegstudyError):
     """A run's checkpoint is not what was written for it."""
 
 
+class LostRun(RegstudyError):
+    """Another process has taken over the run that this one was at work on: nothing more may be written."""
+
+
 class NothingToAnalyse(RegstudyError):
     """The store holds no runs of the kind asked for."""
 

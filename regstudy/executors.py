@@ -18,7 +18,7 @@ from typing import Any
 
 from regstudy import hooks
 from regstudy.assignment import Assignment
-from regstudy.errors import DamagedCheckpoint, RegstudyError, UsageError
+from regstudy.errors import DamagedCheckpoint, LostRun, RegstudyError, UsageError
 from regstudy.terminal import Interrupted
 
 STOP_SECONDS = 4.0
@@ -135,6 +135,8 @@ def _runtime_environment() -> dict[str, Any]:
 def _attempt(train: Train, given: Assignment) -> End:
     try:
         return End(train(given))
+    except LostRun:
+        return End(None)  # another process is at it
     except RegstudyError as error:
         # The next attempt sets it aside.
         return End(None, str(error), mendable=isinstance(error, DamagedCheckpoint))

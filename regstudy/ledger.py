@@ -5,6 +5,7 @@ again, for those elsewhere.
 """
 
 import hashlib
+import math
 import os
 import random
 import threading
@@ -15,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-from mlflow.entities import Experiment, Run, RunStatus
+from mlflow.entities import Experiment, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.tracking.context.registry import resolve_tags
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy import adopted, checkpoint, experiments, locks, reading, store, tables, terminal
-from regstudy.errors import ResumeError, TrackingError
-from regstudy.schema import DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
+from regstudy.errors import LostRun, ResumeError, TrackingError
+from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
 
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0
@@ -45,7 +48,8 @@ class Entry:
 
     run_id: str
     trial: str
-    state: str  # done, diverged, running, stale, failed, killed
+    state: str  # done, diverged, running, stale, unfinished, failed, killed
+    status: str
     epochs_done: int
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
@@ -57,7 +61,7 @@ class Entry:
 
 
 FINAL = ("done", "diverged")
-ORDER = (*FINAL, "running", "stale", "killed", "failed")
+ORDER = (*FINAL, "running", "stale", "unfinished", "killed", "failed")
 """The best state that a trial's runs are in is the trial's."""
 
 
@@ -72,7 +76,7 @@ def experiment() -> str:
         if reading.is_new(store.uri()):
             experiments.choose(experiments.NEW, store.uri())  # what is refused makes no store
         store.make_tables()
-        client = MlflowClient()
+        client = store.client()
         found = client.get_experiment(adopted_to) if adopted_to else _named(client)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
@@ -95,6 +99,17 @@ def _made(client: MlflowClient, name: str) -> Experiment:
     if found is None:
         raise MlflowException(f"experiment {name!r} cannot be made; if it was deleted, restore it or choose another name")
     return found
+
+
+def create(experiment_id: str, name: str, tags: Mapping[str, str]) -> str:
+    """Make a run, as MLflow itself does: with who, from what source; its ID. It is RUNNING, and no active run of MLflow's."""
+    known = resolve_tags({**tags, MLFLOW_RUN_NAME: name})
+    return store.client().create_run(experiment_id, tags=known, run_name=name).info.run_id
+
+
+def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
+    """Write tags onto a run, in one call."""
+    store.client().log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
 
 def entries(experiment_id: str, data_digest: str) -> dict[str, Entry]:
@@ -127,60 +142,100 @@ def find(experiment_id: str, trial: str) -> list[Entry]:
 def claimed(experiment_id: str, trial: str, name: str, tags: dict[str, str]) -> Iterator[str | None]:
     """Have the trial to oneself while inside; None if it is done, or another process is at it.
 
-    Gives the ID of the run to fill, new or to be continued; it is the active one.
+    Gives the ID of the run to fill, new or to be continued.
     """
     with locks.held(_trial_lock(experiment_id, trial)) as first_here:
         yield _claim(experiment_id, trial, name, tags) if first_here else None
 
 
 @contextmanager
-def at_work(run_id: str) -> Iterator[None]:
-    """Be known as the process that is at work on this run."""
-    client, stop = MlflowClient(), threading.Event()
+def at_work(run_id: str) -> Iterator[Callable[[], None]]:
+    """Be known as the process that is at work on this run; gives what raises LostRun once another process has taken it over."""
+    client, stop = store.client(), threading.Event()
+    mine = _claims(client.get_run(run_id))
+
+    def require_own() -> None:
+        run = client.get_run(run_id)
+        if run.info.status != RUNNING or Tag.OUTCOME in run.data.tags or _claims(run) != mine:
+            stop.set()
+            raise LostRun(
+                f"run {run_id} was taken over while this process slept, or was ended by somebody: it leaves, and writes nothing more"
+            )
 
     def beat() -> None:
         while True:
-            with suppress(MlflowException, OSError):  # a server that is away for a while costs a beat, not the run
+            with suppress(
+                MlflowException, SQLAlchemyError, TrackingError, OSError
+            ):  # a store that is away for a while costs a beat, not the run
+                require_own()
                 client.set_tag(run_id, Tag.HEARTBEAT, f"{time.time():.0f}")
             if stop.wait(BEAT_SECONDS):
                 return
 
     client.set_tag(run_id, Tag.MACHINE, locks.machine())
     with locks.held(_run_lock(run_id)):
-        thread = threading.Thread(target=beat, daemon=True)
+        thread = threading.Thread(target=_until_lost, args=[beat], daemon=True)
         thread.start()
         try:
-            yield
+            yield require_own
         finally:
             stop.set()
             thread.join(1)
 
 
+def _until_lost(beat: Callable[[], None]) -> None:
+    with suppress(LostRun):  # whoever trains finds out before it writes
+        beat()
+
+
+def _claims(run: Run) -> tuple[str, ...]:
+    """Who has taken a run over, the last one last; empty where nobody has."""
+    prefix = CLAIM.format("")
+    numbered = {name.removeprefix(prefix): value for name, value in run.data.params.items() if name.startswith(prefix)}
+    return tuple(numbered[number] for number in sorted(filter(str.isdecimal, numbered), key=int))
+
+
 def is_alive(run: Run) -> bool:
     """Whether a process is at work on a run that the store calls RUNNING."""
-    age = time.time() - float(run.data.tags.get(Tag.HEARTBEAT, run.info.start_time / 1000))
+    age = time.time() - _number(run.data.tags.get(Tag.HEARTBEAT), (run.info.start_time or 0) / 1000)
     here = locks.machine()
     if here and run.data.tags.get(Tag.MACHINE, here) == here:
         return locks.is_held(_run_lock(run.info.run_id)) or age < START_SECONDS
     return age < STALE_SECONDS
 
 
+def _number(text: object, otherwise: float) -> float:
+    """A finite number, as a store has it; what is none, since anybody may write there, is the other."""
+    try:
+        number = float(str(text))
+    except ValueError:
+        return otherwise
+    return number if math.isfinite(number) else otherwise
+
+
+def settle(entry: Entry) -> None:
+    """A trial that is done is FINISHED: put right what a store that was away did not take."""
+    if entry.finished and entry.status != FINISHED:
+        store.client().set_terminated(entry.run_id, FINISHED)
+
+
 def metrics(run_id: str) -> Mapping[str, float]:
     """The latest value of each of a run's metrics."""
-    return mlflow.get_run(run_id).data.metrics
+    return store.client().get_run(run_id).data.metrics
 
 
 def resumable(run_id: str) -> Entry:
     """A run that was stopped and can be continued here; ResumeError says why not."""
     try:
-        entry = _entry(mlflow.get_run(run_id))
+        entry = _entry(store.client().get_run(run_id))
         if entry.state == "running":  # or it died a moment after it had said that it lives
             time.sleep(START_SECONDS + 1)  # the time is written in whole seconds
-            entry = _entry(mlflow.get_run(run_id))
+            entry = _entry(store.client().get_run(run_id))
     except MlflowException:
         raise ResumeError(
             f"there is no run {run_id!r} in the store {store.shown(store.uri())}: look its ID up in MLflow's UI"
         ) from None
+    settle(entry)
     reason = _why_not(entry)
     if reason:
         raise ResumeError(f"run {run_id} cannot be continued: {reason}")
@@ -200,8 +255,8 @@ def _why_not(entry: Entry) -> str:
         return "it is finished"
     if entry.state == "running":
         return "a process is at work on it"
-    if entry.tags[Tag.NUMERICS_VERSION] != str(NUMERICS_VERSION):
-        return f"it was made with numerics version {entry.tags[Tag.NUMERICS_VERSION]}, and this is {NUMERICS_VERSION}"
+    if entry.tags.get(Tag.NUMERICS_VERSION) != str(NUMERICS_VERSION):
+        return f"it was made with numerics version {entry.tags.get(Tag.NUMERICS_VERSION)}, and this is {NUMERICS_VERSION}"
     if not _can_go_on(entry):
         return "its checkpoint is not on this machine (REGSTUDY_CHECKPOINTS names the folder); start it anew"
     damage = checkpoint.damage(entry.run_id)
@@ -237,7 +292,7 @@ def only_one(experiment_id: str, query: str, create: Callable[[], str]) -> str:
 
     Whoever has made one looks again, and withdraws it if there is another: both may, and try again after different pauses.
     """
-    client = MlflowClient()
+    client = store.client()
     for _ in range(ATTEMPTS):
         found = _search(experiment_id, query)
         if found:
@@ -253,6 +308,8 @@ def only_one(experiment_id: str, query: str, create: Callable[[], str]) -> str:
 def _claim(experiment_id: str, trial: str, name: str, tags: dict[str, str]) -> str | None:
     for _ in range(ATTEMPTS):
         runs = find(experiment_id, trial)
+        for entry in runs:
+            settle(entry)
         if any(entry.finished or (entry.state == "running" and not _was_ours(entry, tags)) for entry in runs):
             return None
         told = [line for line in map(without_damage, runs) if line]
@@ -266,12 +323,12 @@ def _claim(experiment_id: str, trial: str, name: str, tags: dict[str, str]) -> s
             continue
         for entry in runs:
             _give_up(entry)
-        own = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags).info.run_id
+        own = create(experiment_id, name, tags)
         others = [entry for entry in find(experiment_id, trial) if entry.run_id != own]
         if not any(entry.finished or entry.state == "running" for entry in others):
             return own
-        mlflow.end_run(RunStatus.to_string(RunStatus.KILLED))
-        MlflowClient().delete_run(own)
+        store.client().set_terminated(own, RunStatus.to_string(RunStatus.KILLED))
+        store.client().delete_run(own)
         _pause()
     return None
 
@@ -287,26 +344,26 @@ def _can_go_on(entry: Entry) -> bool:
 
 
 def _take_over(entry: Entry, tags: Mapping[str, str]) -> bool:
-    run = mlflow.get_run(entry.run_id)
-    number = sum(name.startswith(CLAIM.format("")) for name in run.data.params)
+    run = store.client().get_run(entry.run_id)
+    number = len(_claims(run))
     try:
         # A value of one's own: equal ones would not clash.
-        MlflowClient().log_param(
+        store.client().log_param(
             entry.run_id, CLAIM.format(number), f"{time.time():.6f} {os.getpid()} {random.SystemRandom().getrandbits(64):x}"
         )
     except MlflowException:
         return False
-    mlflow.start_run(run_id=entry.run_id)
-    mlflow.set_tags({**tags, Tag.HEARTBEAT: f"{time.time():.0f}"})
+    store.client().update_run(entry.run_id, RUNNING)
+    set_tags(entry.run_id, {**tags, Tag.HEARTBEAT: f"{time.time():.0f}"})
     if Tag.FAILURE in run.data.tags:
-        mlflow.delete_tag(Tag.FAILURE)
+        store.client().delete_tag(entry.run_id, Tag.FAILURE)
     return True
 
 
 def _give_up(entry: Entry) -> None:
     """A dead run whose checkpoint is elsewhere stays as it is, but is not left RUNNING."""
-    if entry.state in {"running", "stale"}:
-        client = MlflowClient()
+    if entry.state in {"running", "stale", "unfinished"}:
+        client = store.client()
         client.set_tag(
             entry.run_id, Tag.FAILURE, "its process died, and its checkpoint is not on the machine that ran the trial again"
         )
@@ -314,15 +371,21 @@ def _give_up(entry: Entry) -> None:
 
 
 def _entry(run: Run) -> Entry:
-    tags = run.data.tags
-    if run.info.status == FINISHED:
-        state = "diverged" if tags.get(Tag.OUTCOME) == DIVERGED else "done"
-    elif run.info.status == RUNNING:
-        state = "running" if is_alive(run) else "stale"
-    else:
-        state = "killed" if run.info.status == RunStatus.to_string(RunStatus.KILLED) else "failed"
-    done = int(run.data.metrics.get(Metric.EPOCHS_DONE, 0))
-    return Entry(run.info.run_id, tags.get(Tag.TRIAL_DIGEST, ""), state, done, run.data.metrics, tags)
+    tags, status = run.data.tags, run.info.status
+    done = int(_number(run.data.metrics.get(Metric.EPOCHS_DONE), 0))
+    return Entry(run.info.run_id, tags.get(Tag.TRIAL_DIGEST, ""), _state(run), status, done, run.data.metrics, tags)
+
+
+def _state(run: Run) -> str:
+    """The outcome decides, which is written last; without it nothing is done, whatever the store calls the run."""
+    outcome, status = run.data.tags.get(Tag.OUTCOME), run.info.status
+    if outcome in {COMPLETED, DIVERGED}:
+        return "diverged" if outcome == DIVERGED else "done"
+    if status == FINISHED:
+        return "unfinished"
+    if status == RUNNING:
+        return "running" if is_alive(run) else "stale"
+    return "killed" if status == RunStatus.to_string(RunStatus.KILLED) else "failed"
 
 
 def _rank(entry: Entry) -> tuple[int, int, str]:
@@ -330,7 +393,7 @@ def _rank(entry: Entry) -> tuple[int, int, str]:
 
 
 def _search(experiment_id: str, query: str) -> Sequence[Run]:
-    client, runs, token = MlflowClient(), [], None
+    client, runs, token = store.client(), [], None
     while True:
         page = client.search_runs([experiment_id], query, max_results=PAGE, page_token=token)
         runs += page
@@ -340,7 +403,7 @@ def _search(experiment_id: str, query: str) -> Sequence[Run]:
 
 
 def _run_lock(run_id: str) -> Path:
-    return locks.folder("runs") / f"{run_id}.lock"
+    return locks.folder("runs") / f"{checkpoint.file_name(run_id)}.lock"
 
 
 def _trial_lock(experiment_id: str, trial: str) -> Path:

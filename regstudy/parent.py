@@ -10,10 +10,9 @@ from statistics import mean, stdev
 
 from mlflow.entities import Metric, RunStatus
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import ledger
+from regstudy import ledger, store
 from regstudy.design import Design, described
 from regstudy.ledger import Entry
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
@@ -22,7 +21,7 @@ from regstudy.terminal import Interrupted, warn
 
 def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str) -> str:
     """The study's run, made if this is its first start, at work from now on; its ID."""
-    client, tags = MlflowClient(), _tags(design, data_digest, dataset)
+    client, tags = store.client(), _tags(design, data_digest, dataset)
     identity = (Tag.KIND, Tag.STUDY_DIGEST, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
     query = " and ".join(f"tags.`{name}` = '{tags[name]}'" for name in identity)
 
@@ -37,12 +36,16 @@ def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str)
 
 def seeds(run_id: str) -> list[int]:
     """The seeds that the study's run speaks of so far."""
-    return json.loads(MlflowClient().get_run(run_id).data.tags[Tag.SEEDS])
+    try:
+        known = json.loads(store.client().get_run(run_id).data.tags.get(Tag.SEEDS, "[]"))
+    except ValueError:  # anybody can edit a tag
+        return []
+    return [seed for seed in known if isinstance(seed, int)] if isinstance(known, list) else []
 
 
 def write_design(run_id: str, design: Design) -> None:
     """Keep the design with the study's run; its seeds may have become more."""
-    client = MlflowClient()
+    client = store.client()
     client.set_tag(run_id, Tag.SEEDS, json.dumps(design.seeds))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / DESIGN_FILE
@@ -59,7 +62,7 @@ def ended_properly(run_id: str) -> Iterator[None]:
         killed = isinstance(error, (Interrupted, KeyboardInterrupt))
         status = RunStatus.KILLED if killed else RunStatus.FAILED
         try:
-            MlflowClient().set_terminated(run_id, RunStatus.to_string(status))
+            store.client().set_terminated(run_id, RunStatus.to_string(status))
         except (MlflowException, SQLAlchemyError):
             warn(
                 f"the tracking store does not answer: the study's run {run_id} is RUNNING there until the study is started again"
@@ -70,7 +73,7 @@ def ended_properly(run_id: str) -> Iterator[None]:
 def close(run_id: str, *, complete: bool) -> None:
     """End the study's run: FINISHED if all its trials are done, else FAILED."""
     status = RunStatus.FINISHED if complete else RunStatus.FAILED
-    MlflowClient().set_terminated(run_id, RunStatus.to_string(status))
+    store.client().set_terminated(run_id, RunStatus.to_string(status))
 
 
 def log_progress(run_id: str, design: Design, by_configuration: Mapping[str, list[Entry]], planned: int) -> None:
@@ -83,7 +86,7 @@ def log_progress(run_id: str, design: Design, by_configuration: Mapping[str, lis
         diverged = sum(entry.state == "diverged" for entry in entries)
         values |= {PerConfiguration.DIVERGED.format(_plain_key(name)): diverged} if diverged else {}
     now = int(time.time() * 1000)
-    MlflowClient().log_batch(run_id, metrics=[Metric(name, value, now, done) for name, value in values.items()])
+    store.client().log_batch(run_id, metrics=[Metric(name, value, now, done) for name, value in values.items()])
 
 
 def describe(run_id: str, design: Design, by_configuration: Mapping[str, list[Entry]]) -> None:
@@ -103,7 +106,7 @@ def describe(run_id: str, design: Design, by_configuration: Mapping[str, list[En
         "",
         f"Means and spreads, not tests. Design: `{DESIGN_FILE}` under Artifacts; report, once made: `report/report.html`.",
     ]
-    MlflowClient().set_tag(run_id, "mlflow.note.content", "\n".join(text))
+    store.client().set_tag(run_id, "mlflow.note.content", "\n".join(text))
 
 
 def _summary(name: str, scores: list[float]) -> dict[str, float]:
@@ -134,6 +137,6 @@ def _tags(design: Design, data_digest: str, dataset: str) -> dict[str, str]:
 
 def mark_start(run_id: str, study_run: str, name: str) -> None:
     """Say on the run that `mlflow run` made for a start of the study which run the study's own is."""
-    client = MlflowClient()
+    client = store.client()
     client.set_tag(run_id, Tag.KIND, STUDY_START)
     client.set_tag(run_id, "mlflow.note.content", f"Started or continued the study `{name}`: run `{study_run}`.")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -10,8 +11,12 @@ from regstudy import data_files, ledger, locks, store, survey
 from regstudy.config import RunConfig
 from regstudy.data_files import Source
 from regstudy.design import Design, Trial
+from regstudy.errors import ConfigError
 from regstudy.ledger import Entry
 from regstudy.schema import Metric, Summary, Tag
+
+TIMES = frozenset({Summary.WALL_SECONDS, Metric.SECONDS, Metric.EPOCHS_DONE})
+"""What a run must hold to tell how long another will take."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,10 @@ class Plan:
         runs = [
             entry.metrics
             for entry in self.entries.values()
-            if entry.finished and entry.tags.get(Tag.MACHINE) == here and entry.tags.get(Tag.THREADS) == threads_tag
+            if entry.finished
+            and entry.tags.get(Tag.MACHINE) == here
+            and entry.tags.get(Tag.THREADS) == threads_tag
+            and entry.metrics.keys() >= TIMES
         ]
         if not runs:
             return None
@@ -81,8 +89,8 @@ class Plan:
     def of_other_lengths(self) -> Counter[int]:
         """How many finished trials differ from the study's in nothing but their number of epochs, by that number."""
         own = {_without_epochs(trial.config): trial.config.epochs for trial in self.trials}
-        finished = [entry.tags[Tag.CONFIG] for entry in self.entries.values() if entry.finished]
-        there = [RunConfig.model_validate_json(text) for text in finished]
+        finished = (entry for entry in self.entries.values() if entry.finished)
+        there = [config for entry in finished if (config := _recorded(entry)) is not None]
         return Counter(other.epochs for other in there if own.get(_without_epochs(other), other.epochs) != other.epochs)
 
     def again(self) -> "Plan":
@@ -111,6 +119,13 @@ class Plan:
     def _epochs_done(self, trial: Trial) -> int:
         entry = self.entries.get(trial.digest)
         return entry.epochs_done if entry else 0
+
+
+def _recorded(entry: Entry) -> RunConfig | None:
+    """The configuration that a run holds; None where it is damaged, or of a version with other fields."""
+    with suppress(ConfigError):
+        return RunConfig.from_record(entry.tags.get(Tag.CONFIG, ""))
+    return None
 
 
 def _without_epochs(config: RunConfig) -> frozenset[tuple[str, Any]]:

@@ -55,8 +55,8 @@ def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usab
     trial = Trial(config, labels([config.model_dump()])[0], data_files.DIGESTS[source.dataset])
     device, data = choose_device(config.device), datasets.load(source, config)
     run_id = tracking.start(config.run_name(), tracking.identity(config, trial))
-    with tracking.at_work(run_id):
-        _fill(run_id, config, source, data, device, share, begun)
+    with tracking.at_work(run_id) as require_own:
+        _fill(run_id, config, source, data, device, share, begun, require_own)
     checkpoint.remove(run_id)
     _say_what_next(run_id)
     return run_id
@@ -73,9 +73,9 @@ def run_trial(given: Assignment) -> str | None:
     with cores.at_work(), claim as run_id:
         if run_id is None:
             return None
-        with tracking.at_work(run_id):
+        with tracking.at_work(run_id) as require_own:
             device, data = choose_device(config.device), datasets.load(given.source, config)
-            _fill(run_id, config, given.source, data, device, lambda: given.threads, begun)
+            _fill(run_id, config, given.source, data, device, lambda: given.threads, begun, require_own)
         checkpoint.remove(run_id)
     return run_id
 
@@ -86,12 +86,12 @@ def resume(run_id: str) -> str:
     store.quieten()
     tables.require_current(store.require_writable())
     entry = ledger.resumable(run_id)
-    config = RunConfig.model_validate_json(entry.tags[Tag.CONFIG])
+    config = RunConfig.from_record(entry.tags.get(Tag.CONFIG, ""))
     source = data_files.locate(config.dataset, config.data_root)
     device, data = choose_device(config.device), datasets.load(source, config)
     ledger.take_over(entry)
-    with cores.at_work() as share, tracking.at_work(run_id):
-        _fill(run_id, config, source, data, device, share, begun)
+    with cores.at_work() as share, tracking.at_work(run_id) as require_own:
+        _fill(run_id, config, source, data, device, share, begun, require_own)
     checkpoint.remove(run_id)
     _say_what_next(run_id)
     return run_id
@@ -125,7 +125,14 @@ def _be_repeatable(device: torch.device) -> None:
 
 
 def _fill(
-    run_id: str, config: RunConfig, source: Source, data: Splits, device: torch.device, share: Callable[[], int], begun: float
+    run_id: str,
+    config: RunConfig,
+    source: Source,
+    data: Splits,
+    device: torch.device,
+    share: Callable[[], int],
+    begun: float,
+    require_own: Callable[[], None],
 ) -> None:
     """Train, and log everything that a run holds; from the checkpoint on, if there is one."""
     saved = checkpoint.load(run_id)
@@ -141,12 +148,13 @@ def _fill(
         Tag.COMMAND: reproduce(config),
         **({Tag.DATA_WARNING: source.warning} if source.warning else {}),
     }
-    tracked = tracking.describe(run_id, config, data, tags)
+    tracked = tracking.describe(run_id, config, data, tags, require_own)
     what = f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {device}"
     terminal.say(f"{what}, from epoch {len(saved.history)} on" if saved else what)
     history = _train(network.to(device), data.to(device), config, tracked, saved)
     log_probabilities = evaluation.predict(network, data.to(device).test).cpu()
     values = outcome.summarise(network.cpu(), data, config, history, log_probabilities)
+    tracked.require_own()
     with tempfile.TemporaryDirectory() as folder:
         _write_artifacts(Path(folder), data, history, log_probabilities, config, state.diff)
         tracked.log_files(Path(folder), Path(folder) / Artifact.CONTACT_SHEET, history[-1].epoch)
@@ -174,6 +182,7 @@ def _train(
     with progress.shown(config.epochs, len(data.train), len(history)) as display:
         for metrics in fit(learner, data, display.advance):
             history.append(metrics)
+            tracked.require_own()
             checkpoint.save_after_epoch(tracked.run_id, history, torch.get_num_threads(), learner.state())
             tracked.log_epoch(outcome.epoch_values(metrics), metrics.epoch)
             display.epoch_done(metrics)

@@ -13,7 +13,6 @@ from contextlib import closing
 from pathlib import Path
 
 import mlflow
-from filelock import FileLock
 from mlflow.tracking import MlflowClient
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError

@@ -30,6 +30,7 @@ STATES = {
     "diverged": "diverged (done)",
     "running": "running",
     "stale": "stale: left by a process that died",
+    "unfinished": "unfinished: called finished, without an outcome",
     "killed": "stopped",
     "failed": "failed",
     "missing": "missing",
@@ -189,7 +190,7 @@ def _say_status(planned: "Plan", again: str) -> None:
     Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(table)
     for trial in planned.trials:
         entry = planned.entries.get(trial.digest)
-        if entry and entry.state in {"running", "stale", "killed", "failed"}:
+        if entry and entry.state in {"running", "stale", "unfinished", "killed", "failed"}:
             reason = entry.tags.get(Tag.FAILURE, "")
             terminal.say(
                 f"  {STATES[entry.state].partition(':')[0]}: {trial.configuration}, seed {trial.config.seed}, epoch "

@@ -115,4 +115,5 @@ def _result(planned: Plan, trial: Trial) -> str:
     entry = planned.entries[trial.digest]
     if entry.state == "diverged":
         return f"diverged after {plural(entry.epochs_done, 'epoch')}"
-    return f"test accuracy {entry.metrics[Summary.ENDPOINT_TEST_ACCURACY]:.2%}"
+    accuracy = entry.metrics.get(Summary.ENDPOINT_TEST_ACCURACY)
+    return "done" if accuracy is None else f"test accuracy {accuracy:.2%}"

@@ -42,7 +42,7 @@ def test_unfinished_runs_are_left_out_and_counted(own_copy):
     client.set_terminated(second, "KILLED")
     trials = query.read()
     assert len(trials.runs) == 2
-    assert trials.notices == ("2 runs not finished (failed, killed or still running), left out",)
+    assert trials.notices == ("2 runs not finished (failed, killed, still running, or ended without an outcome), left out",)
 
 
 def test_the_same_configuration_and_seed_twice_counts_once(own_copy):
