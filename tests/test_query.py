@@ -226,3 +226,26 @@ def test_an_experiment_without_our_runs_names_the_others_and_the_command_for_any
         match=r"for other runs: compare --metric NAME .*; the store also has 'theirs': name one with --experiment",
     ):
         query.read()
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [(Tag.CONFIG, "{"), (Tag.CONFIG, "{}"), (Tag.CONFIG, "[1]"), (Tag.TEST_IMAGES, "many"), (Tag.DATASET, None)],
+)
+def test_a_damaged_run_is_left_out_and_counted(own_copy, tag, value):
+    client = mlflow.MlflowClient()
+    damaged = query.read().runs["run_id"].iloc[0]
+    client.delete_tag(damaged, tag)
+    if value is not None:
+        client.set_tag(damaged, tag, value)
+    trials = query.read(Wanted(allow=["seeds"]))
+    assert len(trials.runs) == 3
+    assert "1 run whose record is damaged or of another version, left out" in trials.notices
+
+
+def test_a_run_without_an_outcome_is_in_no_analysis(own_copy):
+    client = mlflow.MlflowClient()
+    client.delete_tag(query.read().runs["run_id"].iloc[0], Tag.OUTCOME)
+    trials = query.read(Wanted(allow=["seeds"]))
+    assert len(trials.runs) == 3
+    assert any("ended without an outcome" in notice for notice in trials.notices)
