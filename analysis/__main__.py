@@ -3,5 +3,7 @@
 import sys
 
 from analysis.cli import main
+from regstudy import terminal
 
+terminal.begin()
 sys.exit(main())

@@ -2,6 +2,8 @@
 
 import sys
 
+from regstudy import terminal
 from regstudy.cli import main
 
+terminal.begin()
 sys.exit(main())
