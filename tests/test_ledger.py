@@ -200,9 +200,14 @@ def test_a_run_whose_end_did_not_reach_the_store_is_done_and_put_right(workspace
 
 def test_mlflows_exit_hook_ends_no_run_whose_end_the_store_did_not_take(workspace):
     run_id = ledger.create("0", "name", tags())
-    with pytest.raises(KeyboardInterrupt), tracking.at_work(run_id):
-        (workspace / "mlflow.db").rename(workspace / "away.db")
-        raise KeyboardInterrupt
+
+    def stopped_while_the_store_is_away() -> None:
+        with tracking.at_work(run_id):
+            (workspace / "mlflow.db").rename(workspace / "away.db")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_while_the_store_is_away()
     (workspace / "away.db").replace(workspace / "mlflow.db")
     mlflow.end_run()
     assert MlflowClient().get_run(run_id).info.status == "RUNNING"
@@ -210,11 +215,16 @@ def test_mlflows_exit_hook_ends_no_run_whose_end_the_store_did_not_take(workspac
 
 def test_who_wakes_after_its_run_was_taken_over_writes_nothing_more(workspace):
     run_id = ledger.create("0", "name", tags())
-    with pytest.raises(LostRun, match=run_id), tracking.at_work(run_id) as require_own:
-        require_own()
-        (entry,) = ledger.find("0", TRIAL_DIGEST)
-        assert ledger._take_over(entry, tags(**{Tag.MACHINE: "elsewhere"}))
-        require_own()
+
+    def sleep_through_a_take_over() -> None:
+        with tracking.at_work(run_id) as require_own:
+            require_own()
+            (entry,) = ledger.find("0", TRIAL_DIGEST)
+            assert ledger._take_over(entry, tags(**{Tag.MACHINE: "elsewhere"}))
+            require_own()
+
+    with pytest.raises(LostRun, match=run_id):
+        sleep_through_a_take_over()
     left = MlflowClient().get_run(run_id)
     assert left.info.status == "RUNNING", "the other process is at it"
     assert Tag.FAILURE not in left.data.tags
