@@ -16,11 +16,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-import mlflow
 import pytest
+from child import command
+from conftest import ROOT
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from test_postgres import as_postgres, free_port
@@ -38,8 +41,8 @@ MOST_STARTS = 4
 
 SILENCE = 30.0
 LONG_OUTAGE = 35.0
-START_SECONDS = 150.0
-"""A start that takes longer hangs."""
+HANGS = 60.0
+"""A start that takes so much longer than eight undisturbed studies does not end."""
 
 DESIGN = """\
 name: small
@@ -48,23 +51,6 @@ overrides: {epochs: 2, dataset: mnist-5k, batch_size: 512, augmentation: none}
 configurations: [{l1: 0}, {l1: 0.001}]
 seeds: 1
 """
-
-
-def command(folder: str, store: str, experiment: str, arguments: list[str]) -> None:
-    """A study's command in a session of its own, its words into the pipe `words`."""
-    os.setsid()
-    words = os.open(f"{folder}/words", os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(words, stream)
-    os.chdir(folder)
-    os.environ |= {"MLFLOW_EXPERIMENT_NAME": experiment, "MLFLOW_TRACKING_URI": store, "TMPDIR": folder}
-    os.environ |= {"REGSTUDY_CHECKPOINTS": f"{folder}/checkpoints", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    tempfile.tempdir = None
-    from regstudy import cli, study_cli
-
-    mlflow.set_tracking_uri(store)
-    study_cli._report = lambda *_, **__: None  # seconds each time; the report is other tests' affair
-    sys.exit(cli.main(arguments))
 
 
 @dataclass
@@ -89,7 +75,7 @@ class Start:
     def silence(self) -> float:
         """The longest time between two of its lines, without what it was stopped for."""
         times = [self.begun, *(when for when, _ in self.lines), time.monotonic()]
-        return max(b - a for a, b in zip(times, times[1:], strict=False)) - self.paused
+        return max(b - a for a, b in pairwise(times)) - self.paused
 
 
 @dataclass
@@ -105,7 +91,8 @@ class Chaos:
     planted: set[str] = field(default_factory=set)
     found: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    patience: float = SILENCE
+    undisturbed: float = 100.0
+    """Seconds that the study takes when it is left in peace, on this machine as busy as it is."""
 
     def start(self, *arguments: str) -> Start:
         pipe = self.folder / "words"
@@ -128,7 +115,7 @@ class Chaos:
 
     def end(self, started: Start) -> int | None:
         """Wait for its end, which must come; judge what it said. The exit status."""
-        started.process.join(max(0.0, started.begun + START_SECONDS + started.paused - time.monotonic()))
+        started.process.join(max(0.0, started.begun + HANGS + 8 * self.undisturbed + started.paused - time.monotonic()))
         silence, status = started.silence(), started.process.exitcode
         if status is None:
             self.complain(f"does not end: {started.text[-600:]}")
@@ -138,7 +125,7 @@ class Chaos:
         started.reader.join(3)
         if "Traceback" in started.text:
             self.complain(f"traceback: {started.text[-3000:]}")
-        if silence > self.patience:
+        if silence > SILENCE + self.undisturbed:  # training has no words between its trials
             self.complain(f"silent for {silence:.0f} s: {started.text[-600:]}")
         return status
 
@@ -147,7 +134,7 @@ class Chaos:
 
 
 def _read(pipe: str, lines: list[tuple[float, str]]) -> None:
-    with open(pipe, encoding="utf-8", errors="replace") as words:
+    with Path(pipe).open(encoding="utf-8", errors="replace") as words:
         lines.extend((time.monotonic(), line) for line in words)
 
 
@@ -225,7 +212,11 @@ def plant_a_false_finish(chaos: Chaos, started: Start) -> None:
 
 def plant_a_damaged_run(chaos: Chaos, started: Start) -> None:
     """Somebody's run that says that it is done and lacks all else."""
-    tags = {Tag.KIND: TRIAL, Tag.DATA_DIGEST: next(iter(REFERENCE.values())).tags[Tag.DATA_DIGEST], Tag.OUTCOME: "completed"}
+    tags: dict[str, str] = {
+        Tag.KIND: TRIAL,
+        Tag.DATA_DIGEST: next(iter(REFERENCE.values())).tags[Tag.DATA_DIGEST],
+        Tag.OUTCOME: "completed",
+    }
     plant(chaos, tags | chaos.draw.choice([{}, {Tag.CONFIG: "no JSON"}, {Tag.TRIAL_DIGEST: "x", Tag.CONFIG: "{}"}]), {})
 
 
@@ -313,25 +304,24 @@ def judge_status(chaos: Chaos) -> None:
     best: dict[str, list[Run]] = {}
     for run in runs(chaos):
         best.setdefault(run.data.tags.get(Tag.TRIAL_DIGEST, ""), []).append(run)
-    for digest in REFERENCE:
-        of_trial = best.get(digest, [])
-        if len(of_trial) == 1 and of_trial[0].info.status == "FINISHED" and not complete(of_trial[0]):
-            if of_trial[0].info.run_id not in started.text:
-                chaos.complain(f"status does not name the false finish {of_trial[0].info.run_id}: {started.text[-800:]}")
+    for of_trial in (best.get(digest, []) for digest in REFERENCE):
+        false = [run.info.run_id for run in of_trial if run.info.status == "FINISHED" and not complete(run)]
+        if len(of_trial) == 1 and false and false[0] not in started.text:
+            chaos.complain(f"status does not name the false finish {false[0]}: {started.text[-800:]}")
 
 
-def disturbed(chaos: Chaos, kinds: list[Callable[[Chaos, Start], None]], length: float) -> None:
+def disturbed(chaos: Chaos, kinds: list[Callable[[Chaos, Start], None]]) -> None:
     """One study, started again after each fault that ends it; what is left of `kinds` when it is done stays in the list."""
     for _ in range(MOST_PER_STUDY):
         if not kinds:
             break
         started = chaos.study(kinds[-1] in NEEDS_WORKERS or chaos.draw.random() < 0.1)
-        started.process.join(chaos.draw.uniform(0.2, length))
+        started.process.join(chaos.draw.uniform(0.2, chaos.undisturbed / 2))
         while kinds and started.process.is_alive():
             kind = kinds.pop()
             chaos.counts[kind.__name__] = chaos.counts.get(kind.__name__, 0) + 1
             kind(chaos, started)
-            started.process.join(chaos.draw.uniform(0.2, length))
+            started.process.join(chaos.draw.uniform(0.2, chaos.undisturbed / 2))
         status = chaos.end(started)
         if "plant_a_false_finish" in chaos.counts:
             judge_status(chaos)
@@ -340,16 +330,18 @@ def disturbed(chaos: Chaos, kinds: list[Callable[[Chaos, Start], None]], length:
 
 
 def finish(chaos: Chaos) -> None:
+    text = ""
     for _ in range(MOST_STARTS):
         started = chaos.study(workers_too=False)
-        if chaos.end(started) == 0:
+        status, text = chaos.end(started), started.text
+        if status == 0:
             break
     else:
-        chaos.complain(f"left in peace {MOST_STARTS} times, the study is not done: {started.text[-1500:]}")
+        chaos.complain(f"left in peace {MOST_STARTS} times, the study is not done: {text[-1500:]}")
     judge_runs(chaos)
 
 
-def unleash(chaos: Chaos, *, long_outage: bool, length: float) -> None:
+def unleash(chaos: Chaos, *, long_outage: bool) -> None:
     """All faults, in studies that have an experiment each; then everything that was wrong, at once."""
     draw = chaos.draw
     kinds = [KINDS[i % len(KINDS)] for i in range(FAULTS - long_outage)] + [store_away_for_long] * long_outage
@@ -360,7 +352,7 @@ def unleash(chaos: Chaos, *, long_outage: bool, length: float) -> None:
         chaos.experiment = f"chaos-{number}"
         MlflowClient(chaos.uri).create_experiment(chaos.experiment, (chaos.folder / "mlruns" / str(number)).as_uri())
         chaos.counts.clear()
-        disturbed(chaos, kinds, length)
+        disturbed(chaos, kinds)
         finish(chaos)
     assert not chaos.found, "\n\n".join([f"{len(chaos.found)} complaints", *chaos.found])
 
@@ -369,11 +361,16 @@ def unleash(chaos: Chaos, *, long_outage: bool, length: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def context() -> ForkServerContext:
+def context() -> Iterator[ForkServerContext]:
     """Children fork from a process that has imported everything and computed nothing: that saves seconds per start."""
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["regstudy.run", "mlflow.pytorch", "regstudy.cli", "regstudy.study", "regstudy.study_cli"])
-    return made
+    made.set_forkserver_preload(["digits", "regstudy.run", "mlflow.pytorch", "regstudy.cli", "regstudy.study"])
+    forkserver._forkserver._stop()  # another test's has not read the digits
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", f"{Path(__file__).parent}:{ROOT}")
+        forkserver.ensure_running()
+    yield made
+    forkserver._forkserver._stop()
 
 
 @pytest.fixture(scope="module")
@@ -479,8 +476,8 @@ def postgres() -> Iterator[Database]:
 @pytest.mark.slow
 def test_studies_on_sqlite_survive(context, undisturbed, tmp_path, migrated_database):
     chaos = on_sqlite(context, tmp_path, migrated_database, 1)
-    chaos.patience += undisturbed
-    unleash(chaos, long_outage=True, length=undisturbed / 2)
+    chaos.undisturbed = undisturbed
+    unleash(chaos, long_outage=True)
 
 
 @pytest.mark.slow
@@ -489,8 +486,8 @@ def test_studies_on_a_server_survive(context, undisturbed, tmp_path, migrated_da
     served = Server(tmp_path, chaos.uri)
     served.start()
     try:
-        chaos.uri, chaos.fail, chaos.patience = served.address, served.restart, SILENCE + undisturbed
-        unleash(chaos, long_outage=True, length=undisturbed / 2)
+        chaos.uri, chaos.fail, chaos.undisturbed = served.address, served.restart, undisturbed
+        unleash(chaos, long_outage=True)
     finally:
         served.kill()
 
@@ -501,5 +498,5 @@ def test_studies_on_postgresql_survive(context, undisturbed, tmp_path):
     with postgres() as database:
         MlflowClient(database.uri).search_experiments()  # makes its tables
         chaos = Chaos(tmp_path, context, database.uri, random.Random(3), database.restart)
-        chaos.patience += undisturbed
-        unleash(chaos, long_outage=False, length=undisturbed / 2)
+        chaos.undisturbed = undisturbed
+        unleash(chaos, long_outage=False)
