@@ -77,10 +77,10 @@ def load(run_id: str) -> Checkpoint | None:
     path = _path(run_id)
     if not path.exists():
         return None
-    content = _read(path)
-    reason = _breach(content, run_id)
-    if reason:
-        raise DamagedCheckpoint(f"the checkpoint {path} {reason}: it is not used")
+    try:
+        content = _sound(path, run_id)
+    except DamagedCheckpoint as reason:
+        raise DamagedCheckpoint(f"the checkpoint {path} {reason}: it is not used") from None
     facts = _facts(content)
     history = tuple(_metrics(entry) for entry in json.loads(facts["history"]))
     return Checkpoint(history, int(facts["threads"]), load(content))
@@ -95,9 +95,11 @@ def damage(run_id: str) -> str:
     """What is wrong with the run's checkpoint, in words that follow the file's path; empty if nothing is, or if there is none."""
     path = _path(run_id)
     try:
-        return _breach(_read(path), run_id) if path.exists() else ""
-    except DamagedCheckpoint as error:
-        return str(error)
+        if path.exists():
+            _sound(path, run_id)
+    except DamagedCheckpoint as reason:
+        return str(reason)
+    return ""
 
 
 def set_aside(run_id: str) -> Path:
@@ -156,6 +158,15 @@ def _unusable(folder: Path, error: OSError) -> UsageError:
     return UsageError(
         f"checkpoints cannot be kept in {folder} ({error.strerror}): set REGSTUDY_CHECKPOINTS to a folder that can be written, by you or your group alone"
     )
+
+
+def _sound(path: Path, run_id: str) -> bytes:
+    """The file's content, read once; DamagedCheckpoint says what is wrong with it, in words that follow its path."""
+    content = _read(path)
+    reason = _breach(content, run_id)
+    if reason:
+        raise DamagedCheckpoint(reason)
+    return content
 
 
 def _read(path: Path) -> bytes:

@@ -1,0 +1,23 @@
+"""What a forked process runs: imported there anew each time, so it needs next to nothing."""
+
+import os
+import sys
+import tempfile
+
+
+def command(folder: str, store: str, experiment: str, arguments: list[str]) -> None:
+    """A study's command in a session of its own, its words into the pipe `words`."""
+    os.setsid()
+    words = os.open(f"{folder}/words", os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(words, stream)
+    os.chdir(folder)
+    os.environ |= {"MLFLOW_EXPERIMENT_NAME": experiment, "MLFLOW_TRACKING_URI": store, "TMPDIR": folder}
+    os.environ |= {"REGSTUDY_CHECKPOINTS": f"{folder}/checkpoints", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    tempfile.tempdir = None
+    from regstudy import cli, study_cli
+
+    # Each takes seconds, at each start; both are other tests' affair.
+    study_cli._report = lambda *_, **__: None
+    study_cli._time = lambda *_: ""
+    sys.exit(cli.main(arguments))
