@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.plots.style import Look, shortened
+from analysis.plots.style import WHOLE, Look, shortened
 
 LABEL_GAP = 0.055
 """Least distance of two line labels, as a fraction of the axis."""
@@ -16,7 +16,7 @@ def label_ends(axis: Axes, ends: dict[str, float], look: dict[str, Look], offset
     names = sorted(height, key=lambda name: height[name])
     wanted = np.array([height[name] for name in names])
     for name, placed in zip(names, spread(wanted, LABEL_GAP), strict=True):
-        short = shortened(name, 1)
+        short = shortened(name, 1, WHOLE)
         axis.annotate(
             short if np.isfinite(ends[name]) else f"{short} (diverged)",
             (1, placed),

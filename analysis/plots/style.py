@@ -28,8 +28,8 @@ NARROW = 4.7
 CHARACTER = 0.072
 """Inches of a subtitle's character."""
 
-NAME_CHARACTERS = 32
-"""Characters of a name in a line beside a figure's row."""
+NAME_CHARACTERS, WHOLE = 32, 48
+"""Characters of a name in a line beside a figure's row; and elsewhere, where only a name that is far too long is broken or cut."""
 
 TWO_LINES = 0.4
 """Inches of a row that hold two lines of its name."""
@@ -138,9 +138,9 @@ def row_axis(figure: Figure, names: Sequence[str]) -> Axes:
     return axis
 
 
-def shortened(name: str, lines: int) -> str:
+def shortened(name: str, lines: int, characters: int = NAME_CHARACTERS) -> str:
     """A name that leaves its figure room: broken into so many lines, and cut where these do not hold it. Tables hold it whole."""
-    return "\n".join(textwrap.wrap(name, NAME_CHARACTERS, max_lines=lines, placeholder=" …")) or name
+    return "\n".join(textwrap.wrap(name, characters, max_lines=lines, placeholder=" …")) or name
 
 
 def new_panels(names: Sequence[str], look: dict[str, Look], title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
@@ -149,7 +149,7 @@ def new_panels(names: Sequence[str], look: dict[str, Look], title: str, subtitle
     figure = new_figure(8.0, 1.0 + 1.5 * rows, title, subtitle)
     axes = list(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
     for axis, name in zip(axes, names, strict=False):
-        axis.set_title(shortened(name, 2), fontsize=8.5, color=look[name].colour, fontweight="bold")
+        axis.set_title(shortened(name, 2, WHOLE), fontsize=8.5, color=look[name].colour, fontweight="bold")
         axis.set_facecolor("none")
     for axis in axes[len(names) :]:
         axis.set_axis_off()
