@@ -240,3 +240,19 @@ def test_an_id_from_a_store_is_a_path_only_if_it_has_the_shape_of_mlflows(name):
 def test_a_damaged_sign_of_life_is_none(workspace, beat):
     made("RUNNING", **{Tag.HEARTBEAT: beat, Tag.MACHINE: "elsewhere"})
     assert ledger.entries("0", "data")[TRIAL_DIGEST].state in {"running", "stale"}
+
+
+def test_what_goes_wrong_after_the_outcome_takes_nothing_from_the_run(workspace):
+    """A signal between the outcome and the end."""
+    run_id = ledger.create("0", "name", tags())
+
+    def stopped_after_the_outcome() -> None:
+        with tracking.at_work(run_id):
+            ledger.set_tags(run_id, {Tag.OUTCOME: COMPLETED})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_after_the_outcome()
+    whole = MlflowClient().get_run(run_id)
+    assert whole.info.status == "FINISHED"
+    assert Tag.FAILURE not in whole.data.tags
