@@ -111,6 +111,16 @@ def test_again_nothing_is_run(done, monkeypatch, capsys):
     assert {r.info.run_id for r in MlflowClient().search_runs(["0"])} == before
 
 
+def test_a_done_run_whose_end_did_not_reach_the_store_is_put_right_by_its_study(done):
+    """As SIGKILL leaves it between the outcome and the end."""
+    whole = runs(TRIAL)[0].info.run_id
+    MlflowClient().update_run(whole, "RUNNING")
+    assert planned().unfinished() == []
+    assert MlflowClient().get_run(whole).info.status == "RUNNING", "looking changes nothing"
+    study.run(planned(), HERE)
+    assert MlflowClient().get_run(whole).info.status == "FINISHED"
+
+
 def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done, monkeypatch, capsys):
     made: list[list[str]] = []
     monkeypatch.setattr(study_cli.subprocess, "run", lambda command, **_: made.append(command))
