@@ -156,7 +156,7 @@ def at_work(run_id: str) -> Iterator[Callable[[], None]]:
 
     def require_own() -> None:
         run = client.get_run(run_id)
-        if run.info.status != RUNNING or Tag.OUTCOME in run.data.tags or _claims(run) != mine:
+        if run.info.status != RUNNING or run.data.tags.get(Tag.OUTCOME) in {COMPLETED, DIVERGED} or _claims(run) != mine:
             stop.set()
             raise LostRun(
                 f"run {run_id} was taken over while this process slept, or was ended by somebody: it leaves, and writes nothing more"

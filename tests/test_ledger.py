@@ -256,3 +256,11 @@ def test_what_goes_wrong_after_the_outcome_takes_nothing_from_the_run(workspace)
     whole = MlflowClient().get_run(run_id)
     assert whole.info.status == "FINISHED"
     assert Tag.FAILURE not in whole.data.tags
+
+
+def test_a_run_with_a_damaged_outcome_can_be_continued(workspace):
+    """Who continues it must not take the damage for another process's outcome, and leave, again and again."""
+    left = made("FINISHED", **{Tag.OUTCOME: "complet"})
+    with claim() as run_id, tracking.at_work(left) as require_own:
+        assert run_id == left
+        require_own()
