@@ -1,5 +1,6 @@
 """A small study, really run: what it leaves in the store, that nothing is run twice, and how failures end."""
 
+import math
 import shutil
 import socket
 import time
@@ -307,3 +308,20 @@ def test_a_finished_run_that_holds_no_times_stops_no_study(workspace):
     again = made.again()
     assert again.pace(2) is None
     assert again.of_other_lengths() == {}
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_finished_run_whose_numbers_are_none_stops_no_study(workspace, number):
+    """A trial of the very study, made by hand."""
+    made = planned(seeds=[0, 1])
+    for trial in made.trials:
+        tags = {Tag.KIND: TRIAL, Tag.DATA_DIGEST: made.data_digest, Tag.TRIAL_DIGEST: trial.digest, Tag.OUTCOME: COMPLETED}
+        run_id = MlflowClient().create_run("0", tags=tags | {Tag.MACHINE: locks.machine(), Tag.THREADS: "2"}).info.run_id
+        for name in (Summary.ENDPOINT_TEST_ACCURACY, Summary.WALL_SECONDS, Metric.SECONDS, Metric.EPOCHS_DONE):
+            MlflowClient().log_metric(run_id, name, number)
+        MlflowClient().set_terminated(run_id)
+    again = made.again()
+    again.pace(2)
+    study.run(again, HERE)
+    (parent,) = runs("study")
+    assert parent.info.status == "FINISHED"
