@@ -219,11 +219,6 @@ def settle(entry: Entry) -> None:
         store.client().set_terminated(entry.run_id, FINISHED)
 
 
-def metrics(run_id: str) -> Mapping[str, float]:
-    """The latest value of each of a run's metrics."""
-    return store.client().get_run(run_id).data.metrics
-
-
 def resumable(run_id: str) -> Entry:
     """A run that was stopped and can be continued here; ResumeError says why not."""
     try:

@@ -1,7 +1,6 @@
 """A study's own MLflow run, the parent of its trials: design, progress, and mean, SD and n of the endpoint per configuration."""
 
 import json
-import math
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,10 @@ from regstudy.design import Design, described
 from regstudy.ledger import Entry
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
 from regstudy.terminal import Interrupted, warn
+
+
+LARGEST = 1e150
+"""From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
 
 
 def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str) -> str:
@@ -113,7 +116,7 @@ def describe(run_id: str, design: Design, by_configuration: Mapping[str, list[En
 def _scores(entries: list[Entry], endpoint: str) -> list[float]:
     """Of the finished trials; what is no measurement, such as anybody may have written, is left out."""
     scores = [entry.metrics[endpoint] for entry in entries if entry.finished and endpoint in entry.metrics]
-    return [score for score in scores if math.isfinite(score)]
+    return [score for score in scores if abs(score) < LARGEST]
 
 
 def _summary(name: str, scores: list[float]) -> dict[str, float]:
