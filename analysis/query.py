@@ -102,7 +102,7 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     trials = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]
     kind = [run for run in trials if _is_whole(run)]
     ours = [run for run in kind if planned is None or run.tags.get(Tag.TRIAL_DIGEST) in planned.trials]
-    finished = [run for run in ours if run.tags.get(Tag.OUTCOME) in OUTCOMES]
+    finished = [run for run in ours if is_done(run)]
     there = [run for run in finished if wanted.dataset in (None, run.tags[Tag.DATASET])]
     chosen = [run for run in there if filters.holds(conditions, json.loads(run.tags[Tag.CONFIG]))]
     if not chosen:
@@ -129,9 +129,16 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     return Trials(_with_endpoints(runs, epochs), epochs, notices, source, planned)
 
 
+def is_done(run: Record) -> bool:
+    """Whether nothing is left to do: a trial of ours has its outcome, anybody else's run is called FINISHED."""
+    if run.tags.get(Tag.KIND) == TRIAL:
+        return run.tags.get(Tag.OUTCOME) in OUTCOMES
+    return run.status == "FINISHED"
+
+
 def _is_whole(run: Record) -> bool:
     """Whether a trial says what is asked of every trial: anybody can write, or damage, what is in a store."""
-    if run.tags.get(Tag.OUTCOME) not in OUTCOMES:
+    if not is_done(run):
         return Tag.CONFIG in run.tags  # it is counted, not read
     try:
         config = json.loads(run.tags[Tag.CONFIG])

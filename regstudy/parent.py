@@ -18,7 +18,6 @@ from regstudy.ledger import Entry
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
 from regstudy.terminal import Interrupted, warn
 
-
 LARGEST = 1e150
 """From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
 
