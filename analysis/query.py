@@ -14,7 +14,7 @@ from analysis.snapshot import Record
 from analysis.studies import Study
 from regstudy import design
 from regstudy.config import RunConfig
-from regstudy.errors import NothingToAnalyse
+from regstudy.errors import ConfigError, NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
@@ -32,6 +32,9 @@ OUTCOMES = frozenset({COMPLETED, DIVERGED})
 
 IDENTIFIED = frozenset({Tag.CONFIG_DIGEST, Tag.CONFIGURATION_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION})
 CONFIGURED = frozenset(RunConfig.model_fields)
+MEASURED = frozenset({Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS})
+"""Curves that every run has, a diverged one too."""
+
 FAMILIES = tuple(metric.value.partition("{")[0] for metric in (Summary.BELOW, Summary.L1_REACH, Summary.INITIAL_SCALE))
 """Names of metrics that come once per threshold or layer begin so."""
 
@@ -140,10 +143,13 @@ def _is_whole(run: Record) -> bool:
     """Whether a trial says what is asked of every trial: anybody can write, or damage, what is in a store."""
     if not is_done(run):
         return Tag.CONFIG in run.tags  # it is counted, not read
+    if not (run.tags.keys() >= IDENTIFIED and run.metrics.keys() >= MEASURED):
+        return False
     try:
         config = json.loads(run.tags[Tag.CONFIG])
-        return config.keys() >= CONFIGURED and int(run.tags[Tag.TEST_IMAGES]) > 0 and run.tags.keys() >= IDENTIFIED
-    except (KeyError, ValueError, AttributeError):
+        RunConfig.from_record(json.dumps({name: config[name] for name in CONFIGURED}))
+        return int(run.tags[Tag.TEST_IMAGES]) > 0
+    except (KeyError, ValueError, TypeError, RecursionError, ConfigError):
         return False
 
 
