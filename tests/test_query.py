@@ -274,10 +274,10 @@ def test_a_finished_run_without_curves_is_left_out_and_counted(own_copy):
     assert len(trials.runs) == 4
     assert trials.notices == ("1 run whose record is damaged or of another version, left out",)
 
+
 def test_a_damaged_run_of_a_study_stops_no_other(own_copy):
     wanted = start_study(1, 1)
     mlflow.MlflowClient().create_run("0", tags={Tag.KIND: STUDY})
     assert query.read(Wanted(study="mine")).study.run_id == wanted
     with pytest.raises(NothingToAnalyse, match="studies there: mine"):
         query.read(Wanted(study="nonesuch"))
-
