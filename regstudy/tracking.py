@@ -35,7 +35,17 @@ from regstudy.design import Trial
 from regstudy.errors import LostRun, TrackingError
 from regstudy.model import SqueezeExpandNet
 from regstudy.redaction import redacted
-from regstudy.schema import COMPLETED, CONTACT_SHEET_KEY, DIVERGED, METRICS_VERSION, MODEL_NAME, NUMERICS_VERSION, TRIAL, Metric, Tag
+from regstudy.schema import (
+    COMPLETED,
+    CONTACT_SHEET_KEY,
+    DIVERGED,
+    METRICS_VERSION,
+    MODEL_NAME,
+    NUMERICS_VERSION,
+    TRIAL,
+    Metric,
+    Tag,
+)
 from regstudy.terminal import Interrupted, warn
 
 HOMEPAGES = {

@@ -79,7 +79,7 @@ def test_what_is_left_out_is_counted(workspace):
         assert words in told
 
 
-@pytestdef test_a_run_of_ours_without_an_outcome_is_not_finished_here_either(own_copy):
+def test_a_run_of_ours_without_an_outcome_is_not_finished_here_either(own_copy):
     client = mlflow.MlflowClient()
     asked = others.Asked("test/accuracy", ("params.l1",), "params.seed")
     left, whole = (run.info.run_id for run in client.search_runs(["0"])[:2])
@@ -91,7 +91,7 @@ def test_what_is_left_out_is_counted(workspace):
     assert "1 run of regstudy that ended without an outcome, left out" in trials.notices
 
 
-.mark.parametrize(
+@pytest.mark.parametrize(
     ("metric", "better"),
     [
         ("val loss: top 5", "lower"),

@@ -233,7 +233,14 @@ def test_an_experiment_without_our_runs_names_the_others_and_the_command_for_any
 
 @pytest.mark.parametrize(
     ("tag", "value"),
-    [(Tag.CONFIG, "{"), (Tag.CONFIG, "{}"), (Tag.CONFIG, "[1]"), (Tag.CONFIG, "[" * 5_000), (Tag.TEST_IMAGES, "many"), (Tag.DATASET, None)],
+    [
+        (Tag.CONFIG, "{"),
+        (Tag.CONFIG, "{}"),
+        (Tag.CONFIG, "[1]"),
+        (Tag.CONFIG, "[" * 5_000),
+        (Tag.TEST_IMAGES, "many"),
+        (Tag.DATASET, None),
+    ],
 )
 def test_a_damaged_run_is_left_out_and_counted(own_copy, tag, value):
     client = mlflow.MlflowClient()
