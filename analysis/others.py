@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import records
 from analysis.measures import Measure
-from analysis.query import LARGEST, Trials
+from analysis.query import LARGEST, Trials, is_done
 from analysis.ranking import Scale
 from analysis.snapshot import Record, Records
 from regstudy.errors import NothingToAnalyse, UsageError
@@ -43,7 +43,9 @@ class Asked:
 def read(asked: Asked, source: Records | None = None) -> tuple[Trials, Measure, Scale]:
     """Read the finished runs of an experiment, or of this source; NothingToAnalyse or UsageError says what is missing."""
     source = source or records.from_store(asked.experiment)
-    finished = [run for run in source.runs() if run.status == "FINISHED"]
+    everything = source.runs()
+    finished = [run for run in everything if is_done(run)]
+    ended = sum(run.status == "FINISHED" and not is_done(run) for run in everything)
     if not finished:
         raise NothingToAnalyse(
             f"experiment {source.experiment!r} of {source.where} has no finished run{records.elsewhere(source)}"
@@ -54,6 +56,7 @@ def read(asked: Asked, source: Records | None = None) -> tuple[Trials, Measure, 
     runs, epochs = _frames(source, known, asked)
     runs, repeated = _latest(runs)
     notices = [
+        f"{plural(ended, 'run')} of regstudy that ended without an outcome, left out" if ended else "",
         f"{plural(len(finished) - len(known), 'run')} without {' or '.join((*asked.group_by, asked.block))}, left out" if len(known) < len(finished) else "",
         f"{plural(len(known) - len(runs) - repeated, 'run')} without {asked.metric}, left out" if len(known) > len(runs) + repeated else "",
         _missing(runs),

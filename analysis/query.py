@@ -14,7 +14,7 @@ from analysis.snapshot import Record
 from analysis.studies import Study
 from regstudy import design
 from regstudy.config import RunConfig
-from regstudy.errors import NothingToAnalyse
+from regstudy.errors import ConfigError, NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
@@ -32,6 +32,9 @@ OUTCOMES = frozenset({COMPLETED, DIVERGED})
 
 IDENTIFIED = frozenset({Tag.CONFIG_DIGEST, Tag.CONFIGURATION_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION})
 CONFIGURED = frozenset(RunConfig.model_fields)
+MEASURED = frozenset({Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS})
+"""Curves that every run has, a diverged one too."""
+
 FAMILIES = tuple(metric.value.partition("{")[0] for metric in (Summary.BELOW, Summary.L1_REACH, Summary.INITIAL_SCALE))
 """Names of metrics that come once per threshold or layer begin so."""
 
@@ -102,7 +105,7 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     trials = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]
     kind = [run for run in trials if _is_whole(run)]
     ours = [run for run in kind if planned is None or run.tags.get(Tag.TRIAL_DIGEST) in planned.trials]
-    finished = [run for run in ours if run.tags.get(Tag.OUTCOME) in OUTCOMES]
+    finished = [run for run in ours if is_done(run)]
     there = [run for run in finished if wanted.dataset in (None, run.tags[Tag.DATASET])]
     chosen = [run for run in there if filters.holds(conditions, json.loads(run.tags[Tag.CONFIG]))]
     if not chosen:
@@ -129,14 +132,24 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     return Trials(_with_endpoints(runs, epochs), epochs, notices, source, planned)
 
 
+def is_done(run: Record) -> bool:
+    """Whether nothing is left to do: a trial of ours has its outcome, anybody else's run is called FINISHED."""
+    if run.tags.get(Tag.KIND) == TRIAL:
+        return run.tags.get(Tag.OUTCOME) in OUTCOMES
+    return run.status == "FINISHED"
+
+
 def _is_whole(run: Record) -> bool:
     """Whether a trial says what is asked of every trial: anybody can write, or damage, what is in a store."""
-    if run.tags.get(Tag.OUTCOME) not in OUTCOMES:
-        return Tag.CONFIG in run.tags  # it is counted, not read
+    if not is_done(run):
+        return True  # it is counted, not read
+    if not (run.tags.keys() >= IDENTIFIED and run.metrics.keys() >= MEASURED):
+        return False
     try:
         config = json.loads(run.tags[Tag.CONFIG])
-        return config.keys() >= CONFIGURED and int(run.tags[Tag.TEST_IMAGES]) > 0 and run.tags.keys() >= IDENTIFIED
-    except (KeyError, ValueError, AttributeError):
+        RunConfig.from_record(json.dumps({name: config[name] for name in CONFIGURED}))
+        return int(run.tags[Tag.TEST_IMAGES]) > 0
+    except (KeyError, ValueError, TypeError, RecursionError, ConfigError):
         return False
 
 

@@ -13,6 +13,9 @@ from regstudy.terminal import plural
 SAME = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
 """Runs of studies that agree in these are one study, whatever their seeds."""
 
+IDENTIFIED = frozenset({Tag.STUDY, Tag.DATASET, Tag.DATA_DIGEST})
+"""What a study's run says of itself; one that does not is damaged, and left alone."""
+
 OUTCOMES = (COMPLETED, DIVERGED)
 FEW = 3
 """Runs that a notice names."""
@@ -38,7 +41,7 @@ def find(source: Records, everything: Sequence[Record], name: str) -> Study:
     Of several that differ in design, data or version, the latest that has a finished trial, else the latest. The same study in several snapshots,
     each with seeds of its own, is one study with all of them.
     """
-    studies = [run for run in everything if run.tags.get(Tag.KIND) == STUDY]
+    studies = [run for run in everything if run.tags.get(Tag.KIND) == STUDY and run.tags.keys() >= IDENTIFIED]
     named = [run for run in studies if name in {run.tags[Tag.STUDY], run.run_id}]
     if not named:
         known = ", ".join(sorted({run.tags[Tag.STUDY] for run in studies})) or "none"

@@ -156,7 +156,7 @@ def at_work(run_id: str) -> Iterator[Callable[[], None]]:
 
     def require_own() -> None:
         run = client.get_run(run_id)
-        if run.info.status != RUNNING or Tag.OUTCOME in run.data.tags or _claims(run) != mine:
+        if run.info.status != RUNNING or run.data.tags.get(Tag.OUTCOME) in {COMPLETED, DIVERGED} or _claims(run) != mine:
             stop.set()
             raise LostRun(
                 f"run {run_id} was taken over while this process slept, or was ended by somebody: it leaves, and writes nothing more"
@@ -217,11 +217,6 @@ def settle(entry: Entry) -> None:
     """A trial that is done is FINISHED: put right what a store that was away did not take."""
     if entry.finished and entry.status != FINISHED:
         store.client().set_terminated(entry.run_id, FINISHED)
-
-
-def metrics(run_id: str) -> Mapping[str, float]:
-    """The latest value of each of a run's metrics."""
-    return store.client().get_run(run_id).data.metrics
 
 
 def resumable(run_id: str) -> Entry:

@@ -18,6 +18,9 @@ from regstudy.ledger import Entry
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
 from regstudy.terminal import Interrupted, warn
 
+LARGEST = 1e150
+"""From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
+
 
 def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str) -> str:
     """The study's run, made if this is its first start, at work from now on; its ID."""
@@ -82,7 +85,7 @@ def log_progress(run_id: str, design: Design, by_configuration: Mapping[str, lis
     done = sum(map(len, finished.values()))
     values: dict[str, float] = {Progress.DONE: done, Progress.PLANNED: planned}
     for name, entries in finished.items():
-        values |= _summary(_plain_key(name), [e.metrics[design.endpoint] for e in entries if design.endpoint in e.metrics])
+        values |= _summary(_plain_key(name), _scores(entries, design.endpoint))
         diverged = sum(entry.state == "diverged" for entry in entries)
         values |= {PerConfiguration.DIVERGED.format(_plain_key(name)): diverged} if diverged else {}
     now = int(time.time() * 1000)
@@ -94,7 +97,7 @@ def describe(run_id: str, design: Design, by_configuration: Mapping[str, list[En
     unit, factor = ("points", 100) if "accuracy" in design.endpoint else ("", 1)
     rows = []
     for name, entries in by_configuration.items():
-        scores = [e.metrics[design.endpoint] * factor for e in entries if e.finished and design.endpoint in e.metrics]
+        scores = [score * factor for score in _scores(entries, design.endpoint)]
         spread = f"{stdev(scores):.3f}" if len(scores) > 1 else "–"
         rows.append(f"| {name} | {mean(scores):.3f} | {spread} | {len(scores)} |" if scores else f"| {name} | – | – | 0 |")
     text = [
@@ -107,6 +110,12 @@ def describe(run_id: str, design: Design, by_configuration: Mapping[str, list[En
         f"Means and spreads, not tests. Design: `{DESIGN_FILE}` under Artifacts; report, once made: `report/report.html`.",
     ]
     store.client().set_tag(run_id, "mlflow.note.content", "\n".join(text))
+
+
+def _scores(entries: list[Entry], endpoint: str) -> list[float]:
+    """Of the finished trials; what is no measurement, such as anybody may have written, is left out."""
+    scores = [entry.metrics[endpoint] for entry in entries if entry.finished and endpoint in entry.metrics]
+    return [score for score in scores if abs(score) < LARGEST]
 
 
 def _summary(name: str, scores: list[float]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """What a study's design asks for beside what the store holds: done, running, left, and how long that will take."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -68,7 +69,7 @@ class Plan:
 
     def epochs_left(self) -> int:
         """Epochs that nobody has trained yet."""
-        return sum(trial.config.epochs - self._epochs_done(trial) for trial in self.unfinished())
+        return sum(max(0, trial.config.epochs - self._epochs_done(trial)) for trial in self.unfinished())
 
     def pace(self, threads: int) -> Pace | None:
         """How long epochs took here on so many threads, by the finished runs there are: medians; None if there are none."""
@@ -79,7 +80,7 @@ class Plan:
             if entry.finished
             and entry.tags.get(Tag.MACHINE) == here
             and entry.tags.get(Tag.THREADS) == threads_tag
-            and entry.metrics.keys() >= TIMES
+            and all(math.isfinite(entry.metrics.get(name, math.nan)) for name in TIMES)
         ]
         if not runs:
             return None

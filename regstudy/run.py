@@ -57,9 +57,9 @@ def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usab
     device, data = choose_device(config.device), datasets.load(source, config)
     run_id = tracking.start(config.run_name(), tracking.identity(config, trial))
     with tracking.at_work(run_id) as require_own:
-        _fill(run_id, config, source, data, device, share, begun, require_own)
+        values = _fill(run_id, config, source, data, device, share, begun, require_own)
     checkpoint.remove(run_id)
-    _say_what_next(run_id)
+    _say_what_next(run_id, values)
     return run_id
 
 
@@ -92,9 +92,9 @@ def resume(run_id: str) -> str:
     device, data = choose_device(config.device), datasets.load(source, config)
     ledger.take_over(entry)
     with cores.at_work() as share, tracking.at_work(run_id) as require_own:
-        _fill(run_id, config, source, data, device, share, begun, require_own)
+        values = _fill(run_id, config, source, data, device, share, begun, require_own)
     checkpoint.remove(run_id)
-    _say_what_next(run_id)
+    _say_what_next(run_id, values)
     return run_id
 
 
@@ -134,8 +134,8 @@ def _fill(
     share: Callable[[], int],
     begun: float,
     require_own: Callable[[], None],
-) -> None:
-    """Train, and log everything that a run holds; from the checkpoint on, if there is one."""
+) -> dict[str, float]:
+    """Train, and log everything that a run holds; from the checkpoint on, if there is one. Gives the per-run numbers."""
     saved = checkpoint.load(run_id)
     # Another number of threads would change the last bits.
     torch.set_num_threads(saved.threads if saved else config.threads or share())
@@ -166,6 +166,7 @@ def _fill(
     values[Summary.WALL_SECONDS] = time.monotonic() - begun + earlier
     result = DIVERGED if history[-1].diverged else COMPLETED
     tracked.log_outcome(values, history[-1].epoch, result, describe(config, data, values, tags))
+    return values | {Metric.EPOCHS_DONE: history[-1].epoch + 1}
 
 
 def _train(
@@ -220,8 +221,8 @@ def _write_parquet(path: Path, columns: dict[str, Tensor], **more: pa.Array) -> 
     pq.write_table(pa.table(table | more), path, compression="zstd")
 
 
-def _say_what_next(run_id: str) -> None:
-    values = ledger.metrics(run_id)
+def _say_what_next(run_id: str, values: dict[str, float]) -> None:
+    """From memory: a store that is away by now does not make the end of a whole run an error."""
     if Summary.ENDPOINT_TEST_ACCURACY in values:
         accuracy, averaged = values[Summary.ENDPOINT_TEST_ACCURACY], int(values[Summary.ENDPOINT_EPOCHS])
         result = f"test accuracy {accuracy:.2%} (mean of the last {terminal.plural(averaged, 'epoch')})"

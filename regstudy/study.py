@@ -63,6 +63,7 @@ def run(planned: Plan, how: How) -> str:
         _keep_design(planned, run_id)
         errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
         after = planned.again()
+        _settle(after)
         record(_keep_design(after, run_id), run_id)
         parent.close(run_id, complete=not after.unfinished())
     if errors:
@@ -85,6 +86,14 @@ def _store_that_answers() -> Iterator[None]:
             f"the tracking store {store.shown(store.uri())} has stopped answering ({reason}): what was trained is kept; start the study again "
             "once it does"
         ) from error
+
+
+def _settle(planned: Plan) -> None:
+    """A trial that is done is no longer claimed by anybody: whoever runs its study puts right what the store calls it."""
+    for trial in planned.trials:
+        entry = planned.entries.get(trial.digest)
+        if entry is not None:
+            ledger.settle(entry)
 
 
 def train(given: Assignment) -> str | None:

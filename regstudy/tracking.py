@@ -35,7 +35,17 @@ from regstudy.design import Trial
 from regstudy.errors import LostRun, TrackingError
 from regstudy.model import SqueezeExpandNet
 from regstudy.redaction import redacted
-from regstudy.schema import CONTACT_SHEET_KEY, METRICS_VERSION, MODEL_NAME, NUMERICS_VERSION, TRIAL, Metric, Tag
+from regstudy.schema import (
+    COMPLETED,
+    CONTACT_SHEET_KEY,
+    DIVERGED,
+    METRICS_VERSION,
+    MODEL_NAME,
+    NUMERICS_VERSION,
+    TRIAL,
+    Metric,
+    Tag,
+)
 from regstudy.terminal import Interrupted, warn
 
 HOMEPAGES = {
@@ -226,11 +236,15 @@ def _logged(run: Run) -> frozenset[tuple[str, int]]:
 
 
 def _end(run_id: str, error: BaseException) -> None:
-    """KILLED where somebody stopped the run, else FAILED; with the reason."""
+    """KILLED where somebody stopped the run, else FAILED, with the reason; FINISHED if its outcome is there already."""
     killed = isinstance(error, (Interrupted, KeyboardInterrupt, GeneratorExit, SystemExit))
     client = store.client()
+    run = client.get_run(run_id)
+    if run.data.tags.get(Tag.OUTCOME) in {COMPLETED, DIVERGED}:  # the run is whole: what went wrong came after it
+        client.set_terminated(run_id, RunStatus.to_string(RunStatus.FINISHED))
+        return
     ledger.set_tags(run_id, {Tag.FAILURE: redacted(f"{type(error).__name__}: {_first_line(error)}")[: store.MAX_REASON]})
-    outputs = None if killed else client.get_run(run_id).outputs
+    outputs = None if killed else run.outputs
     for model in outputs.model_outputs if outputs is not None else []:
         client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
     client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED if killed else RunStatus.FAILED))

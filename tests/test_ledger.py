@@ -240,3 +240,27 @@ def test_an_id_from_a_store_is_a_path_only_if_it_has_the_shape_of_mlflows(name):
 def test_a_damaged_sign_of_life_is_none(workspace, beat):
     made("RUNNING", **{Tag.HEARTBEAT: beat, Tag.MACHINE: "elsewhere"})
     assert ledger.entries("0", "data")[TRIAL_DIGEST].state in {"running", "stale"}
+
+
+def test_what_goes_wrong_after_the_outcome_takes_nothing_from_the_run(workspace):
+    """A signal between the outcome and the end."""
+    run_id = ledger.create("0", "name", tags())
+
+    def stopped_after_the_outcome() -> None:
+        with tracking.at_work(run_id):
+            ledger.set_tags(run_id, {Tag.OUTCOME: COMPLETED})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_after_the_outcome()
+    whole = MlflowClient().get_run(run_id)
+    assert whole.info.status == "FINISHED"
+    assert Tag.FAILURE not in whole.data.tags
+
+
+def test_a_run_with_a_damaged_outcome_can_be_continued(workspace):
+    """Who continues it must not take the damage for another process's outcome, and leave, again and again."""
+    left = made("FINISHED", **{Tag.OUTCOME: "complet"})
+    with claim() as run_id, tracking.at_work(left) as require_own:
+        assert run_id == left
+        require_own()

@@ -13,6 +13,7 @@ from scipy import stats
 from analysis import cli, others
 from analysis.others import Asked
 from regstudy.errors import UsageError
+from regstudy.schema import Tag
 
 GUIDE = (ROOT / "docs" / "guides" / "any-runs.md").read_text()
 ASKED = Asked("val_acc", ("params.lr",), "params.seed")
@@ -76,6 +77,18 @@ def test_what_is_left_out_is_counted(workspace):
         "within a group params.depth differ: name in --group-by what matters",
     ):
         assert words in told
+
+
+def test_a_run_of_ours_without_an_outcome_is_not_finished_here_either(own_copy):
+    client = mlflow.MlflowClient()
+    asked = others.Asked("test/accuracy", ("params.l1",), "params.seed")
+    left, whole = (run.info.run_id for run in client.search_runs(["0"])[:2])
+    client.delete_tag(left, Tag.OUTCOME)
+    client.update_run(whole, "RUNNING")
+    trials, _, _ = others.read(asked)
+    assert left not in set(trials.runs["run_id"])
+    assert whole in set(trials.runs["run_id"]), "its outcome is there: only its end did not reach the store"
+    assert "1 run of regstudy that ended without an outcome, left out" in trials.notices
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """From the store to frames: only ours, only finished, only comparable; and what was left out is counted."""
 
+import json
+
 import mlflow
 import pytest
 
@@ -7,7 +9,7 @@ from analysis import query
 from analysis.query import Wanted
 from regstudy import design
 from regstudy.errors import NotComparable, NothingToAnalyse, UsageError
-from regstudy.schema import REPORT, TRIAL, Metric, Tag
+from regstudy.schema import REPORT, STUDY, TRIAL, Metric, Tag
 
 
 def test_runs_and_epochs_are_the_stores(own_copy):
@@ -231,7 +233,14 @@ def test_an_experiment_without_our_runs_names_the_others_and_the_command_for_any
 
 @pytest.mark.parametrize(
     ("tag", "value"),
-    [(Tag.CONFIG, "{"), (Tag.CONFIG, "{}"), (Tag.CONFIG, "[1]"), (Tag.TEST_IMAGES, "many"), (Tag.DATASET, None)],
+    [
+        (Tag.CONFIG, "{"),
+        (Tag.CONFIG, "{}"),
+        (Tag.CONFIG, "[1]"),
+        (Tag.CONFIG, "[" * 5_000),
+        (Tag.TEST_IMAGES, "many"),
+        (Tag.DATASET, None),
+    ],
 )
 def test_a_damaged_run_is_left_out_and_counted(own_copy, tag, value):
     client = mlflow.MlflowClient()
@@ -250,3 +259,32 @@ def test_a_run_without_an_outcome_is_in_no_analysis(own_copy):
     trials = query.read(Wanted(allow=["seeds"]))
     assert len(trials.runs) == 3
     assert any("ended without an outcome" in notice for notice in trials.notices)
+
+
+def test_a_configuration_with_a_value_of_another_kind_is_damaged(own_copy):
+    client = mlflow.MlflowClient()
+    damaged = client.get_run(query.read().runs["run_id"].iloc[0])
+    config = json.loads(damaged.data.tags[Tag.CONFIG])
+    for value in ("much", None, [1], {}):
+        client.set_tag(damaged.info.run_id, Tag.CONFIG, json.dumps(config | {"l1": value}))
+        trials = query.read(Wanted(allow=["seeds"]))
+        assert len(trials.runs) == 3
+        assert "1 run whose record is damaged or of another version, left out" in trials.notices
+
+
+def test_a_finished_run_without_curves_is_left_out_and_counted(own_copy):
+    client = mlflow.MlflowClient()
+    source = client.search_runs(["0"])[0]
+    made_by_hand = client.create_run("0", tags={**source.data.tags, Tag.CONFIG_DIGEST: "another"}).info.run_id
+    client.set_terminated(made_by_hand)
+    trials = query.read()
+    assert len(trials.runs) == 4
+    assert trials.notices == ("1 run whose record is damaged or of another version, left out",)
+
+
+def test_a_damaged_run_of_a_study_stops_no_other(own_copy):
+    wanted = start_study(1, 1)
+    mlflow.MlflowClient().create_run("0", tags={Tag.KIND: STUDY})
+    assert query.read(Wanted(study="mine")).study.run_id == wanted
+    with pytest.raises(NothingToAnalyse, match="studies there: mine"):
+        query.read(Wanted(study="nonesuch"))

@@ -114,8 +114,9 @@ def test_a_crash_while_the_model_is_logged_costs_nothing(workspace, tmp_path, mo
             train(epochs=1)
         monkeypatch.setattr(TrackedRun, name, plain)
         failed = MlflowClient().search_runs(["0"], max_results=1)[0].info
-        assert failed.status == "FAILED"
-        run.resume(failed.run_id)
+        assert failed.status == ("FINISHED" if name == "log_outcome" else "FAILED"), "the outcome comes last"
+        if failed.status == "FAILED":
+            run.resume(failed.run_id)
         assert_same(whole, failed.run_id, tmp_path)
         assert MlflowClient().get_run(failed.run_id).info.status == "FINISHED"
         images = MlflowClient().list_artifacts(failed.run_id, "images")

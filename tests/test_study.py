@@ -1,5 +1,6 @@
 """A small study, really run: what it leaves in the store, that nothing is run twice, and how failures end."""
 
+import math
 import shutil
 import socket
 import time
@@ -111,6 +112,16 @@ def test_again_nothing_is_run(done, monkeypatch, capsys):
     assert {r.info.run_id for r in MlflowClient().search_runs(["0"])} == before
 
 
+def test_a_done_run_whose_end_did_not_reach_the_store_is_put_right_by_its_study(done):
+    """As SIGKILL leaves it between the outcome and the end."""
+    whole = runs(TRIAL)[0].info.run_id
+    MlflowClient().update_run(whole, "RUNNING")
+    assert planned().unfinished() == []
+    assert MlflowClient().get_run(whole).info.status == "RUNNING", "looking changes nothing"
+    study.run(planned(), HERE)
+    assert MlflowClient().get_run(whole).info.status == "FINISHED"
+
+
 def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done, monkeypatch, capsys):
     made: list[list[str]] = []
     monkeypatch.setattr(study_cli.subprocess, "run", lambda command, **_: made.append(command))
@@ -136,7 +147,7 @@ def test_the_time_left_counts_what_is_under_way(done):
     watch._start = time.monotonic() - 100
     trial = before.unfinished()[0]
     under_way = before.epochs_left() // 2
-    entry = Entry("run", trial.digest, "running", under_way, {}, {})
+    entry = Entry("run", trial.digest, "running", "RUNNING", under_way, {}, {})
     assert watch._under_way({trial.digest: entry}) == under_way
     assert watch._left(under_way) == "2 min left"
     assert watch._left(0) == "", "nothing trained yet: nothing known"
@@ -297,3 +308,20 @@ def test_a_finished_run_that_holds_no_times_stops_no_study(workspace):
     again = made.again()
     assert again.pace(2) is None
     assert again.of_other_lengths() == {}
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_finished_run_whose_numbers_are_none_stops_no_study(workspace, number):
+    """A trial of the very study, made by hand."""
+    made = planned(seeds=[0, 1])
+    for trial in made.trials:
+        tags = {Tag.KIND: TRIAL, Tag.DATA_DIGEST: made.data_digest, Tag.TRIAL_DIGEST: trial.digest, Tag.OUTCOME: COMPLETED}
+        run_id = MlflowClient().create_run("0", tags=tags | {Tag.MACHINE: locks.machine(), Tag.THREADS: "2"}).info.run_id
+        for name in (Summary.ENDPOINT_TEST_ACCURACY, Summary.WALL_SECONDS, Metric.SECONDS, Metric.EPOCHS_DONE):
+            MlflowClient().log_metric(run_id, name, number)
+        MlflowClient().set_terminated(run_id)
+    again = made.again()
+    again.pace(2)
+    study.run(again, HERE)
+    (parent,) = runs("study")
+    assert parent.info.status == "FINISHED"
