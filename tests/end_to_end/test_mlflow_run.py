@@ -1,6 +1,7 @@
 """`mlflow run` itself, as a user calls it, in this environment: what ends FINISHED, what FAILED, and what is said."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,13 +21,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("elsewhere")
 
 
-def mlflow_run(folder: Path, *parameters: str, entry: str = "main") -> subprocess.CompletedProcess[str]:
-    given = [word for parameter in parameters for word in ("-P", parameter)]
-    command = [sys.executable, "-m", "mlflow", "run", str(ROOT), "-e", entry, "--env-manager", "local", *given]
+MLFLOW_RUN = [sys.executable, "-m", "mlflow", "run", str(ROOT)]
+
+
+def surroundings() -> dict[str, str]:
+    """A user's shell: this environment is on its path, and nothing that other tests set."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     # mlflow.set_tracking_uri() of other tests sets it, and the store is to be the folder's.
     environment.pop("MLFLOW_TRACKING_URI", None)
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return environment
+
+
+def mlflow_run(folder: Path, *parameters: str, entry: str = "main") -> subprocess.CompletedProcess[str]:
+    given = [word for parameter in parameters for word in ("-P", parameter)]
+    command = [*MLFLOW_RUN, "-e", entry, "--env-manager", "local", *given]
+    return subprocess.run(command, cwd=folder, env=surroundings(), capture_output=True, text=True, check=False)
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A line that the user pastes."""
+    return subprocess.run(["bash", "-c", command], cwd=folder, env=surroundings(), capture_output=True, text=True, check=False)
 
 
 def newest(folder: Path) -> mlflow.entities.Run:
@@ -89,3 +103,56 @@ def test_the_report_entry_point_writes_where_it_is_told(folder):
     assert "none" in text
     assert "1 run with the configuration and seed of another, counted once" in text.replace("\\", "")
     assert newest(folder).data.tags[Tag.KIND] == "report"
+
+
+def test_what_is_printed_works_in_the_users_folder_and_shell(tmp_path):
+    # Folders of the user's that are named as ours are must not be taken for them.
+    for name in ("regstudy", "analysis"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('not ours')")
+    done = mlflow_run(tmp_path, "epochs=1", "dataset=mnist-5k")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("compare your runs: ")]
+    command, _, interface = line.removeprefix("compare your runs: ").partition("        look at them: ")
+    pasted = shell(command, tmp_path)
+    assert pasted.returncode == 0, pasted.stderr
+    assert "One configuration, 1 seed" in pasted.stdout
+    assert (tmp_path / "report" / "report.html").is_file()
+    assert interface.endswith(f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_a_study_that_is_stopped_goes_on_by_the_command_that_it_says(tmp_path):
+    """In an experiment of its own, from another folder."""
+    design = tmp_path / "a design.yaml"
+    design.write_text("name: long\nabout: x\nconfigurations: [{l1: 0}]\nseeds: 1\noverrides: {dataset: mnist-5k, epochs: 3}\n")
+    command = [
+        *MLFLOW_RUN,
+        "-e",
+        "study",
+        "--env-manager",
+        "local",
+        "--experiment-name",
+        "mine",
+        "-P",
+        f"design={design}",
+        "-P",
+        "jobs=1",
+    ]
+    environment = surroundings()
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("epoch 1/"):
+                os.killpg(process.pid, signal.SIGINT)
+    (again,) = [line.partition("Go on with: ")[2] for line in said.splitlines() if "Go on with: " in line]
+    pasted = shell(again, tmp_path)
+    assert pasted.returncode == 0, pasted.stderr
+    assert "done: all 1 trial of the study long" in pasted.stdout
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (trial,) = client.search_runs([client.get_experiment_by_name("mine").experiment_id], f"tags.`{Tag.KIND}` = 'trial'")
+    assert trial.info.status == "FINISHED"
+    assert trial.info.run_name.endswith("mnist-5k")
