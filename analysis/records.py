@@ -90,6 +90,11 @@ class StoreRecords:
                 raise TrackingError(
                     f"the artifacts at {store.shown(where)} need the Python package {error.name}, which is not installed: install it with pip"
                 ) from None
+            except Exception as error:  # each object store's library has errors of its own
+                reason = next(iter(str(error).splitlines()), "")
+                raise TrackingError(
+                    f"the artifacts at {store.shown(where)} cannot be read ({type(error).__name__}: {reason})"
+                ) from error
 
 
 def _points(held: Stored, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:

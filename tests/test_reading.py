@@ -256,6 +256,16 @@ def test_artifacts_are_read_from_where_the_run_says(untidy, workspace, spelling)
     assert source.design(untidy[1]) is None
 
 
+def test_artifacts_that_need_a_package_or_a_server_say_so(untidy, workspace):
+    with closing(sqlite3.connect(workspace / "mlflow.db")) as connection, connection:
+        for run_id, address in zip(untidy, ("sftp://nowhere.invalid/run", "mlflow-artifacts:/0/run/artifacts"), strict=False):
+            connection.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", [address, run_id])
+    source = records.from_store(None)
+    with pytest.raises(TrackingError, match=r"the artifacts at sftp://nowhere\.invalid/run "):
+        source.predictions(untidy[0])
+    assert source.predictions(untidy[1]) is None, "only the server could tell"
+
+
 @pytest.mark.slow
 def test_a_server_gives_the_same_in_bulk_however_it_cuts(untidy, workspace, monkeypatch):
     expected = public(untidy, ["a/b", "c"])
