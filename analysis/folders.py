@@ -153,7 +153,7 @@ def check_gallery(page: Path) -> None:
         raise FolderError(f"--output {visible(str(page))!r} is a folder: name a file, such as gallery.html")
     if not page.is_symlink() and not page.exists():
         return
-    if page.is_symlink() or not GALLERY.match(page.read_bytes()[:FIRST_BYTES]):
+    if page.is_symlink() or not page.is_file() or not GALLERY.match(page.read_bytes()[:FIRST_BYTES]):
         raise FolderError(f"{_shown(page)} is there and is no gallery that this command wrote: name a new file with --output")
 
 
@@ -232,7 +232,7 @@ def _write_manifest(folder: Path, draft: Path, listed: Mapping[str, str], earlie
 def _listed(manifest: Path, shape: re.Pattern[str], version: int) -> Listed | None:
     """A manifest's files with their digests, and those that it was to replace when its writer was killed; None if it is none of ours."""
     try:
-        held = {} if manifest.is_symlink() else json.loads(manifest.read_text(encoding="utf-8"))
+        held = {} if manifest.is_symlink() or not manifest.is_file() else json.loads(manifest.read_text(encoding="utf-8"))
         if held["format"] != version or not isinstance(held["regstudy"], str):
             return None
         digests = {name: {digest} for name, digest in held["files"].items()}

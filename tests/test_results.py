@@ -87,4 +87,10 @@ def test_a_report_is_rebuilt_byte_for_byte_and_verified(name, tmp_path, monkeypa
     assert cli.main(rebuild.arguments(study)) == 0
     for path in sorted((ROOT / study / "report").rglob("*.*")):
         if path.suffix not in {".png", ".pdf"}:
-            assert path.read_bytes() == (tmp_path / path.relative_to(ROOT)).read_bytes(), path
+            assert committed(path) == committed(tmp_path / path.relative_to(ROOT)), path
+
+
+def committed(path: Path) -> bytes:
+    """A file's bytes; of a manifest, without the lines of figures that are not committed, whose compression is each machine's own."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    return b"".join(line for line in lines if not (path.suffix == ".json" and (b".png" in line or b".pdf" in line)))
