@@ -87,10 +87,11 @@ def working(work: str, remedy: str) -> Iterator[None]:
         outage.work, outage.remedy = before
 
 
-def ask(call: Callable[[], Answer], arrived: Callable[[], Answer | None] = lambda: None) -> Answer:
+def ask(call: Callable[[], Answer], arrived: Callable[[], Answer | None] = lambda: None, slow: str = "") -> Answer:
     """The store's answer, however long that takes within bounds; TrackingError once they are reached.
 
     `arrived` gives what an earlier attempt has left in the store, for calls that must not be made twice; it is asked before each repetition.
+    `slow` is said of a call that may take long though the store answers.
     """
     if threading.current_thread().daemon:
         return call()
@@ -106,9 +107,9 @@ def ask(call: Callable[[], Answer], arrived: Callable[[], Answer | None] = lambd
 
     def attempt() -> Answer:
         nonlocal repeated
-        before = _answered(arrived, begun) if repeated else None
+        before = _answered(arrived, begun, slow) if repeated else None
         repeated = True
-        return _answered(call, begun) if before is None else before
+        return _answered(call, begun, slow) if before is None else before
 
     try:
         answer = tries(attempt)
@@ -120,7 +121,7 @@ def ask(call: Callable[[], Answer], arrived: Callable[[], Answer | None] = lambd
     return answer
 
 
-def _answered(call: Callable[[], Answer], begun: float) -> Answer:
+def _answered(call: Callable[[], Answer], begun: float, slow: str) -> Answer:
     """The call's answer, from a thread of its own: neither a driver that waits in its own code nor a hanging server keeps a signal from us."""
     done, result = threading.Event(), _Result()
     context = contextvars.copy_context()
@@ -135,7 +136,10 @@ def _answered(call: Callable[[], Answer], begun: float) -> Answer:
 
     threading.Thread(target=run, daemon=True, name="store").start()
     if not done.wait(min(TOLD_SECONDS, _left(begun))):
-        outage.begin(f"no answer for {in_words(time.monotonic() - begun)}")
+        if slow:
+            warn(slow)
+        else:
+            outage.begin(f"no answer for {in_words(time.monotonic() - begun)}")
         if not done.wait(_left(begun)):
             raise outage.given_up("no answer")
     if result.error is not None:

@@ -51,7 +51,7 @@ class PatientClient(MlflowClient):
         return patience.ask(lambda: create(name, *given, **named), arrived)
 
     def create_logged_model(
-        self, experiment_id: str, name: str | None = None, source_run_id: str | None = None, **named: Any
+        self, experiment_id: str, name: str | None = None, source_run_id: str | None = None, *given: Any, **named: Any
     ) -> LoggedModel:
         """One model of this name per run."""
         create = super().create_logged_model
@@ -63,7 +63,7 @@ class PatientClient(MlflowClient):
             found = MlflowClient.search_logged_models(self, [experiment_id], which, max_results=PAGE)
             return next((model for model in found if model.name == name), None)
 
-        return patience.ask(lambda: create(experiment_id, name, source_run_id, **named), arrived)
+        return patience.ask(lambda: create(experiment_id, name, source_run_id, *given, **named), arrived)
 
     def log_outputs(self, run_id: str, models: list[LoggedModelOutput]) -> None:
         """A store would link them once more."""
@@ -76,10 +76,10 @@ class PatientClient(MlflowClient):
 
         patience.ask(lambda: bool(log(run_id, models)), arrived)
 
-    def log_metric(self, run_id: str, key: str, value: float, timestamp: int | None = None, **named: Any) -> Any:
+    def log_metric(self, run_id: str, key: str, value: float, timestamp: int | None = None, *given: Any, **named: Any) -> Any:
         """At the moment of the first attempt: a store takes equal points once."""
         log, moment = super().log_metric, timestamp or int(time.time() * 1000)
-        return patience.ask(lambda: log(run_id, key, value, moment, **named))
+        return patience.ask(lambda: log(run_id, key, value, moment, *given, **named))
 
     def delete_run(self, run_id: str) -> None:
         """A run that is deleted cannot be deleted."""

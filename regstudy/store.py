@@ -1,6 +1,5 @@
 """How both packages open MLflow's store: quietly, at once, or not at all; and how a new one comes to be."""
 
-import hashlib
 import logging
 import os
 import sqlite3
@@ -20,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from regstudy import faults, locks, patience
+from regstudy import faults, patience
 from regstudy.errors import TrackingError
 from regstudy.patient import PatientClient
 from regstudy.redaction import redacted
@@ -117,26 +116,6 @@ def _try_to_write(database: Path) -> None:
             return
     with closing(sqlite3.connect(database, timeout=0)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-
-
-def make_tables() -> None:
-    """Make a new SQLite store's tables, one process at a time: several at once would break it for good."""
-    database = sqlite_file(uri())
-    if database is None or _has_tables(database):
-        return
-    name = hashlib.sha256(str(database.absolute()).encode()).hexdigest()
-    with locks.waited_for(locks.folder("stores") / f"{name}.lock", "another process that makes the store's tables"):
-        if not _has_tables(database):
-            client().search_experiments(max_results=1)
-
-
-def _has_tables(database: Path) -> bool:
-    """Whether MLflow has finished making them: the default experiment comes last."""
-    try:
-        with closing(sqlite3.connect(f"file:{urllib.parse.quote(str(database))}?mode=ro", uri=True)) as connection:
-            return bool(connection.execute("SELECT 1 FROM experiments LIMIT 1").fetchone())
-    except sqlite3.DatabaseError:
-        return False
 
 
 def require_artifact_folder(location: str) -> None:
