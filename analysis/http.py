@@ -50,7 +50,7 @@ def _whole(uri: str, run_ids: Sequence[str], metric: str) -> Iterator[dict[str, 
 
 def _ask(uri: str, run_ids: Sequence[str], metric: str) -> list[dict[str, str]]:
     asked = [("metric_key", metric), *(("run_id", run_id) for run_id in run_ids)]
-    answer: Any = patience.ask(lambda: http_request(get_default_host_creds(uri), ENDPOINT, "GET", params=asked))
+    answer: Any = patience.once(lambda: http_request(get_default_host_creds(uri), ENDPOINT, "GET", params=asked))
     if answer.status_code != 200:
         raise MlflowException(f"{ENDPOINT}: status {answer.status_code}")
     return answer.json()["metrics"]

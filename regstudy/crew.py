@@ -7,6 +7,7 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -14,6 +15,15 @@ from pebble import ProcessPool
 
 STARTS = 4
 """How often a process is started for a piece of work that none has begun yet."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done, and where whoever gave it waits for the result."""
+
+    function: Callable[..., Any]
+    arguments: Sequence[Any]
+    result: "Future[Any]"
 
 
 class Crew:
@@ -25,17 +35,17 @@ class Crew:
         self._idle: list[ProcessPool] = []
         self._all: list[ProcessPool] = []
 
-    def submit(self, work: Callable[..., Any], given: Sequence[Any]) -> "Future[Any]":
-        """What the work gives, or the exception of a process that died at it."""
-        result: Future[Any] = Future()
-        self._hand_out(work, given, result, STARTS)
-        return result
+    def submit(self, function: Callable[..., Any], arguments: Sequence[Any]) -> "Future[Any]":
+        """What the function gives, or the exception of a process that died at it."""
+        work = _Work(function, arguments, Future())
+        self._hand_out(work, STARTS)
+        return work.result
 
     def close(self) -> None:
-        """Let the processes end, which have nothing left to do."""
+        """End the processes, which have nothing left to do."""
         self._over = True
         for pool in self._all:
-            pool.close()
+            pool.stop()
         for pool in self._all:
             pool.join()
 
@@ -44,36 +54,38 @@ class Crew:
         self._over = True
         for child in multiprocessing.active_children():
             child.terminate()  # all at once: a pool would wait for its own
-        for pool in self._all:
-            pool.stop()
-        for pool in self._all:
-            pool.join()
+        self.close()
 
-    def _hand_out(self, work: Callable[..., Any], given: Sequence[Any], result: "Future[Any]", starts: int) -> None:
+    def _hand_out(self, work: _Work, starts: int) -> None:
         pool = self._free()
-        pool.schedule(work, args=given).add_done_callback(lambda done: self._take_back(pool, done, work, given, result, starts))
+        try:
+            done = pool.schedule(work.function, args=work.arguments)
+        except RuntimeError as error:  # its process has died this moment
+            self._fail_or_repeat(work, starts, error)
+            return
+        done.add_done_callback(lambda done: self._take_back(pool, done, work, starts))
 
-    def _take_back(
-        self,
-        pool: ProcessPool,
-        done: "Future[Any]",
-        work: Callable[..., Any],
-        given: Sequence[Any],
-        result: "Future[Any]",
-        starts: int,
-    ) -> None:
-        error = None if done.cancelled() else done.exception()
-        if isinstance(error, BrokenProcessPool) and starts > 1 and not self._over:
-            self._hand_out(work, given, result, starts - 1)
+    def _take_back(self, pool: ProcessPool, done: "Future[Any]", work: _Work, starts: int) -> None:
+        if done.cancelled():
+            work.result.cancel()
+            return
+        error = done.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._fail_or_repeat(work, starts, error)
             return
         with self._lock:
             self._idle.append(pool)
-        if done.cancelled():
-            result.cancel()
-        elif error is not None:
-            result.set_exception(error)
+        if error is not None:
+            work.result.set_exception(error)
         else:
-            result.set_result(done.result())
+            work.result.set_result(done.result())
+
+    def _fail_or_repeat(self, work: _Work, starts: int, error: BaseException) -> None:
+        """Nobody has begun the work: it is no failure of its own, unless that goes on."""
+        if starts > 1 and not self._over:
+            self._hand_out(work, starts - 1)
+        else:
+            work.result.set_exception(error)
 
     def _free(self) -> ProcessPool:
         """A pool that is at nothing and whole, or a new one."""

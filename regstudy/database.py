@@ -55,6 +55,7 @@ def _looked_at(engine: Engine) -> Connection:
     try:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
+            connection.rollback()
     except BaseException:
         connection.close()
         raise

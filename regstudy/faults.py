@@ -33,6 +33,8 @@ LONGEST = 200
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same call may be answered later."""
+    if not isinstance(error, Exception):
+        return False  # a signal, whatever was under way
     for one in _chain(error):
         if isinstance(one, RegstudyError):
             return False

@@ -4,11 +4,9 @@ Refuses to touch tables that hold anything of anybody's.
 """
 
 import hashlib
-import sqlite3
 import time
-import urllib.parse
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlflow.tracking import MlflowClient
@@ -54,29 +52,25 @@ def _ask_mlflow() -> None:
 
 
 def _make_in_file(file: Path, uri: str) -> None:
-    if _has_tables(file):
+    if _is_whole(file, uri):
         return
     name = hashlib.sha256(str(file.absolute()).encode()).hexdigest()
     with locks.waited_for(locks.folder("stores") / f"{name}.lock", MAKER):
-        if not _has_tables(file) and not _is_made_meanwhile(file):
+        if not _is_whole(file, uri) and not _is_made_meanwhile(file, uri):
             _remove_leftover(file, uri)
             _ask_mlflow()
 
 
-def _has_tables(file: Path) -> bool:
-    """Whether MLflow has finished making them: the default experiment comes last."""
-    try:
-        with closing(sqlite3.connect(f"file:{urllib.parse.quote(str(file))}?mode=ro", uri=True)) as connection:
-            return bool(connection.execute("SELECT 1 FROM experiments LIMIT 1").fetchone())
-    except sqlite3.DatabaseError:
-        return False
+def _is_whole(file: Path, uri: str) -> bool:
+    """Whether MLflow has finished making the tables: the default experiment comes last. Waits for a file that is locked."""
+    return file.exists() and bool(file.stat().st_size) and not tables.is_new(uri)
 
 
-def _is_made_meanwhile(file: Path) -> bool:
+def _is_made_meanwhile(file: Path, uri: str) -> bool:
     """Whether somebody who knows nothing of our locks, such as MLflow's own pages, finishes them while we look."""
     while file.exists() and file.stat().st_size and time.time() - _last_written(file) < QUIET_SECONDS:
         time.sleep(PAUSE_SECONDS)
-        if _has_tables(file):
+        if _is_whole(file, uri):
             return True
     return False
 

@@ -23,6 +23,7 @@ VARIABLE = "REGSTUDY_PATIENCE"
 """Names the seconds after which a store that is away is given up."""
 
 MOST_SECONDS = 900.0
+LONGEST_SECONDS = 604_800.0
 TOLD_SECONDS = 10.0
 """A call that has taken so long is told of."""
 
@@ -33,10 +34,14 @@ Answer = TypeVar("Answer")
 
 def seconds() -> float:
     """How long a store may be away before it is given up."""
+    text = os.environ.get(VARIABLE) or str(MOST_SECONDS)
     try:
-        return max(0.0, float(os.environ.get(VARIABLE, MOST_SECONDS)))
+        number = float(text)
     except ValueError:
-        raise TrackingError(f"{VARIABLE}: expected a number of seconds, got {os.environ[VARIABLE]!r}") from None
+        number = -1.0
+    if not 0 <= number <= LONGEST_SECONDS:
+        raise TrackingError(f"{VARIABLE}: expected a number of seconds from 0 to {LONGEST_SECONDS:.0f}, got {text!r}")
+    return number
 
 
 class Outage:
@@ -117,6 +122,15 @@ def ask(call: Callable[[], Answer], arrived: Callable[[], Answer | None] = lambd
         if not faults.is_passing(error):
             raise
         raise outage.given_up(faults.reason(error)) from error
+    outage.end()
+    return answer
+
+
+def once(call: Callable[[], Answer]) -> Answer:
+    """The answer to a call that is not repeated, since its caller has another way; told of if it takes long."""
+    if threading.current_thread().daemon:
+        return call()
+    answer = _answered(call, time.monotonic(), "")
     outage.end()
     return answer
 
