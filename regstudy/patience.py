@@ -27,6 +27,9 @@ LONGEST_SECONDS = 604_800.0
 TOLD_SECONDS = 10.0
 """A call that has taken so long is told of."""
 
+LEAST_SECONDS = 1.0
+"""Any call may take so long, however impatient one is."""
+
 LONGEST_PAUSE = 5.0
 
 Answer = TypeVar("Answer")
@@ -167,7 +170,7 @@ class _Result:
 
 
 def _left(begun: float) -> float:
-    return max(0.0, seconds() - (time.monotonic() - begun))
+    return max(LEAST_SECONDS, seconds() - (time.monotonic() - begun))
 
 
 def _tell(state: RetryCallState) -> None:
