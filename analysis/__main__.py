@@ -3,7 +3,8 @@
 import sys
 
 from analysis.cli import main
-from regstudy import hooks
+from regstudy import hooks, terminal
 
 hooks.keep_secrets()
+terminal.begin()
 sys.exit(main())

@@ -17,6 +17,7 @@ from analysis.query import Study, Trials
 from analysis.snapshot import Record, Records
 from regstudy import design_file
 from regstudy.errors import VerificationError
+from regstudy.schema import Tag
 from regstudy.text import visible
 
 PLAIN = ("run_id", "start_time", "configuration", "seed")
@@ -90,7 +91,7 @@ def exactly(source: Records, report: MadeBy) -> BoundRecords:
         raise VerificationError(
             f"{_named(missing)} of this report {_are(missing)} not in {source.experiment!r} of {source.where}"
         )
-    undone = [run_id for run_id in report.runs if there[run_id].status != "FINISHED"]
+    undone = [run_id for run_id in report.runs if Tag.OUTCOME not in there[run_id].tags and there[run_id].status != "FINISHED"]
     if undone:
         raise VerificationError(f"{_named(undone)} of this report {_are(undone)} no longer finished")
     return BoundRecords(source, report)

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from analysis import claims, findings, measures, statistics, wording
 from analysis.findings import Findings
 from analysis.frames import rows
 from analysis.measures import Measure
 from regstudy.design import Contrast
+from regstudy.screen import Table
 from regstudy.terminal import plural, say
 
 NONE = "–"
@@ -23,45 +22,46 @@ NAME = 24
 def show_ranking(found: Findings) -> None:
     """Print the ranking; ties share their rank, and nothing is emphasised."""
     ours = found.ours
-    shown = _table(f"{_title(found)}; ± is the 95% interval of the mean")
-    shown.add_column("rank", justify="right")
-    shown.add_column("configuration", overflow="fold", min_width=min(NAME, found.table["configuration"].str.len().max()))
+    shown = Table(f"{_title(found)}; ± is the 95% interval of the mean")
+    shown.column("rank", justify="right")
+    shown.column("configuration", overflow="fold", min_width=min(NAME, found.table["configuration"].str.len().max()))
     headings = ["seeds", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
     for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if ours else []):
-        shown.add_column(heading, justify="right", no_wrap=True)
+        shown.column(*heading.split("\n"), justify="right", no_wrap=True)
     for row in rows(found.table):
-        shown.add_row(*_ranked(row, found), *(_details(row) if ours else []))
-    _print(shown)
+        shown.row(*_ranked(row, found), *(_details(row) if ours else []))
+    shown.show()
     say(wording.standing(found.ranking, wording.seeds_in_words(found.table)))
 
 
 def show_verdicts(found: Findings) -> None:
     """Print each claim with its verdict, estimate, seeds and what would settle it."""
-    shown = _table("Verdicts")
-    shown.add_column("claim", ratio=4)
-    shown.add_column("verdict", ratio=3)
-    shown.add_column("estimate (95% interval)", ratio=4)
-    shown.add_column("n", justify="right")
-    shown.add_column("further\nseeds", justify="right")
+    shown = Table("Verdicts")
+    shown.column("claim", ratio=4)
+    shown.column("verdict", ratio=3)
+    shown.column("estimate (95% interval)", ratio=4)
+    shown.column("n", justify="right")
+    shown.column("further", "seeds", justify="right")
     for judged in found.judged:
         n = str(judged.deciding.plain.n) if judged.deciding else NONE
         further = (
             NONE if judged.verdict != claims.Verdict.INCONCLUSIVE else f"{judged.further:,}" if judged.further else "> 100,000"
         )
         sign = wording.SIGNS[judged.verdict]
-        shown.add_row(judged.text, f"{sign} {wording.verdict_words(judged)}", wording.estimate(judged), n, further)
-    _print(shown)
+        shown.row(judged.text, f"{sign} {wording.verdict_words(judged)}", wording.estimate(judged), n, further)
+    shown.show()
     say(wording.counted(found.judged))
 
 
 def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -> None:
     """Print a page about two configurations; `images` are sentences about their misclassified images."""
     result = _endpoint(found, first, second)
-    say(f"{first} against {second}: {plural(result.plain.n, 'common seed')}, {_what(found)}\n")
+    say(f"{first} against {second}: {plural(result.plain.n, 'common seed')}, {_what(found)}")
+    say("")
     for line in _judgement(found, result):
         say(line)
     say("")
-    _print(_pair_table(found, first, second))
+    _pair_table(found, first, second).show()
     for line in images:
         say(line)
 
@@ -106,10 +106,10 @@ def _judgement(found: Findings, result: claims.Compared) -> list[str]:
 
 
 def _pair_table(found: Findings, first: str, second: str) -> Table:
-    shown = _table("Means over seeds; differences or ratios (×) with their 95% interval, unadjusted")
-    shown.add_column("")
+    shown = Table("Means over seeds; differences or ratios (×) with their 95% interval, unadjusted")
+    shown.column("")
     for heading in (first, second, "first against second", "n"):
-        shown.add_column(heading, justify="right")
+        shown.column(heading, justify="right")
     for key in [found.endpoint.key, *(key for key in measures.COMPARED if key in found.trials.runs)]:
         reading = measures.measure(key)
         scores = findings.score_table(found.trials.runs, key)[[first, second]]
@@ -117,7 +117,7 @@ def _pair_table(found: Findings, first: str, second: str) -> Table:
             continue
         means = [reading.value(float(scores[name].mean())) for name in (first, second)]
         difference, n = _difference(scores, reading, first, second)
-        shown.add_row(f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}", *means, difference, str(n))
+        shown.row(f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}", *means, difference, str(n))
     return shown
 
 
@@ -164,12 +164,3 @@ def _details(row: dict[str, object]) -> list[str]:
     if not math.isfinite(wrong):
         return [NONE] * 3
     return [f"{wrong:.1f}", f"{loss:.4f}", f"{100 * best:.2f}"]
-
-
-def _print(table: Table) -> None:
-    """As it stands: names may hold what Rich would take for markup."""
-    Console(markup=False, emoji=False, highlight=False).print(table)
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=None, pad_edge=False)

@@ -2,8 +2,9 @@
 
 import sys
 
-from regstudy import hooks
+from regstudy import hooks, terminal
 from regstudy.cli import main
 
 hooks.keep_secrets()
+terminal.begin()
 sys.exit(main())

@@ -98,6 +98,8 @@ def _command(arguments: list[str]) -> None:
     _stop_on_signals()
     try:
         given = parser().parse_args(arguments)
+        if given.command != "study" or given.action == "run":
+            terminal.go_on_unheard()
         if given.command == "train":
             _train(configuration(given))
         elif given.command == "resume":

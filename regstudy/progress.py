@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
+from regstudy import screen
 from regstudy.terminal import in_words
 from regstudy.training import EpochMetrics
 
@@ -40,7 +41,7 @@ class Display:
 @contextmanager
 def shown(epochs: int, images: int, done: int = 0) -> Iterator[Display]:
     """Show the training of so many epochs of so many images, some of which are done."""
-    console = Console()
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    console = screen.console()
+    columns = screen.words("task.description"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         yield Display(console, bar, epochs, images, done)

@@ -18,6 +18,7 @@ from regstudy import (
     datasets,
     evaluation,
     gallery,
+    invocation,
     ledger,
     model,
     outcome,
@@ -228,5 +229,6 @@ def _say_what_next(run_id: str) -> None:
         result = f"diverged in epoch {int(values[Metric.EPOCHS_DONE])}: a loss is no finite number any more"
     terminal.say(f"done: {result}, run {run_id}")
     terminal.say(f"store: {store.shown(store.uri())}")
-    epochs = int(values[Metric.EPOCHS_DONE])
-    terminal.say(f"compare your runs: python -m analysis report --where epochs={epochs}        look at them: mlflow ui")
+    epochs, address = int(values[Metric.EPOCHS_DONE]), store.uri()
+    there = store.shown(address) if address.startswith("http") else invocation.ui(address)
+    terminal.say(f"compare your runs: python -m analysis report --where epochs={epochs}        look at them: {there}")

@@ -9,10 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
-from regstudy import design_file, terminal
+from regstudy import design_file, invocation, screen, streams, terminal
 from regstudy.design import MOST_TRIALS, Design, described
 from regstudy.errors import UsageError
 from regstudy.schema import Tag
@@ -40,7 +37,8 @@ STATES = {
 def command(given: argparse.Namespace) -> None:
     """Run one of the study commands."""
     if given.action == "schema":
-        terminal.say(json.dumps(design_file.json_schema(), indent=2))
+        for line in json.dumps(design_file.json_schema(), indent=2).splitlines():
+            terminal.say(line)
         return
     design = _design(given)
     from regstudy import plan, study
@@ -167,27 +165,28 @@ def _time(planned: "Plan", how: "How") -> str:
 
 def _again(given: argparse.Namespace) -> str:
     """The command that runs the very study that was asked about."""
-    options = {"--seeds": given.seeds, "--epochs": given.epochs, "--dataset": given.dataset, "--data-root": given.data_root}
+    root = given.data_root and invocation.path(given.data_root)
+    options = {"--seeds": given.seeds, "--epochs": given.epochs, "--dataset": given.dataset, "--data-root": root}
     said = [word for option, value in options.items() if value for word in (option, value)]
     said += [word for value in given.set for word in ("--set", value)]
-    return shlex.join(["python", "-m", "regstudy", "study", "run", given.design, *said])
+    return shlex.join(["python", "-m", "regstudy", "study", "run", invocation.path(given.design), *said])
 
 
 def _say_status(planned: "Plan", again: str) -> None:
     """Seeds as columns, configurations as rows; then what each state means, and what to do."""
     design, counts = planned.design, planned.counts()
     terminal.say(f"study {design.name} on {planned.source.dataset}: {described(design)}")
-    table = Table(box=None, pad_edge=False, header_style="")
-    table.add_column("configuration")
+    table = screen.Table(header_style="")
+    table.column("configuration")
     for state, words in STATES.items():
         if counts[state]:
-            table.add_column(words.partition(":")[0], justify="right")
+            table.column(words.partition(":")[0], justify="right")
     by_configuration: dict[str, list[str]] = {}
     for trial in planned.trials:
         by_configuration.setdefault(trial.configuration, []).append(planned.state(trial))
     for name, states in by_configuration.items():
-        table.add_row(name, *(str(states.count(state) or "") for state in STATES if counts[state]))
-    Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(table)
+        table.row(name, *(str(states.count(state) or "") for state in STATES if counts[state]))
+    table.show(None if sys.stdout.isatty() else 120)
     for trial in planned.trials:
         entry = planned.entries.get(trial.digest)
         if entry and entry.state in {"running", "stale", "unfinished", "killed", "failed"}:
@@ -216,7 +215,9 @@ def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -
     if not anew and page.is_file() and run_id in page.read_text(encoding="utf-8"):  # another study may have the name
         terminal.say(f"report, from before: {page.absolute().as_uri()}")
         return
-    subprocess.run([sys.executable, "-m", "analysis", "report", "--study", run_id, "--output", str(folder)], check=False)
+    alone = ["-P"] if sys.flags.safe_path else []
+    command = [sys.executable, *alone, "-m", "analysis", "report", "--study", run_id, "--output", str(folder)]
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL if streams.is_lost() else None)
 
 
 def _is_called_from_here(page: Path, run_id: str) -> bool:

@@ -1,17 +1,26 @@
-"""How both packages talk to a terminal: one-line errors, exit statuses, notices. Imports nothing heavy."""
+"""How both packages talk to a terminal: one-line errors, exit statuses, notices. Imports nothing heavy.
+
+Every line leaves by `say`, `warn` or, in Rich's tables and bars, by `shown`: nothing in it acts on the terminal, nothing in it ends the process.
+"""
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from regstudy import invocation, streams
 from regstudy.errors import RegstudyError, UsageError
 from regstudy.redaction import redacted
+from regstudy.text import visible
 
 BAD_INPUT = 2
 """Exit status for input that the user can correct."""
+
+NAME_ENDS = r"""[\s'"<>;]"""
+"""Where a refused name ends within the text that holds it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,20 +54,70 @@ def _dashed_option(argument: str) -> str:
     return name.replace("_", "-") + equals + value
 
 
+def begin() -> None:
+    """Make a process of ours ready to talk, before anything heavy is loaded."""
+    _restart_in_utf8()
+    streams.guard()
+    invocation.remember()
+
+
+def _restart_in_utf8() -> None:
+    """MLflow and SQLite keep paths as UTF-8, in any locale: else a folder with an umlaut is none that they find. Output stays as it is."""
+    if os.name != "posix" or sys.getfilesystemencoding() == "utf-8" or os.environ.get("PYTHONUTF8") == "1":
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    if sys.stdout:
+        os.environ.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # no shell is wanted
+
+
 def run_command(program: str, command: Callable[[], None]) -> int:
     """Run a command; give its exit status, after one line on stderr if it failed for a reason the user can mend."""
+    streams.spell_plainly()
+    status, loss = _outcome(program, command), streams.loss()
+    # A reader of our output that has gone (`… | head`) has what it wanted.
+    if status or loss is None or isinstance(loss, BrokenPipeError):
+        return status
+    warn(f"{program}: error: stdout cannot be written ({loss.strerror}): make room, or send it elsewhere")
+    return BAD_INPUT
+
+
+def _outcome(program: str, command: Callable[[], None]) -> int:
     try:
         command()
+        print(end="", flush=True)
     except RegstudyError as error:
         warn(f"{program}: error: {error}")
         return BAD_INPUT
     except Interrupted as stop:
         warn(f"{program}: {stop}")
         return stop.exit_status
+    except UnicodeEncodeError as error:
+        return _not_utf8(program, error)
+    except SystemExit as end:  # after help
+        print(end="", flush=True)
+        return int(end.code or 0)
     except BrokenPipeError:
-        # The reader of our output has gone (`… | head`): nothing is left to say, and nobody to say it to.
+        if streams.are_guarded():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _not_utf8(program: str, error: UnicodeEncodeError) -> int:
+    """Names of files may be any bytes; those that are no UTF-8 can be kept neither by MLflow nor in a report."""
+    if error.encoding != "utf-8":
+        raise error
+    before, after = error.object[: error.start], error.object[error.start :]
+    name = re.split(NAME_ENDS, before)[-1] + re.split(NAME_ENDS, after)[0]
+    warn(f"{program}: error: {name!r} is not UTF-8, as names in a store or report must be: rename it, or work elsewhere")
+    return BAD_INPUT
+
+
+def go_on_unheard() -> None:
+    """From here on losing stdout is no failure, and is told on stderr at once: what is being trained goes on."""
+    reason = "WARNING: stdout cannot be written any more ({}): training goes on, and the store keeps it all"
+    streams.when_lost(lambda loss: streams.write_error(reason.format(loss.strerror)))
 
 
 def plural(n: int, noun: str) -> str:
@@ -78,12 +137,17 @@ def plain(value: object) -> str:
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
+def shown(text: str, *, on_stderr: bool = False) -> str:
+    """Text as it leaves us: what would act on the terminal is visible, commands can be pasted, and the stream has all its characters."""
+    return streams.plain(invocation.pasteable(visible(text)), sys.stderr if on_stderr else sys.stdout)
+
+
 def say(line: str) -> None:
     """Print one line on stdout, at once: what follows may take minutes."""
-    print(redacted(line), flush=True)
+    print(shown(redacted(line)), flush=True)
 
 
 def warn(line: str) -> None:
     """Print one line on stderr, after whatever stands in stdout's buffer."""
-    sys.stdout.flush()
-    print(redacted(line), file=sys.stderr, flush=True)
+    print(end="", flush=True)
+    print(shown(redacted(line), on_stderr=True), file=sys.stderr, flush=True)

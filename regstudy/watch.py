@@ -4,17 +4,16 @@ import threading
 import time
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 
-from regstudy import ledger, patience, store
+from regstudy import ledger, patience, screen, store
 from regstudy.design import Trial
 from regstudy.executors import End
 from regstudy.ledger import Entry
 from regstudy.plan import Plan
 from regstudy.redaction import redacted
 from regstudy.schema import Summary
-from regstudy.terminal import in_words, plural
+from regstudy.terminal import in_words, plural, shown
 
 POLL_SECONDS = 2.0
 
@@ -27,9 +26,9 @@ class Watch:
 
     def __init__(self, planned: Plan, *, live: bool) -> None:
         self._planned = planned
-        self._console, self._start = Console(), time.monotonic()
+        self._console, self._start = screen.console(), time.monotonic()
         self._left_at_start = planned.epochs_left()
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
+        columns = screen.words("task.description"), BarColumn(), MofNCompleteColumn(), screen.words("task.fields[note]")
         self._bars = Progress(*columns, console=self._console, disable=not (live and self._console.is_terminal))
         self._silent = False
         self._stop = threading.Event()
@@ -50,7 +49,7 @@ class Watch:
 
     def say(self, line: str) -> None:
         """Print a line, above the bars if there are any."""
-        self._console.print(redacted(line), soft_wrap=True, highlight=False, markup=False)
+        self._console.print(shown(redacted(line)), soft_wrap=True)
 
     def update(self, planned: Plan, trial: Trial, end: End) -> None:
         """A trial has ended, one way or another."""
@@ -92,7 +91,7 @@ class Watch:
                 config = trials[digest].config
                 if digest not in self._shown:
                     name = f"seed {config.seed}  {trials[digest].configuration}"
-                    self._shown[digest] = self._bars.add_task(name, total=config.epochs, note="epochs")
+                    self._shown[digest] = self._bars.add_task(shown(name), total=config.epochs, note="epochs")
                 self._bars.update(self._shown[digest], completed=entry.epochs_done)
             for digest in self._shown.keys() - running.keys():
                 self._bars.remove_task(self._shown.pop(digest))

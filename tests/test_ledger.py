@@ -6,7 +6,8 @@ import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
-from regstudy import checkpoint, ledger, locks
+from regstudy import checkpoint, ledger, locks, tracking
+from regstudy.errors import LostRun
 from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
 
 TRIAL_DIGEST = "a" * 64
@@ -43,9 +44,9 @@ def visible() -> set[str]:
 
 def test_a_new_trial_gets_a_run_that_says_what_it_is(workspace):
     with claim() as run_id:
-        run = mlflow.active_run()
-        assert run is not None
-        assert run.info.run_id == run_id
+        assert run_id is not None
+        run = MlflowClient().get_run(run_id)
+        assert mlflow.active_run() is None, "MLflow's exit hook would end it"
         assert run.data.tags[Tag.TRIAL_DIGEST] == TRIAL_DIGEST
         with claim() as second:
             assert second is None, "another process here is at it"
@@ -125,13 +126,12 @@ def test_a_run_is_taken_over_by_one_process_only(workspace):
     left = made("KILLED")
     (entry,) = ledger.find("0", TRIAL_DIGEST)
     assert ledger._take_over(entry, tags())
-    mlflow.end_run()
     MlflowClient().set_terminated(left, "KILLED")
     # Another process that had looked at the same moment, and counts as many claims as the first did.
     seen = MlflowClient().get_run(left)
     seen.data.params.clear()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(mlflow, "get_run", lambda _: seen)
+        patched.setattr(MlflowClient, "get_run", lambda _, run_id: seen)
         assert not ledger._take_over(entry, tags())
 
 
@@ -181,3 +181,62 @@ def test_the_process_at_work_holds_a_lock_and_beats(workspace, monkeypatch):
             pytest.fail("no beat in five seconds")
     client.set_tag(run_id, Tag.HEARTBEAT, "0")
     assert not ledger.is_alive(client.get_run(run_id))
+
+
+def test_a_run_that_ended_without_an_outcome_is_not_done(workspace):
+    left = made("FINISHED", epochs=0)
+    assert ledger.entries("0", "data")[TRIAL_DIGEST].state == "unfinished"
+    with claim() as run_id:
+        assert run_id == left, "nothing was logged, so that it can be continued"
+
+
+def test_a_run_whose_end_did_not_reach_the_store_is_done_and_put_right(workspace):
+    whole = made("RUNNING", **{Tag.OUTCOME: COMPLETED})
+    assert ledger.entries("0", "data")[TRIAL_DIGEST].state == "done"
+    with claim() as run_id:
+        assert run_id is None
+    assert MlflowClient().get_run(whole).info.status == "FINISHED"
+
+
+def test_mlflows_exit_hook_ends_no_run_whose_end_the_store_did_not_take(workspace):
+    run_id = ledger.create("0", "name", tags())
+
+    def stopped_while_the_store_is_away() -> None:
+        with tracking.at_work(run_id):
+            (workspace / "mlflow.db").rename(workspace / "away.db")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_while_the_store_is_away()
+    (workspace / "away.db").replace(workspace / "mlflow.db")
+    mlflow.end_run()
+    assert MlflowClient().get_run(run_id).info.status == "RUNNING"
+
+
+def test_who_wakes_after_its_run_was_taken_over_writes_nothing_more(workspace):
+    run_id = ledger.create("0", "name", tags())
+
+    def sleep_through_a_take_over() -> None:
+        with tracking.at_work(run_id) as require_own:
+            require_own()
+            (entry,) = ledger.find("0", TRIAL_DIGEST)
+            assert ledger._take_over(entry, tags(**{Tag.MACHINE: "elsewhere"}))
+            require_own()
+
+    with pytest.raises(LostRun, match=run_id):
+        sleep_through_a_take_over()
+    left = MlflowClient().get_run(run_id)
+    assert left.info.status == "RUNNING", "the other process is at it"
+    assert Tag.FAILURE not in left.data.tags
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "a" * 31, "A" * 32, "x/../y"])
+def test_an_id_from_a_store_is_a_path_only_if_it_has_the_shape_of_mlflows(name):
+    assert "/" not in checkpoint.file_name(name)
+    assert checkpoint.file_name(name) != name
+
+
+@pytest.mark.parametrize("beat", ["yesterday", "", "nan", "inf"])
+def test_a_damaged_sign_of_life_is_none(workspace, beat):
+    made("RUNNING", **{Tag.HEARTBEAT: beat, Tag.MACHINE: "elsewhere"})
+    assert ledger.entries("0", "data")[TRIAL_DIGEST].state in {"running", "stale"}

@@ -38,8 +38,9 @@ def test_other_peoples_runs_are_counted_and_left_alone(own_copy):
 def test_unfinished_runs_are_left_out_and_counted(own_copy):
     client = mlflow.MlflowClient()
     first, second = (run.info.run_id for run in client.search_runs(["0"])[:2])
-    client.set_terminated(first, "FAILED")
-    client.set_terminated(second, "KILLED")
+    for run_id, status in ((first, "FAILED"), (second, "KILLED")):
+        client.set_terminated(run_id, status)
+        client.delete_tag(run_id, Tag.OUTCOME)
     trials = query.read()
     assert len(trials.runs) == 2
     assert trials.notices == ("2 runs not finished (failed, killed, still running, or ended without an outcome), left out",)
@@ -226,3 +227,26 @@ def test_an_experiment_without_our_runs_names_the_others_and_the_command_for_any
         match=r"for other runs: compare --metric NAME .*; the store also has 'theirs': name one with --experiment",
     ):
         query.read()
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [(Tag.CONFIG, "{"), (Tag.CONFIG, "{}"), (Tag.CONFIG, "[1]"), (Tag.TEST_IMAGES, "many"), (Tag.DATASET, None)],
+)
+def test_a_damaged_run_is_left_out_and_counted(own_copy, tag, value):
+    client = mlflow.MlflowClient()
+    damaged = query.read().runs["run_id"].iloc[0]
+    client.delete_tag(damaged, tag)
+    if value is not None:
+        client.set_tag(damaged, tag, value)
+    trials = query.read(Wanted(allow=["seeds"]))
+    assert len(trials.runs) == 3
+    assert "1 run whose record is damaged or of another version, left out" in trials.notices
+
+
+def test_a_run_without_an_outcome_is_in_no_analysis(own_copy):
+    client = mlflow.MlflowClient()
+    client.delete_tag(query.read().runs["run_id"].iloc[0], Tag.OUTCOME)
+    trials = query.read(Wanted(allow=["seeds"]))
+    assert len(trials.runs) == 3
+    assert any("ended without an outcome" in notice for notice in trials.notices)

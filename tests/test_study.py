@@ -14,12 +14,12 @@ from mlflow.tracking import MlflowClient
 
 from analysis import query
 from analysis.query import Wanted
-from regstudy import cli, design_file, plan, run, store, study, study_cli
+from regstudy import cli, design_file, locks, plan, run, store, study, study_cli
 from regstudy.assignment import Assignment
 from regstudy.errors import DataError, StudyError
 from regstudy.ledger import Entry
 from regstudy.plan import Plan
-from regstudy.schema import TRIAL, Metric, Summary, Tag
+from regstudy.schema import COMPLETED, TRIAL, Metric, Summary, Tag
 from regstudy.study import How
 from regstudy.watch import Watch
 
@@ -285,3 +285,15 @@ def test_bad_input_is_one_line(workspace, options, message, capsys):
 def test_options_of_ray_without_ray_are_refused(workspace, capsys, option):
     assert cli.main(["study", "run", "published", "--dataset", "mnist-5k", *option]) == 2
     assert f"{option[0]} {option[1]}: is for Ray; add --executor ray" in capsys.readouterr().err
+
+
+def test_a_finished_run_that_holds_no_times_stops_no_study(workspace):
+    """Another's run on the same data: hand-made, or of another version."""
+    made = plan.make(design_file.parse(DESIGN, "small"), None)
+    tags = {Tag.KIND: TRIAL, Tag.DATA_DIGEST: made.data_digest, Tag.TRIAL_DIGEST: "x", Tag.OUTCOME: COMPLETED, Tag.THREADS: "2"}
+    client = MlflowClient()
+    run_id = client.create_run("0", tags=tags | {Tag.MACHINE: locks.machine(), Tag.CONFIG: "{"}).info.run_id
+    client.set_terminated(run_id)
+    again = made.again()
+    assert again.pace(2) is None
+    assert again.of_other_lengths() == {}
