@@ -1,7 +1,7 @@
 """Which faults of a store pass by waiting: one that is away, busy or starting up, not one that refuses us. Reads exceptions, mends nothing."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mlflow.exceptions import MlflowException, RestException
 from requests.exceptions import ChunkedEncodingError, HTTPError, RequestException, Timeout
@@ -27,6 +27,13 @@ UNREACHED = re.compile(r"API request to .* failed with (?:timeout )?exception", 
 UNABLE = re.compile(r"failed with error code (?:429|5\d\d)\b")
 """MLflow's words where a server, or what stands before it, could not answer."""
 
+REJECTED = re.compile(r"failed with error code 40[13]\b")
+"""The same where it does not let us in."""
+
+SHUT_OUT = frozenset({401, 403})
+ANSWERS = frozenset({"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE"})
+"""Codes of a store that is well."""
+
 LONGEST = 200
 """Characters of a reason."""
 
@@ -35,18 +42,12 @@ def is_passing(error: BaseException) -> bool:
     """Whether the same call may be answered later."""
     if not isinstance(error, Exception):
         return False  # a signal, whatever was under way
-    for one in _chain(error):
-        if isinstance(one, RegstudyError):
-            return False
-        if isinstance(one, DBAPIError):
-            return _passes_in_database(one)
-        if isinstance(one, RequestException):
-            return _passes_on_the_way(one)
-        if isinstance(one, (NoneFree, ConnectionError, TimeoutError)):
-            return True
-        if isinstance(one, MlflowException) and (verdict := _passes_at_server(one)) is not None:
-            return verdict
-    return False
+    return _first(map(_passes, _chain(error)))
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the store is there and takes nothing from us until somebody has mended that; not, whether it lacks what was asked for."""
+    return _first(map(_refuses, _chain(error)))
 
 
 def reason(error: BaseException) -> str:
@@ -65,6 +66,42 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.append(current)
         yield current
         current = current.__cause__ or current.__context__
+
+
+def _first(verdicts: Iterable[bool | None]) -> bool:
+    return next((verdict for verdict in verdicts if verdict is not None), False)
+
+
+def _passes(one: BaseException) -> bool | None:
+    if isinstance(one, RegstudyError):
+        return False
+    if isinstance(one, DBAPIError):
+        return _passes_in_database(one)
+    if isinstance(one, RequestException):
+        return _passes_on_the_way(one)
+    if isinstance(one, (NoneFree, ConnectionError, TimeoutError)):
+        return True
+    return _passes_at_server(one) if isinstance(one, MlflowException) else None
+
+
+def _refuses(one: BaseException) -> bool | None:
+    if isinstance(one, RegstudyError):
+        return False
+    if isinstance(one, DBAPIError):
+        return isinstance(one, (OperationalError, InterfaceError)) and not _passes_in_database(one)
+    if isinstance(one, HTTPError) and one.response is not None:
+        return one.response.status_code in SHUT_OUT
+    return _refuses_as_server(one) if isinstance(one, MlflowException) else None
+
+
+def _refuses_as_server(error: MlflowException) -> bool | None:
+    """As below."""
+    if isinstance(error, RestException):
+        return error.get_http_status_code() in SHUT_OUT
+    if error.error_code in ANSWERS:
+        return False
+    unreachable = UNREACHED.search(str(error)) and REFUSED.search(str(error))
+    return True if unreachable or REJECTED.search(str(error)) else None
 
 
 def _passes_in_database(error: DBAPIError) -> bool:

@@ -80,6 +80,10 @@ class Outage:
             f"the tracking store {mlflow.get_tracking_uri()} has not answered for {waited} ({reason}): {self.remedy}"
         )
 
+    def refused(self, reason: str) -> TrackingError:
+        """What is said of a store that waiting does not mend."""
+        return TrackingError(f"the tracking store {mlflow.get_tracking_uri()} refuses ({reason}): mend that; {self.remedy}")
+
 
 outage = Outage()
 
@@ -96,7 +100,7 @@ def working(work: str, remedy: str) -> Iterator[None]:
 
 
 def ask(call: Callable[[], Answer], arrived: Callable[[], Answer | None] = lambda: None, slow: str = "") -> Answer:
-    """The store's answer, however long that takes within bounds; TrackingError once they are reached.
+    """The store's answer, however long that takes within bounds; TrackingError once they are reached, or at once where it refuses.
 
     `arrived` gives what an earlier attempt has left in the store, for calls that must not be made twice; it is asked before each repetition.
     `slow` is said of a call that may take long though the store answers.
@@ -122,6 +126,8 @@ def ask(call: Callable[[], Answer], arrived: Callable[[], Answer | None] = lambd
     try:
         answer = tries(attempt)
     except Exception as error:
+        if faults.is_refusal(error):
+            raise outage.refused(faults.reason(error)) from error
         if not faults.is_passing(error):
             raise
         raise outage.given_up(faults.reason(error)) from error

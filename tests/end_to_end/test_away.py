@@ -71,7 +71,7 @@ def test_a_run_goes_on_after_its_database_was_started_again(database, postgres, 
 def _folder(address: str) -> Path:
     """Where the PostgreSQL at this address keeps its data: its socket lies beside it."""
     port = address.rpartition(":")[2]
-    (socket,) = Path("/tmp").glob(f"regstudy-postgres-*/.s.PGSQL.{port}")  # noqa: S108
+    (socket,) = Path("/tmp").glob(f"regstudy-postgres-*/.s.PGSQL.{port}")
     return socket.parent
 
 
