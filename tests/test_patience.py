@@ -263,19 +263,25 @@ class Lossy:
 
     def _hand_on(self, caller: socket.socket) -> None:
         with caller, socket.create_connection(self.target) as server:
-            while request := caller.recv(1 << 20):
-                while b"\r\n\r\n" not in request or len(request.partition(b"\r\n\r\n")[2]) < _length(request):
-                    request += caller.recv(1 << 20)
+            while request := _message(caller):
                 server.sendall(request)
-                answer = server.recv(1 << 20)
+                answer = _message(server)
                 if self.path in request.partition(b"\r\n")[0] and not self.lost:
                     self.lost += 1
                     return
                 caller.sendall(answer)
 
 
-def _length(request: bytes) -> int:
-    lines = request.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
+def _message(source: socket.socket) -> bytes:
+    """A whole request or answer, which may come in pieces; empty at the end."""
+    message = source.recv(1 << 20)
+    while message and (b"\r\n\r\n" not in message or len(message.partition(b"\r\n\r\n")[2]) < _length(message)):
+        message += source.recv(1 << 20)
+    return message
+
+
+def _length(message: bytes) -> int:
+    lines = message.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
     return next((int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")), 0)
 
 

@@ -136,7 +136,7 @@ def test_the_time_left_counts_what_is_under_way(done):
     watch._start = time.monotonic() - 100
     trial = before.unfinished()[0]
     under_way = before.epochs_left() // 2
-    entry = Entry("run", trial.digest, "running", under_way, {}, {})
+    entry = Entry("run", trial.digest, "running", "RUNNING", under_way, {}, {})
     assert watch._under_way({trial.digest: entry}) == under_way
     assert watch._left(under_way) == "2 min left"
     assert watch._left(0) == "", "nothing trained yet: nothing known"
