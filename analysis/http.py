@@ -8,6 +8,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
+from regstudy import patience
+
 ENDPOINT = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
 MOST_POINTS = 25_000
 """More are cut off without a word: an answer this long is asked for again in halves."""
@@ -48,7 +50,7 @@ def _whole(uri: str, run_ids: Sequence[str], metric: str) -> Iterator[dict[str, 
 
 def _ask(uri: str, run_ids: Sequence[str], metric: str) -> list[dict[str, str]]:
     asked = [("metric_key", metric), *(("run_id", run_id) for run_id in run_ids)]
-    answer: Any = http_request(get_default_host_creds(uri), ENDPOINT, "GET", params=asked)
+    answer: Any = patience.once(lambda: http_request(get_default_host_creds(uri), ENDPOINT, "GET", params=asked))
     if answer.status_code != 200:
         raise MlflowException(f"{ENDPOINT}: status {answer.status_code}")
     return answer.json()["metrics"]

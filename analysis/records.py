@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.tracking import MlflowClient
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
@@ -80,7 +79,7 @@ class StoreRecords:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 if isinstance(self.held, Server):
-                    return Path(MlflowClient().download_artifacts(run_id, name, folder)).read_bytes()
+                    return Path(store.client().download_artifacts(run_id, name, folder)).read_bytes()
                 if is_local_uri(where):
                     return (Path(local_file_uri_to_path(where)) / name).read_bytes()
                 return Path(get_artifact_repository(where).download_artifacts(name, folder)).read_bytes()

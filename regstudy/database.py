@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from regstudy import store
+from regstudy import patience, store
 from regstudy.errors import TrackingError
 
 KINDS = ("sqlite", "postgresql", "mysql", "mssql")
@@ -43,10 +43,23 @@ def reading(uri: str) -> Iterator[Connection]:
         with ExitStack() as stack:
             engine = _engine(uri, stack)
             stack.callback(engine.dispose)
-            yield stack.enter_context(engine.connect())
+            yield stack.enter_context(patience.ask(lambda: _looked_at(engine)))
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise TrackingError(f"the tracking store {store.shown(uri)} cannot be read: {reason}") from error
+
+
+def _looked_at(engine: Engine) -> Connection:
+    """A connection that was answered: a SQLite file may be locked."""
+    connection = engine.connect()
+    try:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
+            connection.rollback()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _engine(uri: str, stack: ExitStack) -> Engine:
@@ -68,12 +81,12 @@ def _tell(connection: Any, command: str) -> None:  # each driver has its own con
 def _of_file(file: Path, stack: ExitStack) -> Engine:
     if not _can_be_read_in_place(file):
         file = _copy(file, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regstudy-reading-"))))
-        return create_engine("sqlite://", creator=lambda: sqlite3.connect(file), poolclass=NullPool)
+        return create_engine("sqlite://", creator=lambda: sqlite3.connect(file, check_same_thread=False), poolclass=NullPool)
     return create_engine("sqlite://", creator=lambda: _read_only(file, WAIT_SECONDS), poolclass=NullPool)
 
 
 def _read_only(file: Path, wait: float) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=wait)
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=wait, check_same_thread=False)
 
 
 def _can_be_read_in_place(file: Path) -> bool:

@@ -61,21 +61,15 @@ def here(train: Train) -> Iterator[Place]:
 @contextmanager
 def processes(train: Train, jobs: int) -> Iterator[Place]:
     """Trials run in so many processes of this machine; one that crashes is replaced."""
-    from pebble import ProcessPool
+    from regstudy.crew import Crew
 
-    # Not forked: neither torch's threads nor MLflow's connections survive that.
-    context: Any = multiprocessing.get_context("spawn")
-    pool = ProcessPool(jobs, initializer=_obey_parent, context=context)
+    crew = Crew(_obey_parent)
     try:
-        yield Place(lambda given: pool.schedule(_attempt_quietly, args=[train, given]), jobs)
+        yield Place(lambda given: crew.submit(_attempt_quietly, [train, given]), jobs)
     except BaseException:
-        for child in multiprocessing.active_children():
-            child.terminate()  # all at once: the pool would wait for each
-        pool.stop()
+        crew.stop()
         raise
-    finally:
-        pool.close()
-        pool.join()
+    crew.close()
 
 
 @contextmanager

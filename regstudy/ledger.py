@@ -23,7 +23,7 @@ from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import adopted, checkpoint, experiments, locks, reading, store, tables, terminal
+from regstudy import adopted, checkpoint, experiments, locks, new_store, reading, store, tables, terminal
 from regstudy.errors import LostRun, ResumeError, TrackingError
 from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
 
@@ -75,7 +75,7 @@ def experiment() -> str:
         adopted_to = adopted.experiment_id()
         if reading.is_new(store.uri()):
             experiments.choose(experiments.NEW, store.uri())  # what is refused makes no store
-        store.make_tables()
+        new_store.make()
         client = store.client()
         found = client.get_experiment(adopted_to) if adopted_to else _named(client)
     except (MlflowException, SQLAlchemyError, OSError) as error:

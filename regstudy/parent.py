@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy import ledger, store
 from regstudy.design import Design, described
+from regstudy.errors import TrackingError
 from regstudy.ledger import Entry
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
 from regstudy.terminal import Interrupted, warn
@@ -66,7 +67,7 @@ def ended_properly(run_id: str) -> Iterator[None]:
         status = RunStatus.KILLED if killed else RunStatus.FAILED
         try:
             store.client().set_terminated(run_id, RunStatus.to_string(status))
-        except (MlflowException, SQLAlchemyError):
+        except (MlflowException, SQLAlchemyError, TrackingError):
             warn(
                 f"the tracking store does not answer: the study's run {run_id} is RUNNING there until the study is started again"
             )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
 
+from regstudy.patient import PatientClient
 from regstudy.stored import RunState, StoredExperiment, StoredRun
 
 PAGE = 1000
@@ -20,7 +20,7 @@ class Server:
 
     def experiments(self) -> list[StoredExperiment]:
         """All experiments, deleted ones too."""
-        client, token = MlflowClient(self.uri), None
+        client, token = PatientClient(self.uri), None
         found: list[StoredExperiment] = []
         while True:
             page = client.search_experiments(view_type=ViewType.ALL, max_results=PAGE, page_token=token)
@@ -31,7 +31,7 @@ class Server:
 
     def runs(self, experiment_id: str) -> list[StoredRun]:
         """All runs of an experiment that are not deleted, oldest first."""
-        client, token = MlflowClient(self.uri), None
+        client, token = PatientClient(self.uri), None
         found: list[StoredRun] = []
         while True:
             page = client.search_runs([experiment_id], max_results=PAGE, order_by=["attributes.start_time"], page_token=token)
@@ -43,7 +43,7 @@ class Server:
     def run_state(self, run_id: str) -> RunState | None:
         """How a run stands; None if there is none."""
         try:
-            run = MlflowClient(self.uri).get_run(run_id)
+            run = PatientClient(self.uri).get_run(run_id)
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 return None
@@ -53,7 +53,7 @@ class Server:
 
     def points(self, run_ids: Sequence[str], metrics: Sequence[str]) -> list[tuple[str, str, int, float, int]]:
         """Every point of these metrics, asked for run by run: run, metric, step, value, time."""
-        client = MlflowClient(self.uri)
+        client = PatientClient(self.uri)
         return [
             (run_id, name, point.step, point.value, point.timestamp)
             for run_id in run_ids

@@ -1,6 +1,5 @@
 """How both packages open MLflow's store: quietly, at once, or not at all; and how a new one comes to be."""
 
-import hashlib
 import logging
 import os
 import sqlite3
@@ -14,15 +13,35 @@ from pathlib import Path
 
 import mlflow
 from mlflow.tracking import MlflowClient
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from regstudy import locks
+from regstudy import faults, patience
 from regstudy.errors import TrackingError
+from regstudy.patient import PatientClient
 from regstudy.redaction import redacted
 
 MAX_REASON = 500
 """Characters of a reason that are kept."""
+
+LOUD = ("mlflow.store", "psycopg", "sqlalchemy", "urllib3")
+"""Loggers of a traceback for each try at a store that is away; the exception says the same."""
+
+IMPATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "25",
+    "PGCONNECT_TIMEOUT": "10",
+}
+"""Nobody is silent for longer than 30 seconds: it is `patience` that tries again, and says so."""
+
+STARTING_SECONDS = 3.0
+"""How long a database may take that is just being started again."""
+
+SERVED = ("postgresql", "mysql", "mssql")
+"""Databases that have a server."""
 
 SERVER_SECONDS = 5.0
 """How long a tracking server may take to show that it is there; MLflow itself would retry for minutes."""
@@ -44,8 +63,8 @@ def use(uri: str) -> None:
 
 
 def client() -> MlflowClient:
-    """The one way to write to the store in use."""
-    return MlflowClient()
+    """The one way to write to the store in use: it waits for one that is away, and says so."""
+    return patience.ask(PatientClient)
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -66,6 +85,10 @@ def quieten() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    for name in LOUD:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name, value in IMPATIENT.items():
+        os.environ.setdefault(name, value)
     # MLflow's use of SQLAlchemy, at its first database access.
     warnings.filterwarnings("ignore", "The ``noload`` loader strategy", Warning)
 
@@ -91,28 +114,8 @@ def _try_to_write(database: Path) -> None:
     if not database.exists():
         with tempfile.TemporaryFile(dir=database.parent):
             return
-    with closing(sqlite3.connect(database)) as connection:
+    with closing(sqlite3.connect(database, timeout=0)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-
-
-def make_tables() -> None:
-    """Make a new SQLite store's tables, one process at a time: several at once would break it for good."""
-    database = sqlite_file(uri())
-    if database is None or _has_tables(database):
-        return
-    name = hashlib.sha256(str(database.absolute()).encode()).hexdigest()
-    with locks.waited_for(locks.folder("stores") / f"{name}.lock", "another process that makes the store's tables"):
-        if not _has_tables(database):
-            mlflow.MlflowClient().search_experiments(max_results=1)
-
-
-def _has_tables(database: Path) -> bool:
-    """Whether MLflow has finished making them: the default experiment comes last."""
-    try:
-        with closing(sqlite3.connect(f"file:{urllib.parse.quote(str(database))}?mode=ro", uri=True)) as connection:
-            return bool(connection.execute("SELECT 1 FROM experiments LIMIT 1").fetchone())
-    except sqlite3.DatabaseError:
-        return False
 
 
 def require_artifact_folder(location: str) -> None:
@@ -135,19 +138,70 @@ def require_artifact_folder(location: str) -> None:
 def require_answer() -> str:
     """The store's URI, once a tracking server there has given any answer at all, or a database's driver is there."""
     address = uri()
-    if not address.startswith(("http://", "https://")):
+    served = address.startswith(("http://", "https://"))
+    if not served:
         _require_driver(address)
-        return address
+    reason = _why_no_server(address) if served else _why_no_database(address)
+    if reason:
+        what = "server" if served else "database"
+        raise TrackingError(
+            f"the tracking {what} {shown(address)} does not answer ({reason}): start it, or set MLFLOW_TRACKING_URI to one that runs"
+        )
+    return address
+
+
+def why_away(locked_seconds: float) -> str:
+    """Why the store in use does not answer; empty if it does. A SQLite store may be locked for so long."""
+    address = uri()
+    if address.startswith(("http://", "https://")):
+        return _why_no_server(address)
+    database = sqlite_file(address)
+    try:
+        return _why_no_database(address) if database is None else _why_locked(database, locked_seconds)
+    except TrackingError as error:
+        return str(error)
+
+
+def _why_no_server(address: str) -> str:
+    """Why a server gives no answer at all."""
     try:
         with urllib.request.urlopen(_health(address), timeout=SERVER_SECONDS):
-            return address
+            return ""
     except urllib.error.HTTPError:
-        return address  # it answers; whether it lets us in is MLflow's to find out
+        return ""  # it answers; whether it lets us in is MLflow's to find out
     except OSError as error:
-        reason = getattr(error, "reason", error)
-        raise TrackingError(
-            f"the tracking server {shown(address)} does not answer ({reason}): start it, or set MLFLOW_TRACKING_URI to one that runs"
-        ) from None
+        return str(getattr(error, "reason", error))
+
+
+def _why_no_database(address: str) -> str:
+    """Why a database server gives no answer, for some seconds, since it may be starting; TrackingError if it refuses us."""
+    try:
+        if not address.startswith(SERVED):
+            return ""
+        engine = create_engine(address, poolclass=NullPool)
+        quickly = Retrying(
+            retry=retry_if_exception(faults.is_passing),
+            wait=wait_fixed(0.5),
+            stop=stop_after_delay(STARTING_SECONDS),
+            reraise=True,
+        )
+        quickly(lambda: engine.connect().close())
+    except SQLAlchemyError as error:
+        if faults.is_passing(error):
+            return faults.reason(error)
+        raise TrackingError(f"the tracking store {shown(address)} refuses the connection: {faults.reason(error)}") from None
+    return ""
+
+
+def _why_locked(database: Path, seconds: float) -> str:
+    if not database.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(database, timeout=seconds)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        return str(error) if faults.BUSY.search(str(error)) else ""
+    return ""
 
 
 def _health(address: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import checkpoint, cores, executors, ledger, locks, parent, store, terminal
+from regstudy import checkpoint, cores, executors, ledger, locks, parent, patience, store, terminal
 from regstudy.assignment import Assignment
 from regstudy.design import Trial
 from regstudy.errors import StudyError, TrackingError, UsageError
@@ -24,6 +24,9 @@ ATTEMPTS = 3
 """How often a trial that fails is tried in one start of the study."""
 
 POLL_SECONDS = 2.0
+
+WAITING = "trials that are under way wait too"
+REMEDY = "what was trained is kept: start the study again once it does"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def run(planned: Plan, how: How) -> str:
     run_id = parent.open_run(planned.experiment_id, planned.design, planned.data_digest, planned.source.dataset)
     if adopted:
         parent.mark_start(adopted, run_id, planned.design.name)
-    with _store_that_answers(), parent.ended_properly(run_id):
+    with patience.working(WAITING, REMEDY), _store_that_answers(), parent.ended_properly(run_id):
         _keep_design(planned, run_id)
         errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
         after = planned.again()

@@ -40,8 +40,8 @@ class Interrupted(BaseException):
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signal_number).name}")
         self.exit_status = 128 + signal_number
-        # MLflow would ask a server that is away for minutes before the run could be ended.
-        os.environ |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}
+        # A store that is away would be waited for before the run could be ended.
+        os.environ |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2", "REGSTUDY_PATIENCE": "3"}
 
 
 def dashed(arguments: Sequence[str]) -> list[str]:

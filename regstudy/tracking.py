@@ -28,7 +28,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NAME
 from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy import checkpoint, ledger, locks, store
+from regstudy import checkpoint, ledger, locks, patience, store
 from regstudy.config import RunConfig
 from regstudy.datasets import Splits
 from regstudy.design import Trial
@@ -175,7 +175,8 @@ def at_work(run_id: str) -> Iterator[Callable[[], None]]:
     Gives what raises LostRun in that case.
     """
     try:
-        with ledger.at_work(run_id) as require_own:
+        remedy = f"what was trained is kept: python -m regstudy resume {run_id} goes on once it answers"
+        with patience.working("training waits", remedy), ledger.at_work(run_id) as require_own:
             yield require_own
     except LostRun:
         raise

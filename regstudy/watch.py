@@ -6,9 +6,8 @@ from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 
-from regstudy import ledger, screen, store
+from regstudy import ledger, patience, screen, store
 from regstudy.design import Trial
-from regstudy.errors import TrackingError
 from regstudy.executors import End
 from regstudy.ledger import Entry
 from regstudy.plan import Plan
@@ -17,6 +16,9 @@ from regstudy.schema import Summary
 from regstudy.terminal import in_words, plural, shown
 
 POLL_SECONDS = 2.0
+
+LOCKED_SECONDS = 10.0
+"""A SQLite store may be locked for a while: others write too."""
 
 
 class Watch:
@@ -96,18 +98,14 @@ class Watch:
             self._bars.update(self._all, note=self._left(self._under_way(running)))
 
     def _answers(self) -> bool:
-        """Whether a tracking server answers; a line where that changes."""
-        try:
-            store.require_answer()
-        except TrackingError as error:
-            if not self._silent:
-                self.say(f"{error}; waiting for it")
-            self._silent = True
-            return False
-        if self._silent:
-            self.say("the tracking server answers again")
-        self._silent = False
-        return True
+        """Whether the store answers; a line where that changes, since nobody hears the processes that train."""
+        reason = store.why_away(LOCKED_SECONDS)
+        if reason:
+            patience.outage.begin(reason)
+        elif self._silent:
+            patience.outage.end()
+        self._silent = bool(reason)
+        return not reason
 
 
 def _result(planned: Plan, trial: Trial) -> str:

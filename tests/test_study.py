@@ -162,9 +162,9 @@ def test_a_server_that_stops_answering_is_told_once(done, capsys, monkeypatch):
         assert not watch._answers()
     monkeypatch.undo()
     assert watch._answers()
-    told = capsys.readouterr().out
+    told = capsys.readouterr().err
     assert told.count("does not answer") == 1
-    assert told.count("the tracking server answers again") == 1
+    assert told.count("the tracking store answers again") == 1
 
 
 def test_what_an_earlier_start_completed_stays_part_of_the_study(done, monkeypatch):

@@ -1,0 +1,94 @@
+"""Stores that go away while a run is trained, and first starts all at once: PostgreSQL and a SQLite file, with real processes."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import mlflow
+import pytest
+from conftest import ROOT
+from mlflow.tracking import MlflowClient
+from test_postgres import as_postgres, database, postgres  # noqa: F401  # fixtures
+
+TRAIN = [sys.executable, "-m", "regstudy", "train", "--dataset", "mnist-5k", "--epochs", "4", "--threads", "1"]
+FIRST = "from regstudy import ledger, store; store.quieten(); store.require_writable(); print(ledger.experiment())"
+
+
+def start(command: list[str], uri: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": uri}
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def until_training(client: MlflowClient) -> None:
+    deadline = time.monotonic() + 120
+    while not any("train/loss" in run.data.metrics for run in client.search_runs(["0"])):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def assert_whole(client: MlflowClient) -> None:
+    """One run, FINISHED, with each epoch's loss once."""
+    (run,) = client.search_runs(["0"])
+    assert run.info.status == "FINISHED"
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "train/loss")] == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_after_its_file_was_locked_for_longer_than_mlflow_waits(workspace):
+    process = start(TRAIN, mlflow.get_tracking_uri())
+    until_training(MlflowClient())
+    with closing(sqlite3.connect("mlflow.db", timeout=60)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        time.sleep(25)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert said.count("does not answer") == said.count("answers again") == 1
+    assert "Traceback" not in said
+    assert_whole(MlflowClient())
+
+
+@pytest.mark.postgres
+def test_a_run_goes_on_after_its_database_was_started_again(database, postgres, workspace):  # noqa: F811
+    client = MlflowClient(database)
+    process = start(TRAIN, database)
+    until_training(client)
+    folder = _folder(postgres)
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    as_postgres(programs / "pg_ctl", "-D", folder / "data", "-w", "-m", "fast", "-l", folder / "log", "restart")
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert said.count("does not answer") <= 1
+    assert "Traceback" not in said
+    assert len(said.splitlines()) < 20
+    assert_whole(client)
+
+
+def _folder(address: str) -> Path:
+    """Where the PostgreSQL at this address keeps its data: its socket lies beside it."""
+    port = address.rpartition(":")[2]
+    (socket,) = Path("/tmp").glob(f"regstudy-postgres-*/.s.PGSQL.{port}")
+    return socket.parent
+
+
+@pytest.mark.postgres
+def test_sixteen_first_starts_on_an_empty_database(database, workspace):  # noqa: F811
+    started = [start([sys.executable, "-c", FIRST], database) for _ in range(16)]
+    ends = [process.communicate(timeout=300)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * 16, ends
+    assert {re.split(r"\s+", said.strip())[-1] for said in ends} == {"0"}
+
+
+@pytest.mark.postgres
+def test_an_unknown_database_is_one_line_at_once(postgres, workspace):  # noqa: F811
+    begun = time.monotonic()
+    process = start([sys.executable, "-m", "analysis", "rank"], f"postgresql+psycopg://{postgres}/nonesuch")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said.count("\n") == 1
+    assert 'database "nonesuch" does not exist' in said
+    assert time.monotonic() - begun < 30
