@@ -214,6 +214,12 @@ def test_all_processes_of_a_user_meet_whatever_their_environment_says(tmp_path):
     assert (locks.machine(), locks.folder("cores")) == bare
 
 
+def test_a_folder_of_locks_may_be_chosen(tmp_path):
+    name, folder = use(REGSTUDY_LOCKS=str(tmp_path / "own"))
+    assert folder == tmp_path / "own" / "cores"
+    assert name != use()[0], "whoever does not share it is another machine"
+
+
 def test_a_lock_that_is_not_given_up_is_told_and_waited_for_no_longer_than_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(locks, "TOLD_SECONDS", 0.1)
     monkeypatch.setattr(locks, "MOST_SECONDS", 0.3)
