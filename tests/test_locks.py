@@ -53,7 +53,7 @@ def attack(commands: str, folder: Path) -> None:
 
 @contextlib.contextmanager
 def lock_held_by_another_user(file: Path) -> Iterator[None]:
-    command = ["flock", str(file), "sh", "-c", "echo held; exec sleep 600"]
+    command = ["flock", "--no-fork", str(file), "sh", "-c", "echo held; exec sleep 600"]
     with subprocess.Popen(command, user=NOBODY, group=NOBODY, extra_groups=[], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
