@@ -67,7 +67,7 @@ class StoreRecords:
     def design(self, run_id: str) -> str | None:
         """From the run's artifact."""
         content = self._file(run_id, DESIGN_FILE)
-        return None if content is None else content.decode()
+        return None if content is None else content.decode(errors="replace")
 
     def _table(self, run_id: str, name: str) -> pd.DataFrame | None:
         content = self._file(run_id, name)

@@ -222,7 +222,8 @@ def _read(folder: Path) -> SnapshotRecords:
             raise SnapshotError(f"{path} is not the file that its {MANIFEST} lists: get the snapshot again")
     records = [_record(row) for row in pq.read_table(folder / RUNS).to_pylist()]
     tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in TABLES}
-    return SnapshotRecords(str(folder), folder.name, records, tables, json.loads((folder / STUDIES).read_text()))
+    designs = {str(run): str(text) for run, text in dict(json.loads((folder / STUDIES).read_text())).items()}
+    return SnapshotRecords(str(folder), folder.name, records, tables, designs)
 
 
 def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:

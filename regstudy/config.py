@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import reprlib
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
@@ -172,7 +173,14 @@ def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0])
     limit = f", at most {_largest(name):,}" if first["type"] in {"less_than_equal", "int_parsing_size"} else ""
-    return f"{name}: expected {expected(name)}{limit}, got {first['input']!r}"
+    return f"{name}: expected {expected(name)}{limit}, got {quoted(first['input'])}"
+
+
+def quoted(value: object) -> str:
+    """A value as it was given, and of a long one its ends."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 80
+    return short.repr(value)
 
 
 def _of_record(error: ValidationError) -> str:

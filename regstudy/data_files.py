@@ -1,6 +1,5 @@
 """Where a data set's bytes are: finds, downloads and verifies them. Never hands out a byte that is not the original's; imports no torch unless it downloads."""
 
-import gzip
 import hashlib
 import os
 import shutil
@@ -26,6 +25,12 @@ PROBE_SECONDS = 6.0
 
 REMEMBER_SECONDS = 3600
 """How long a blocked network is remembered, so that a study of many runs waits once."""
+
+CHUNK, GZIP = 65_536, 31
+"""Packed bytes that are unpacked at a time; zlib's number for gzip's format."""
+
+MOST_MEMBERS = 10_000
+"""Parts of a packed file, which tools that pack in parallel make; empty ones would cost time without end."""
 
 STALL_SECONDS = 10.0
 """A download that sends nothing for this long has failed."""
@@ -54,6 +59,14 @@ class Archive:
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+
+SIZES = {
+    TRAIN_IMAGES: 16 + 60_000 * 784,
+    TRAIN_LABELS: 8 + 60_000,
+    TEST_IMAGES: 16 + 10_000 * 784,
+    TEST_LABELS: 8 + 10_000,
+}
+"""Bytes of each file, unpacked: no more is ever read of one."""
 
 ARCHIVES = {
     "mnist": Archive(
@@ -159,7 +172,7 @@ def _read_verified(path: Path, sha256: str) -> bytes:
     if found is None:
         raise DataError(f"{path} is missing: run again, to have it downloaded")
     try:
-        content = gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes()
+        content = _content(found, SIZES[path.name])
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{found} is damaged ({error}): delete it and run again, to have it downloaded anew") from None
     if hashlib.sha256(content).hexdigest() != sha256:
@@ -168,6 +181,32 @@ def _read_verified(path: Path, sha256: str) -> bytes:
             "delete it and run again, to have it downloaded anew"
         )
     return content
+
+
+def _content(path: Path, size: int) -> bytes:
+    """The file's bytes, unpacked; OSError where they cannot be an original of `size` bytes, before they fill the memory."""
+    packed, there = path.suffix == ".gz", path.stat().st_size
+    if there > size + packed * (size // 100 + 1000):  # what is packed without being made smaller
+        raise OSError(f"it has {there:,} bytes, and the original, unpacked, {size:,}")
+    return _unpacked(path, size) if packed else path.read_bytes()
+
+
+def _unpacked(path: Path, size: int) -> bytes:
+    content, unpacker, members, packed = bytearray(), None, 0, b""
+    with path.open("rb") as file:
+        while packed or (packed := file.read(CHUNK)):
+            if unpacker is None and not (packed := packed.lstrip(b"\0")):  # padding, as after a tape's block
+                continue
+            if unpacker is None:
+                members, unpacker = members + 1, zlib.decompressobj(GZIP)
+            content += unpacker.decompress(packed, size + 1 - len(content))
+            if len(content) > size or members > MOST_MEMBERS:
+                raise OSError(f"it expands beyond the original's {size:,} bytes, or has more than {MOST_MEMBERS:,} parts")
+            packed = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+            unpacker = None if unpacker.eof else unpacker
+    if unpacker is not None:
+        raise EOFError("it ends too early")
+    return bytes(content)
 
 
 def _download(archive: Archive, root: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from regstudy.config import SEEDS, RunConfig
+from regstudy.config import SEEDS, RunConfig, quoted
 from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import NUMERICS_VERSION
 from regstudy.terminal import plain, plural
@@ -153,13 +154,11 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             raise _at(("configurations",), "give either 'configurations' or 'grid'")
         if len(set(self.seeds)) < len(self.seeds):
             raise _at(("seeds",), "a seed is listed twice")
-        if len(self.seeds) * len(self.cells()) > MOST_TRIALS:
-            trials = len(self.seeds) * len(self.cells())
-            raise _at(("seeds",), f"this makes {trials:,} trials; there may be {MOST_TRIALS:,}")
+        _check_fields(self.grid or {}, ("grid",), NOT_HERE | {"dataset"})
+        self._check_number()
         _check_fields(self.overrides, ("overrides",), NOT_HERE)
         for number, fields in enumerate(self.configurations or ()):
             _check_fields(fields, ("configurations", number), NOT_HERE | {"dataset"})
-        _check_fields(self.grid or {}, ("grid",), NOT_HERE | {"dataset"})
         twice = self.overrides.keys() & {name for fields in self.cells() for name in fields}
         if twice:
             raise _at(("overrides", min(twice)), "is set for single configurations too: say it in one of the two places")
@@ -167,18 +166,25 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         self._check_claims()
         return self
 
+    def _check_number(self) -> None:
+        """Counted before any of a grid is made."""
+        cells = len(self.configurations) if self.configurations is not None else math.prod(map(len, (self.grid or {}).values()))
+        if len(self.seeds) * cells > MOST_TRIALS:
+            raise _at(("seeds",), f"this makes {len(self.seeds) * cells:,} trials; there may be {MOST_TRIALS:,}")
+
     def _check_configurations(self) -> None:
         if self.unset():
             return
         RunConfig.from_text({"dataset": str(self.overrides.get("dataset", "auto"))})
-        configs = self.configs("mnist", 0)
-        for number, config in enumerate(configs):
-            if config in configs[:number]:
+        seen: set[RunConfig] = set()
+        for number, config in enumerate(self.configs("mnist", 0)):
+            if config in seen:
                 place = ("configurations", number) if self.configurations else ("grid",)
                 raise _at(place, "this configuration is there twice")
+            seen.add(config)
 
     def _check_claims(self) -> None:
-        seen: set[str] = set()
+        seen, settled = set[str](), not self.unset()
         for number, claim in enumerate(self.claims):
             place = ("claims", number)
             if claim.id in seen:
@@ -187,7 +193,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             if unknown:
                 raise _at((*place, "together"), f"{min(unknown)!r} is no claim before this one")
             seen.add(claim.id)
-            if not self.unset():
+            if settled:
                 for position, contrast in enumerate(claim.contrasts):
                     self._check_contrast(contrast, (*place, "contrasts", position))
 
@@ -219,10 +225,15 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def pick(self, fields: Mapping[str, Any]) -> int:
         """Which configuration a claim's fields single out, the others being the recipe's; LookupError if none."""
-        configs, wanted = self.configs("mnist", 0), self._config(fields, "mnist", 0)
-        if wanted not in configs:
+        wanted = self._config(fields, "mnist", 0)
+        if wanted not in self.places:
             raise LookupError(fields)
-        return configs.index(wanted)
+        return self.places[wanted]
+
+    @cached_property
+    def places(self) -> dict[RunConfig, int]:
+        """Where each configuration stands in a block."""
+        return {config: number for number, config in enumerate(self.configs("mnist", 0))}
 
     def configs(self, dataset: str, seed: int) -> list[RunConfig]:
         """The configurations of one block; ConfigError if one of them is out of range."""
@@ -333,18 +344,18 @@ def first_reason(error: ValidationError) -> tuple[Place, str]:
     place: Place = first.get("ctx", {}).get("place", first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
-        message += f", got {first['input']!r}"
+        message += f", got {quoted(first['input'])}"
     field = ".".join(str(part) for part in place)
     if first["type"] == "extra_forbidden":
         message = f"unknown field, expected one of {', '.join(_siblings(place))}"
     elif first["type"] == "missing":
         message = "is missing"
     elif first["type"] in {"tuple_type", "list_type"}:
-        message = f"expected a list, such as [0, 0.001], got {first['input']!r}"
+        message = f"expected a list, such as [0, 0.001], got {quoted(first['input'])}"
     elif first["type"] == "too_short":
         message = "expected at least one value, got none"
     elif first["type"] not in {"value_error", "design"}:
-        message = f"{message[0].lower()}{message[1:]}, got {first['input']!r}"
+        message = f"{message[0].lower()}{message[1:]}, got {quoted(first['input'])}"
     return place, f"{field}: {message}" if field else message
 
 

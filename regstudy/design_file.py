@@ -3,13 +3,14 @@
 A design is one YAML file: a shipped one by its name (regstudy/designs/), or anybody's own by its path.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from regstudy import plain_yaml
 from regstudy.design import Design, Place, first_reason
 from regstudy.errors import ConfigError, DesignError
 
@@ -24,22 +25,32 @@ def shipped() -> list[str]:
 def load(name_or_path: str) -> Design:
     """Read a shipped design by name, or a file; DesignError names line, field, and what was expected."""
     path = SHIPPED / f"{name_or_path}.yaml" if name_or_path in shipped() else Path(name_or_path)
-    if not path.is_file():
-        raise DesignError(
-            f"there is no design {name_or_path!r} in {Path.cwd()}: expected the path of a YAML file, or one of {', '.join(shipped())}"
-        )
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        if not path.is_file():
+            raise DesignError(
+                f"there is no design {name_or_path!r} in {Path.cwd()}: expected the path of a YAML file, or one of {', '.join(shipped())}"
+            )
+        return parse(_content(path).decode("utf-8-sig"), str(path))
+    except OSError as error:
+        raise DesignError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise DesignError(f"{path}: is not UTF-8 text ({error.reason}): save it as UTF-8") from None
+
+
+def _content(path: Path) -> bytes:
+    """The file's bytes; a file that cannot be a design is not read to its end."""
+    most = plain_yaml.MOST_CHARACTERS
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise DesignError(f"{path}: is no design: expected a file of at most {most / 1e6:.0f} MB, got more")
+    return content
 
 
 def parse(text: str, where: str) -> Design:
     """A design from YAML text; `where` is the file's name for messages."""
     try:
-        tree = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
-        _refuse_repeated_keys(tree)
-        content = yaml.safe_load(text)
+        tree, content = plain_yaml.read(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise DesignError(f"{where}, line {mark.line + 1 if mark else 1}: is not YAML: {error.problem}") from None
@@ -59,27 +70,6 @@ def parse(text: str, where: str) -> Design:
 def json_schema() -> dict[str, Any]:
     """The JSON schema of design files, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Design.model_json_schema()}
-
-
-def _refuse_repeated_keys(node: yaml.Node | None, above: tuple[yaml.Node, ...] = ()) -> None:
-    """YAML readers silently keep the last of two equal keys; an alias may even stand within what it names."""
-    if node in above:
-        raise yaml.MarkedYAMLError(problem="a part of it contains itself", problem_mark=above[-1].start_mark)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Hashable] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is there twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-    for child in _children(node):
-        _refuse_repeated_keys(child, (*above, node) if node else above)
-
-
-def _children(node: yaml.Node | None) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        yield from (value for _, value in node.value)
-    elif isinstance(node, yaml.SequenceNode):
-        yield from node.value
 
 
 def _blamed(tree: yaml.Node | None, message: str) -> Place:

@@ -106,13 +106,12 @@ def _holds_id(file: Path) -> bool:
 
 @cache
 def _place() -> Path:
-    """The user's cache, a folder per machine, since homes are shared; the temporary folder where that cannot be used."""
-    cached = private_folder.cache() / "locks" / f"on-{re.sub(r'[^A-Za-z0-9.-]', '_', platform.node())}"
-    temporary = Path(tempfile.gettempdir()) / f"regstudy-{_user()}"
+    """REGSTUDY_LOCKS, else the user's cache; the temporary folder where that cannot be used."""
+    first, temporary = _wanted(), Path(tempfile.gettempdir()) / f"regstudy-{_user()}"
     try:
-        return _with_locks(cached)
+        return _with_locks(first)
     except OSError as error:
-        refused = f"no locks can be kept in {cached} ({error.strerror or error})"
+        refused = f"no locks can be kept in {first} ({error.strerror or error})"
     try:
         place = _with_locks(temporary)
         warn(f"{refused}: they are kept in {place}")
@@ -122,6 +121,13 @@ def _place() -> Path:
             f"{refused}, nor in {temporary} ({error.strerror or error}): runs of other processes here count as another machine's"
         )
     return place
+
+
+def _wanted() -> Path:
+    """A folder per machine, since homes are shared."""
+    chosen = os.environ.get("REGSTUDY_LOCKS")
+    machine_name = re.sub(r"[^A-Za-z0-9.-]", "_", platform.node())
+    return Path(chosen).absolute() if chosen else private_folder.cache() / "locks" / f"on-{machine_name}"
 
 
 def _with_locks(path: Path) -> Path:

@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+import tracemalloc
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -116,6 +117,51 @@ def test_a_damaged_file_is_named_with_the_remedy_and_not_used(tmp_path, damage, 
     assert str(victim) in message
     assert "delete it and run again" in message
     assert "\n" not in message
+
+
+ZEROS = gzip.compress(bytes(1_000_000))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(bytes(50_000_000)),
+        ZEROS * 60,
+        gzip.compress(b"") * 500_000,
+        ZEROS[:-9],
+        ZEROS + b"no gzip",
+    ],
+    ids=["one member", "many members", "empty members", "truncated", "garbage"],
+)
+def test_a_packed_file_that_cannot_be_the_original_is_refused_at_once(tmp_path, content):
+    raw = lay_out(tmp_path, packed=True)
+    victim = raw / (data_files.TEST_LABELS + ".gz")
+    victim.write_bytes(content)
+    tracemalloc.start()
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"labels-idx1-ubyte.gz is damaged .*: delete it and run again") as caught:
+        data_files.read(data_files.locate("mnist", str(tmp_path)))
+    assert time.monotonic() - start < 2
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", [1, 700])
+def test_a_file_that_was_packed_in_parts_is_read(tmp_path, cut):
+    raw = lay_out(tmp_path, packed=True)
+    content = FILES[data_files.TEST_IMAGES]
+    parts = [content[at : at + cut] for at in range(0, len(content), cut)]
+    (raw / (data_files.TEST_IMAGES + ".gz")).write_bytes(b"".join(map(gzip.compress, parts)) + bytes(100_000))
+    assert data_files.read(data_files.locate("mnist", str(tmp_path))) == FILES
+
+
+def test_an_unpacked_file_that_is_too_large_is_not_read(tmp_path):
+    raw = lay_out(tmp_path, packed=False)
+    with (raw / data_files.TEST_LABELS).open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(DataError, match=r"it has 1,000,000,000,000 bytes, and the original, unpacked, 10,008"):
+        data_files.read(data_files.locate("mnist", str(tmp_path)))
 
 
 def test_a_read_only_root_works(tmp_path_factory):

@@ -53,7 +53,7 @@ def attack(commands: str, folder: Path) -> None:
 
 @contextlib.contextmanager
 def lock_held_by_another_user(file: Path) -> Iterator[None]:
-    command = ["flock", str(file), "sh", "-c", "echo held; exec sleep 600"]
+    command = ["flock", "--no-fork", str(file), "sh", "-c", "echo held; exec sleep 600"]
     with subprocess.Popen(command, user=NOBODY, group=NOBODY, extra_groups=[], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
@@ -212,6 +212,12 @@ def test_all_processes_of_a_user_meet_whatever_their_environment_says(tmp_path):
     folders = {name: str(tmp_path) for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME")}
     assert use(**folders) == bare
     assert (locks.machine(), locks.folder("cores")) == bare
+
+
+def test_a_folder_of_locks_may_be_chosen(tmp_path):
+    name, folder = use(REGSTUDY_LOCKS=str(tmp_path / "own"))
+    assert folder == tmp_path / "own" / "cores"
+    assert name != use()[0], "whoever does not share it is another machine"
 
 
 def test_a_lock_that_is_not_given_up_is_told_and_waited_for_no_longer_than_said(tmp_path, monkeypatch, capsys):

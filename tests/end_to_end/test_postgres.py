@@ -100,7 +100,11 @@ def on_a_machine_of_its_own(folder: Path, address: str) -> subprocess.Popen[str]
     """`study run` in a folder whose locks and checkpoints nobody else sees: the store is all that two such share."""
     folder.mkdir()
     (folder / "small.yaml").write_text(DESIGN)
-    own = {"TMPDIR": str(folder), "REGSTUDY_CHECKPOINTS": str(folder / "checkpoints"), "PYTHONPATH": str(ROOT)}
+    own = {
+        "REGSTUDY_LOCKS": str(folder / "locks"),
+        "REGSTUDY_CHECKPOINTS": str(folder / "checkpoints"),
+        "PYTHONPATH": str(ROOT),
+    }
     environment = os.environ | own | {"MLFLOW_TRACKING_URI": address}
     command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1"]
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -180,3 +184,35 @@ def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace)
     assert "waiting for it" in waiting
     assert "Traceback" not in rest
     assert "Go on with: python -m regstudy study run small.yaml" in rest
+
+
+def test_a_password_is_in_nothing_that_is_said_or_kept(database, workspace):
+    """One that SQLAlchemy takes as it is, and urllib takes apart."""
+    password = "se#cret/9?x"
+    environment = os.environ | {
+        "MLFLOW_TRACKING_URI": database.replace("regstudy@", f"regstudy:{password}@"),
+        "PYTHONPATH": str(ROOT),
+    }
+    said = ""
+    commands = (
+        ["regstudy", "train", "--dataset", "mnist-5k", "--epochs", "1"],
+        ["regstudy", "resume", "nonesuch"],
+        ["analysis", "report"],
+        ["analysis", "rank", "--experiment", "nonesuch"],
+    )
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", *command], env=environment, cwd=workspace, capture_output=True, text=True, check=False
+        )
+        said += done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+    address = database.replace("regstudy@", "")
+    assert said.count(address) >= 3
+    assert address in (workspace / "report" / "report.md").read_text()
+    mlflow.set_tracking_uri(database)
+    kept = str(mlflow.search_runs(["0"]).to_dict())
+    files = [
+        path for path in workspace.rglob("*") if path.suffix in {".html", ".md", ".txt", ".json", ".diff", ".yaml", ".csv"}
+    ]
+    for text in (said, kept, *(path.read_text() for path in files)):
+        assert not [piece for piece in (password, password[:7], password[3:9], password[-3:]) if piece in text]
