@@ -140,7 +140,9 @@ def test_golden_trajectory():
     assert GOLDEN["numerics"] == NUMERICS_VERSION
     assert history[0].train_loss == pytest.approx(GOLDEN["train_loss"][0], rel=1e-4)
     assert history[1].train_loss == pytest.approx(GOLDEN["train_loss"][1], rel=2e-3)
-    assert [m.test.loss for m in history] == pytest.approx(GOLDEN["test_loss"], rel=5e-3)
+    # Rounding alone, by processor and threads, moves the second by 1.6% (0.7% between one and two threads of one processor).
+    assert history[0].test.loss == pytest.approx(GOLDEN["test_loss"][0], rel=2e-3)
+    assert history[1].test.loss == pytest.approx(GOLDEN["test_loss"][1], rel=3e-2)
     assert [round(m.test.accuracy * 100) for m in history] == pytest.approx(GOLDEN["test_correct"], abs=2)
 
 
