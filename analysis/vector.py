@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from analysis import plots
 from regstudy.text import visible
 
+HASHED = re.compile(r'id="([a-zA-Z](?:\d+_[0-9a-f]+_)?[0-9a-f]{10})"')
 ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}
 """Series' colours that are too dark for dark paper, and what they become there."""
 
@@ -23,7 +24,14 @@ def svg(figure: Figure) -> str:
     """A figure as SVG on white, the same bytes each time."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
-    return re.sub(r' d="[^"]*"', lambda path: LONG.sub(lambda n: f"{float(n[0]):.2f}", path[0]), buffer.getvalue())
+    short = re.sub(r' d="[^"]*"', lambda path: LONG.sub(lambda n: f"{float(n[0]):.2f}", path[0]), buffer.getvalue())
+    return _numbered(short)
+
+
+def _numbered(svg: str) -> str:
+    """IDs by their order: matplotlib's are hashes of unrounded coordinates, whose last digits the processor decides."""
+    numbers = {name: f"{name[0]}{place}" for place, name in enumerate(dict.fromkeys(HASHED.findall(svg)))}
+    return re.sub(r'(id="|url\(#|href="#)([^")]+)', lambda use: use[1] + numbers.get(use[2], use[2]), svg)
 
 
 def inline(svg: str, name: str, alt: str) -> Markup:

@@ -1,6 +1,7 @@
 """Figures draw the numbers they were given, each configuration in its own look, and nothing leaves the figure."""
 
 import itertools
+import re
 import warnings
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis import plots
+from analysis import plots, vector
 from analysis.plots import Quantity
 from analysis.plots.curves import zoom
 from analysis.plots.lines import factor_places
@@ -301,3 +302,15 @@ def test_long_names_leave_the_rows_room():
     assert [label.get_text() for label in alike.get_yticklabels()] == [f"{long} 0", f"{long} 1"], (
         "else nobody could tell them apart"
     )
+
+
+def test_a_figures_ids_are_numbered_so_that_every_processor_writes_the_same():
+    figure = Figure()
+    axis = figure.add_subplot()
+    axis.plot([1, 2, 3], [1, 4, 2], marker="o")
+    axis.scatter([1, 2], [2, 3], s=[10, 20])
+    text = vector.svg(figure)
+    ids = re.findall(r'id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert {use for use in re.findall(r'(?:url\(#|href="#)([^")]+)', text)} <= set(ids)
+    assert not re.search(r"[0-9a-f]{10}", text)

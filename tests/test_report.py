@@ -54,6 +54,7 @@ def test_a_report_changes_no_store_unless_it_is_asked_to(own_copy):
     assert (own_copy / "mlflow.db").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_when_asked_the_report_is_an_artifact_of_a_run_of_its_own_without_what_else_its_folder_holds(own_copy):
     (own_copy / "report").mkdir()
     (own_copy / "report" / ".env").write_text("PASSWORD=x")
@@ -173,6 +174,7 @@ def test_the_same_input_gives_the_same_bytes(own_copy):
             assert path.read_bytes() == (own_copy / "two" / path.relative_to(own_copy / "one")).read_bytes(), path
 
 
+@pytest.mark.slow
 def test_an_earlier_releases_report_is_replaced_and_what_it_did_not_write_is_named(own_copy, capsys):
     folder = own_copy / "report"
     assert cli.main(["report"]) == 0
@@ -198,6 +200,7 @@ def test_an_earlier_releases_report_is_replaced_and_what_it_did_not_write_is_nam
     assert {str(path.relative_to(folder)) for path in folder.rglob("*")} == {*FILES, "notes.txt"}
 
 
+@pytest.mark.slow
 def test_a_refused_report_leaves_the_earlier_one(own_copy, capsys):
     cli.main(["report"])
     before = (own_copy / "report" / "report.html").read_bytes()
@@ -347,6 +350,7 @@ def test_verify_finds_what_was_changed(own_copy, capsys):
     assert "is no report" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_store_that_has_grown_is_a_note_and_no_difference(own_copy, capsys):
     assert cli.main(["report"]) == 0
     shutil.copytree(own_copy / "report", own_copy / "report" / "published")
@@ -376,6 +380,7 @@ def again(run: Run, seed: int) -> None:
     client.set_terminated(copy.info.run_id)
 
 
+@pytest.mark.slow
 def test_runs_that_are_missing_or_changed_are_named(own_copy, capsys):
     assert cli.main(["report"]) == 0
     client = mlflow.MlflowClient()
@@ -391,6 +396,7 @@ def test_runs_that_are_missing_or_changed_are_named(own_copy, capsys):
     assert f"run {second} of this report is not in 'Default'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_report_is_verified_wherever_its_runs_have_moved_to(own_copy, capsys):
     assert cli.main(["report"]) == 0
     (own_copy / "moved").mkdir()
@@ -423,6 +429,7 @@ def test_what_a_page_says_of_itself_is_not_trusted(own_copy, capsys, block, word
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_nobody_sees_of_a_page_is_verified_too(own_copy, capsys):
     assert cli.main(["report"]) == 0
     page, picture = own_copy / "report" / "report.html", own_copy / "report" / "figures" / "power.png"

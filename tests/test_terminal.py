@@ -204,6 +204,7 @@ def test_a_slow_reader_of_an_output_that_does_not_block_gets_all_of_it():
     assert outlet.loss is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "locale"), [("Müller−☃", C_LOCALE), (NO_TEXT, C_LOCALE), (NO_TEXT, {"LC_ALL": "C.UTF-8"})])
 def test_a_folder_of_any_name_has_an_answer_and_no_traceback(folder, locale, tmp_path):
     here = tmp_path / folder
