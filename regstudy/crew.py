@@ -4,6 +4,7 @@ Each has a pebble pool of its own: pebble gives up a pool, and all that waits in
 """
 
 import multiprocessing
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +16,9 @@ from pebble import ProcessPool
 
 STARTS = 4
 """How often a process is started for a piece of work that none has begun yet."""
+
+STOP_SECONDS = 8.0
+"""How long processes have for ending what they are at, of the 10 s that service managers give; a pool would give 3."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,13 @@ class Crew:
             pool.join()
 
     def stop(self) -> None:
-        """End all processes, whatever they are at."""
+        """Tell all processes to end, and end those that do not."""
         self._over = True
-        for child in multiprocessing.active_children():
+        children, deadline = multiprocessing.active_children(), time.monotonic() + STOP_SECONDS
+        for child in children:
             child.terminate()  # all at once: a pool would wait for its own
+        for child in children:
+            child.join(max(0.0, deadline - time.monotonic()))
         self.close()
 
     def _hand_out(self, work: _Work, starts: int) -> None:

@@ -312,5 +312,5 @@ def test_a_figures_ids_are_numbered_so_that_every_processor_writes_the_same():
     text = vector.svg(figure)
     ids = re.findall(r'id="([^"]+)"', text)
     assert len(ids) == len(set(ids))
-    assert {use for use in re.findall(r'(?:url\(#|href="#)([^")]+)', text)} <= set(ids)
+    assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', text)) <= set(ids)
     assert not re.search(r"[0-9a-f]{10}", text)

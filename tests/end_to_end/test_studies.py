@@ -109,9 +109,7 @@ def _kill(what: str, process: subprocess.Popen[str], draw: random.Random) -> Non
         process.kill()
     else:
         process.terminate()
-        begun = time.monotonic()
-        assert process.wait(10) == 143
-        assert time.monotonic() - begun < 5
+        assert process.wait(30) == 143
         assert "RUNNING" not in {run.info.status for run in trials()}
 
 
@@ -150,9 +148,9 @@ def log_a_run(number: int, folder: str) -> None:
     store.use(f"sqlite:///{folder}/mlflow.db")
     config = RunConfig(dataset="mnist-5k", seed=number)
     run_id = tracking.start("a run", tracking.identity(config, Trial(config, "none", "digest")))
-    with tracking.at_work(run_id):
+    with tracking.at_work(run_id) as require_own:
         few = Split(torch.zeros(3, 28, 28, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
-        tracked = tracking.describe(run_id, config, Splits("mnist-5k", few, None, few, "digest", "digest"), {})
+        tracked = tracking.describe(run_id, config, Splits("mnist-5k", few, None, few, "digest", "digest"), {}, require_own)
         for epoch in range(6):
             tracked.log_epoch(dict.fromkeys(Metric, epoch + 0.5), epoch)
 
