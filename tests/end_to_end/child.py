@@ -11,6 +11,8 @@ def command(folder: str, store: str, experiment: str, arguments: list[str]) -> N
     words = os.open(f"{folder}/words", os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(words, stream)
+    # The server's streams may be files, which can be sought in.
+    sys.stdout, sys.stderr = (open(stream, "w", buffering=1, closefd=False) for stream in (1, 2))  # noqa: SIM115
     os.chdir(folder)
     os.environ |= {"MLFLOW_EXPERIMENT_NAME": experiment, "MLFLOW_TRACKING_URI": store, "TMPDIR": folder}
     os.environ |= {"REGSTUDY_CHECKPOINTS": f"{folder}/checkpoints", "MLFLOW_DISABLE_TELEMETRY": "true"}
