@@ -220,9 +220,12 @@ def _read(folder: Path) -> SnapshotRecords:
         path = folder / name
         if not path.is_file() or folders.sha256(path) != files.get(name):
             raise SnapshotError(f"{path} is not the file that its {MANIFEST} lists: get the snapshot again")
-    records = [_record(row) for row in pq.read_table(folder / RUNS).to_pylist()]
-    tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in TABLES}
-    designs = {str(run): str(text) for run, text in dict(json.loads((folder / STUDIES).read_text())).items()}
+    try:
+        records = [_record(row) for row in pq.read_table(folder / RUNS).to_pylist()]
+        tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in TABLES}
+        designs = {str(run): str(text) for run, text in dict(json.loads((folder / STUDIES).read_text())).items()}
+    except (ValueError, KeyError, TypeError) as error:  # listed as it is, and no file of ours
+        raise SnapshotError(f"{folder} is damaged ({type(error).__name__}: {error}): get the snapshot again") from None
     return SnapshotRecords(str(folder), folder.name, records, tables, designs)
 
 

@@ -184,7 +184,7 @@ def at_work(run_id: str) -> Iterator[Callable[[], None]]:
         try:
             _end(run_id, error)
         except (MlflowException, SQLAlchemyError, TrackingError):  # what is wrong with the run matters more
-            warn(f"the tracking store does not answer: the run {run_id} is RUNNING there until it is continued")
+            warn(f"the run {run_id} could not be ended: the tracking store calls it RUNNING until it is continued")
         raise
     try:
         store.client().set_terminated(run_id, RunStatus.to_string(RunStatus.FINISHED))

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import servers
 import torch
 from hypothesis import settings
 
@@ -70,6 +71,24 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_database
     while mlflow.active_run():
         mlflow.end_run("KILLED")
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.Postgres]:
+    """One PostgreSQL for all tests that need one."""
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: servers.Postgres, request: pytest.FixtureRequest, workspace: Path) -> str:
+    """The URI of a new, empty database in it."""
+    import psycopg
+
+    name = request.function.__name__[:60]
+    with psycopg.connect(f"postgresql://{postgres.place}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return postgres.uri(name)
 
 
 SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 2}

@@ -147,7 +147,7 @@ def test_a_server_names_what_is_left_over_too(client, workspace, monkeypatch, ca
     gone = client.create_experiment("gone")
     client.delete_experiment(gone)
     ended = left_over(client, "ended")
-    with serving(mlflow.get_tracking_uri()) as address:
+    with serving(mlflow.get_tracking_uri(), workspace) as address:
         mlflow.set_tracking_uri(address)
         for variable, value, words in (
             ("MLFLOW_RUN_ID", NONE, "which is not in the store"),

@@ -288,7 +288,7 @@ def _length(message: bytes) -> int:
 @pytest.mark.slow
 def test_a_run_whose_making_was_not_answered_is_made_once(workspace, monkeypatch):
     monkeypatch.setenv(patience.VARIABLE, "30")
-    with serving(mlflow.get_tracking_uri()) as address:
+    with serving(mlflow.get_tracking_uri(), workspace) as address:
         host, _, port = address.removeprefix("http://").partition(":")
         lossy = Lossy((host, int(port)), b"runs/create")
         mlflow.set_tracking_uri(lossy.address)

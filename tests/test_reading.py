@@ -269,7 +269,7 @@ def test_artifacts_that_need_a_package_or_a_server_say_so(untidy, workspace):
 @pytest.mark.slow
 def test_a_server_gives_the_same_in_bulk_however_it_cuts(untidy, workspace, monkeypatch):
     expected = public(untidy, ["a/b", "c"])
-    with serving(mlflow.get_tracking_uri()) as address:
+    with serving(mlflow.get_tracking_uri(), workspace) as address:
         mlflow.set_tracking_uri(address)
         store.quieten()
         pd.testing.assert_frame_equal(records._ordered(http.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)

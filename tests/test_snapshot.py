@@ -167,7 +167,7 @@ def test_a_folder_that_holds_more_than_the_snapshot_is_not_replaced(taken, own_c
     assert {path: path.read_bytes() for path in own_copy.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("damage", ["truncated", "missing", "other", "format", "nothing"])
+@pytest.mark.parametrize("damage", ["truncated", "missing", "other", "format", "nothing", "no object"])
 def test_a_damaged_one_is_refused(taken, own_copy, damage, capsys):
     file = taken / "epochs.parquet"
     if damage == "truncated":
@@ -179,9 +179,16 @@ def test_a_damaged_one_is_refused(taken, own_copy, damage, capsys):
     elif damage == "format":
         manifest = json.loads((taken / "manifest.json").read_text())
         (taken / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
+    elif damage == "no object":
+        (taken / "studies.json").write_text("[1]")
+        manifest = json.loads((taken / "manifest.json").read_text())
+        manifest["files"]["studies.json"] = folders.sha256(taken / "studies.json")
+        (taken / "manifest.json").write_text(json.dumps(manifest))
     else:
         shutil.rmtree(taken)
-    with pytest.raises(SnapshotError, match=r"expected format 1, got 99|is no snapshot|is not the file that its"):
+    with pytest.raises(
+        SnapshotError, match=r"expected format 1, got 99|is no snapshot|is not the file that its|snap is damaged"
+    ):
         records.from_snapshots(["snap"])
     capsys.readouterr()
     assert cli.main(["report", "--from", "snap"]) == 2

@@ -7,13 +7,11 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 
 import mlflow
 import pytest
 from conftest import ROOT
 from mlflow.tracking import MlflowClient
-from test_postgres import as_postgres, database, postgres  # noqa: F401  # fixtures
 
 TRAIN = [sys.executable, "-m", "regstudy", "train", "--dataset", "mnist-5k", "--epochs", "4", "--threads", "1"]
 FIRST = "from regstudy import ledger, store; store.quieten(); store.require_writable(); print(ledger.experiment())"
@@ -53,13 +51,11 @@ def test_a_run_goes_on_after_its_file_was_locked_for_longer_than_mlflow_waits(wo
 
 
 @pytest.mark.postgres
-def test_a_run_goes_on_after_its_database_was_started_again(database, postgres, workspace):  # noqa: F811
+def test_a_run_goes_on_after_its_database_was_started_again(database, postgres, workspace):
     client = MlflowClient(database)
     process = start(TRAIN, database)
     until_training(client)
-    folder = _folder(postgres)
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
-    as_postgres(programs / "pg_ctl", "-D", folder / "data", "-w", "-m", "fast", "-l", folder / "log", "restart")
+    postgres.restart(0, "fast")
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert said.count("does not answer") <= 1
@@ -68,15 +64,8 @@ def test_a_run_goes_on_after_its_database_was_started_again(database, postgres, 
     assert_whole(client)
 
 
-def _folder(address: str) -> Path:
-    """Where the PostgreSQL at this address keeps its data: its socket lies beside it."""
-    port = address.rpartition(":")[2]
-    (socket,) = Path("/tmp").glob(f"regstudy-postgres-*/.s.PGSQL.{port}")
-    return socket.parent
-
-
 @pytest.mark.postgres
-def test_sixteen_first_starts_on_an_empty_database(database, workspace):  # noqa: F811
+def test_sixteen_first_starts_on_an_empty_database(database, workspace):
     started = [start([sys.executable, "-c", FIRST], database) for _ in range(16)]
     ends = [process.communicate(timeout=300)[0] for process in started]
     assert [process.returncode for process in started] == [0] * 16, ends
@@ -84,9 +73,9 @@ def test_sixteen_first_starts_on_an_empty_database(database, workspace):  # noqa
 
 
 @pytest.mark.postgres
-def test_an_unknown_database_is_one_line_at_once(postgres, workspace):  # noqa: F811
+def test_an_unknown_database_is_one_line_at_once(postgres, workspace):
     begun = time.monotonic()
-    process = start([sys.executable, "-m", "analysis", "rank"], f"postgresql+psycopg://{postgres}/nonesuch")
+    process = start([sys.executable, "-m", "analysis", "rank"], postgres.uri("nonesuch"))
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 2
     assert said.count("\n") == 1

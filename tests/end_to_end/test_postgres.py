@@ -1,21 +1,16 @@
 """A team's store: PostgreSQL, by itself and behind MLflow's server, on 127.0.0.1."""
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
 from conftest import ROOT
+from servers import serving
 from sqlalchemy import create_engine, inspect
 from test_reading import make_untidy, public
 from test_studies import DESIGN, assert_each_once, trials
@@ -29,71 +24,6 @@ from regstudy.schema import Metric
 from regstudy.server import Server
 
 pytestmark = pytest.mark.postgres
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def as_postgres(*command: object) -> None:
-    """PostgreSQL refuses to run as root."""
-    prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    subprocess.run([*prefix, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """User, host and port of a new PostgreSQL without databases, which anybody on this machine may use."""
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
-    folder = Path(tempfile.mkdtemp(prefix="regstudy-postgres-"))
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-    port = free_port()
-    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-    try:
-        as_postgres(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "regstudy")
-        as_postgres(programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", settings, "start")
-        yield f"regstudy@127.0.0.1:{port}"
-    finally:
-        as_postgres(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
-
-
-@pytest.fixture
-def database(postgres, request, workspace) -> str:
-    """The URI of a new, empty database."""
-    import psycopg
-
-    name = request.function.__name__[:60]
-    with psycopg.connect(f"postgresql://{postgres}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return f"postgresql+psycopg://{postgres}/{name}"
-
-
-@contextmanager
-def server(database: str, folder: Path) -> Iterator[str]:
-    """MLflow's server on the database, as docs/guides/scaling.md starts it."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            assert process.poll() is None, (folder / "server.log").read_text()
-            try:
-                urllib.request.urlopen(f"{address}/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def on_a_machine_of_its_own(folder: Path, address: str) -> subprocess.Popen[str]:
@@ -151,7 +81,7 @@ def test_reading_makes_no_tables_and_cannot_write(database, workspace, capsys):
 
 
 def test_two_machines_share_a_study_through_a_server(database, workspace, monkeypatch):
-    with server(database, workspace) as address:
+    with serving(database, workspace) as address:
         both = [on_a_machine_of_its_own(workspace / name, address) for name in ("one", "other")]
         outputs = [process.communicate(timeout=300)[0] for process in both]
         assert [process.returncode for process in both] == [0, 0], outputs
@@ -167,7 +97,7 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
 
 
 def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace):
-    with server(mlflow.get_tracking_uri(), workspace) as address:
+    with serving(mlflow.get_tracking_uri(), workspace) as address:
         process = on_a_machine_of_its_own(workspace / "one", address)
         mlflow.set_tracking_uri(address)
         deadline = time.monotonic() + 120
