@@ -5,10 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
-from regstudy import data_files, terminal
+from regstudy import data_files, signals, terminal
 from regstudy.config import RunConfig, expected
 from regstudy.errors import RegstudyError
 
@@ -95,7 +93,8 @@ def _add_study(study: argparse.ArgumentParser) -> None:
 
 
 def _command(arguments: list[str]) -> None:
-    _stop_on_signals()
+    # A second signal ends the process at once.
+    signals.interrupt_on((signal.SIGINT, signal.SIGTERM), lambda again: os._exit(128 + again))
     try:
         given = parser().parse_args(arguments)
         if given.command != "study" or given.action == "run":
@@ -127,15 +126,3 @@ def _train(config: RunConfig) -> None:
         from regstudy.run import run
 
         run(config, source, share)
-
-
-def _stop_on_signals() -> None:
-    """Turn SIGINT and SIGTERM into an exception, so that the run is ended KILLED on the way out; a second one ends the process at once."""
-
-    def stop(signal_number: int, _frame: FrameType | None) -> NoReturn:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda again, _frame: os._exit(128 + again))
-        raise terminal.Interrupted(signal_number)
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)

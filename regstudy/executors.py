@@ -14,9 +14,10 @@ from concurrent.futures import Future
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from regstudy import hooks
+from regstudy import hooks, signals
 from regstudy.assignment import Assignment
 from regstudy.errors import DamagedCheckpoint, LostRun, RegstudyError, UsageError
 from regstudy.terminal import Interrupted
@@ -157,11 +158,12 @@ def _obey_parent() -> None:
     """End the run and this process on SIGTERM, and when the parent has died without a word."""
     hooks.keep_secrets()
 
-    def stop(signal_number: int, _frame: object) -> None:
-        signal.signal(signal_number, signal.SIG_IGN)  # the run is being ended; a second signal must not cut that short
+    interrupt = signals.Stop(lambda _: None)  # the run is being ended; a second signal must not cut that short
+
+    def stop(signal_number: int, frame: FrameType | None) -> None:
         if not _training.is_set():
             os._exit(128 + signal_number)
-        raise Interrupted(signal_number)
+        interrupt(signal_number, frame)
 
     def watch() -> None:
         parent = multiprocessing.parent_process()

@@ -13,6 +13,7 @@ from regstudy.redaction import redacted
 def keep_secrets() -> None:
     """From now on, in this process."""
     sys.excepthook = _say
+    sys.unraisablehook = _ignored
     threading.excepthook = lambda failed: _say(failed.exc_type, failed.exc_value, failed.exc_traceback)
     logging.setLogRecordFactory(_Record)
     warnings.formatwarning = _warning
@@ -20,6 +21,11 @@ def keep_secrets() -> None:
 
 def _say(kind: Any, error: Any, trace: Any) -> None:
     sys.stderr.write(_lines(traceback.format_exception(kind, error, trace)) + "\n")
+
+
+def _ignored(failed: Any) -> None:
+    sys.stderr.write(redacted(f"{failed.err_msg or 'Exception ignored in'}: {failed.object!r}") + "\n")
+    _say(failed.exc_type, failed.exc_value, failed.exc_traceback)
 
 
 def _lines(parts: list[str]) -> str:

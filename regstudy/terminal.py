@@ -39,7 +39,7 @@ class Interrupted(BaseException):
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signal_number).name}")
-        self.exit_status = 128 + signal_number
+        self.number, self.exit_status = signal_number, 128 + signal_number
         # A store that is away would be waited for before the run could be ended.
         os.environ |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2", "REGSTUDY_PATIENCE": "3"}
 
