@@ -16,7 +16,7 @@ from regstudy.redaction import redacted
 PROGRAM = "python -m analysis"
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
-ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds")
+ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
 """Fields of analysis.comparability; a test holds the two together."""
 
 

@@ -1,6 +1,6 @@
 """May these runs be compared? Refuses, and names the field and the values that differ; warns of what may change the last digits."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -18,8 +18,8 @@ FIELDS = {
 }
 """What must be the same in all runs, by the name that --allow takes: the column of the runs' frame."""
 
-SEEDS = "seeds"
-ALLOWED = (*FIELDS, SEEDS)
+SEEDS, UNKNOWN = "seeds", "unknown"
+ALLOWED = (*FIELDS, SEEDS, UNKNOWN)
 RECORDED = {"commit": "git_commit", "threads": "threads", "device": "device", "processor": "processor", "packages": "packages"}
 """What is no part of a run's identity but may change its last digits."""
 
@@ -30,15 +30,19 @@ FEW = 4
 """Configurations named beside a value."""
 
 
-def check(runs: pd.DataFrame, allow: Collection[str] = ()) -> tuple[str, ...]:
+def check(runs: pd.DataFrame, allow: Collection[str] = (), unknown: Sequence[str] = ()) -> tuple[str, ...]:
     """Refuse runs that must not be compared, with NotComparable; give notices of what was allowed and what differs all the same.
 
-    `runs`: one row per run with columns configuration, seed, and those of FIELDS and RECORDED.
+    `runs`: one row per run with columns configuration, seed, and those of FIELDS and RECORDED; `unknown` are columns for fields of the
+    configurations that a later version has recorded.
     """
     found = {name: text for name in FIELDS if (text := _difference(runs, name)) is not None}
     seeds = _missing_seeds(runs)
     if seeds is not None:
         found[SEEDS] = seeds
+    unclear = [text for name in unknown if (text := _difference(runs, name)) is not None]
+    if unclear:
+        found[UNKNOWN] = f"fields that this version does not know: {'; '.join(unclear)}"
     refused = [name for name in found if name not in allow]
     if refused:
         reasons = "; ".join(found[name] for name in refused)
@@ -51,7 +55,7 @@ def check(runs: pd.DataFrame, allow: Collection[str] = ()) -> tuple[str, ...]:
 
 
 def _difference(runs: pd.DataFrame, name: str) -> str | None:
-    column = runs[FIELDS[name]]
+    column = runs[FIELDS.get(name, name)].map(lambda value: "not recorded" if pd.isna(value) else value)
     values = sorted(column.unique(), key=str)
     if len(values) < 2:
         return None
@@ -76,6 +80,8 @@ def _way_out(refused: list[str], runs: pd.DataFrame) -> str:
     field = next((name for name in refused if name in {"epochs", "recipe"}), None)
     if field:
         return f"Choose with --where {field}={runs[field].iloc[-1]}, or one study with --study"
+    if UNKNOWN in refused:
+        return "Read them with the version that made them"
     return "Train the missing runs" if refused == [SEEDS] else "Choose by --study"
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from analysis import comparability, filters, records, studies
 from analysis.records import FIRST_RUN, Records
 from analysis.snapshot import Record
 from analysis.studies import Study
-from regstudy import design
+from regstudy import design, identity
 from regstudy.config import RunConfig
 from regstudy.errors import ConfigError, NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
@@ -31,7 +31,9 @@ OUTCOMES = frozenset({COMPLETED, DIVERGED})
 """A trial with one of these is finished: it is written last, and without it nothing is, whatever the store calls the run."""
 
 IDENTIFIED = frozenset({Tag.CONFIG_DIGEST, Tag.CONFIGURATION_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION})
-CONFIGURED = frozenset(RunConfig.model_fields)
+CONFIGURED = identity.FIRST_FIELDS[RunConfig.__name__]
+"""What every configuration says, of whatever version."""
+
 MEASURED = frozenset({Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS})
 """Curves that every run has, a diverged one too."""
 
@@ -107,7 +109,8 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     ours = [run for run in kind if planned is None or run.tags.get(Tag.TRIAL_DIGEST) in planned.trials]
     finished = [run for run in ours if is_done(run)]
     there = [run for run in finished if wanted.dataset in (None, run.tags[Tag.DATASET])]
-    chosen = [run for run in there if filters.holds(conditions, json.loads(run.tags[Tag.CONFIG]))]
+    configs = {run.run_id: _configuration(run) for run in there}
+    chosen = [run for run in there if filters.holds(conditions, configs[run.run_id])]
     if not chosen:
         raise NothingToAnalyse(_why_nothing(source, everything, ours, finished, there, wanted))
     distinct = _distinct(chosen)
@@ -127,7 +130,7 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     if planned is not None and planned.namesakes:
         notices += (studies.of_several(planned),)
     runs = _runs_frame(distinct)
-    notices += comparability.check(runs, wanted.allow)
+    notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}))
     epochs = _epochs_frame(source, runs)
     return Trials(_with_endpoints(runs, epochs), epochs, notices, source, planned)
 
@@ -146,11 +149,21 @@ def _is_whole(run: Record) -> bool:
     if not (run.tags.keys() >= IDENTIFIED and run.metrics.keys() >= MEASURED):
         return False
     try:
-        config = json.loads(run.tags[Tag.CONFIG])
-        RunConfig.from_record(json.dumps({name: config[name] for name in CONFIGURED}))
+        config = _configuration(run)
+        RunConfig.from_record(json.dumps({name: config[name] for name in {*CONFIGURED, *RunConfig.model_fields}}))
         return int(run.tags[Tag.TEST_IMAGES]) > 0
     except (KeyError, ValueError, TypeError, RecursionError, ConfigError):
         return False
+
+
+def _configuration(run: Record) -> dict[str, Any]:
+    """What a run says that it is: fields that came after it as they were before they came, and those of a later version too."""
+    return {**identity.later_defaults(RunConfig), **json.loads(run.tags[Tag.CONFIG])}
+
+
+def _unknown(configs: Iterable[dict[str, Any]]) -> set[str]:
+    """Fields of a later version than this."""
+    return {name for config in configs for name in config} - set(RunConfig.model_fields)
 
 
 def _why_nothing(
@@ -192,7 +205,9 @@ def _count(n: int) -> str:
 def _runs_frame(runs: list[Record]) -> pd.DataFrame:
     families = sorted({name for run in runs for name in run.metrics if name.startswith(FAMILIES)})
     summaries = [*SUMMARIES, *families]
-    configs = [json.loads(run.tags[Tag.CONFIG]) for run in runs]
+    configs = [_configuration(run) for run in runs]
+    for name in sorted(_unknown(configs)):  # as text, since they may be of any kind; None where not recorded
+        configs = [{**config, name: identity.canonical(config[name]) if name in config else None} for config in configs]
     rows = [
         {
             **config,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from analysis.snapshot import Record, Records
 from regstudy import design_file
-from regstudy.design import Design
+from regstudy.design import Design, trial_digest
 from regstudy.errors import NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, STUDY, Tag
 from regstudy.terminal import plural
@@ -110,5 +110,6 @@ def _designed(source: Records, starts: Sequence[Sequence[Record]], name: str) ->
             designs, tags = [design_file.parse(text, f"the design of {name}") for text in texts], runs[0].tags
             seeds = sorted({seed for own in designs for seed in own.seeds})
             found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
-            planned = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST])
-            yield place, Study(runs[0].run_id, found, frozenset(trial.digest for trial in planned))
+            planned, numerics = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST]), tags.get(Tag.NUMERICS_VERSION)
+            digests = frozenset(trial_digest(trial.config, trial.data_digest, numerics) for trial in planned)
+            yield place, Study(runs[0].run_id, found, digests)

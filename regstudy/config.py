@@ -1,13 +1,12 @@
 """RunConfig: one configuration of one run, validated, immutable, with a digest. Imports neither torch nor mlflow."""
 
-import hashlib
-import json
 import reprlib
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from regstudy import identity
 from regstudy.errors import ConfigError
 from regstudy.terminal import plain
 
@@ -113,7 +112,7 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
 
     @classmethod
     def from_record(cls, text: str) -> Self:
-        """Build from a run's tag; ConfigError where it is damaged, or of a version with other fields."""
+        """Build from a run's tag; ConfigError where it is damaged, or holds what this version does not know."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
@@ -125,15 +124,15 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
 
     def canonical_json(self) -> str:
         """All fields as JSON, in one spelling: sorted keys, no spaces."""
-        return _canonical(self.model_dump())
+        return identity.canonical(self.model_dump())
 
     def digest(self) -> str:
-        """SHA-256, in hex, of what decides the run's numbers (not of device, threads, paths, or the recipe's name)."""
-        return _sha256(self._resolved_identity())
+        """SHA-256, in hex, of what decides the run's numbers (not of device, threads, paths, or the recipe's name); identity.py says for how long."""
+        return identity.sha256(self._lasting())
 
     def configuration_digest(self) -> str:
         """SHA-256, in hex, of the configuration without its seed: runs that share it are replicates."""
-        return _sha256({name: value for name, value in self._resolved_identity().items() if name != "seed"})
+        return identity.sha256({name: value for name, value in self._lasting().items() if name != "seed"})
 
     def overrides(self) -> dict[str, Any]:
         """Fields that differ from their recipe's defaults; the shortest arguments that give this configuration again."""
@@ -151,10 +150,11 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
         factors = [f"l1={plain(self.l1)}", f"l2={plain(self.l2)}", f"seed={self.seed}"]
         return " ".join(factors + others + recipe + dataset)
 
-    def _resolved_identity(self) -> dict[str, Any]:
+    def _lasting(self) -> dict[str, object]:
         if self.dataset == "auto":
             raise ConfigError("dataset is still 'auto': a configuration has a digest once its data set is resolved")
-        return self.identity()
+        covered = cast("dict[str, object]", identity.lasting(self))
+        return {name: value for name, value in covered.items() if name not in WHERE_NOT_WHAT}
 
 
 def expected(name: str) -> str:
@@ -190,11 +190,3 @@ def _of_record(error: ValidationError) -> str:
 
 def _largest(name: str) -> int:
     return COUNTS if expected(name) == "a whole number ≥ 1" else SEEDS - 1
-
-
-def _canonical(value: dict[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _sha256(value: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical(value).encode()).hexdigest()

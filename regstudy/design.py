@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from regstudy import identity
 from regstudy.config import SEEDS, RunConfig, quoted
 from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import NUMERICS_VERSION
@@ -285,8 +285,8 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     @cached_property
     def digest(self) -> str:
         """SHA-256, in hex, of all but the seeds: adding blocks makes the same study larger."""
-        content = json.dumps(self.model_dump(exclude={"seeds"}), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(content.encode()).hexdigest()
+        covered = cast("dict[str, object]", identity.lasting(self))
+        return identity.sha256({name: value for name, value in covered.items() if name != "seeds"})
 
     def to_yaml(self) -> str:
         """The design as a file that gives it again."""
@@ -315,16 +315,19 @@ class Trial:
         return trial_digest(self.config, self.data_digest)
 
 
-def trial_digest(config: RunConfig, data_digest: str) -> str:
-    """SHA-256, in hex, of what decides a run's numbers: configuration, data, numerics version."""
-    return hashlib.sha256(f"{config.digest()}/{data_digest}/{NUMERICS_VERSION}".encode()).hexdigest()
+def trial_digest(config: RunConfig, data_digest: str, numerics: str | None = None) -> str:
+    """SHA-256, in hex, of what decides a run's numbers: configuration, data, numerics version (as recorded; None: this one's)."""
+    return hashlib.sha256(f"{config.digest()}/{data_digest}/{numerics or NUMERICS_VERSION}".encode()).hexdigest()
 
 
 def labels(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """What each configuration is called: its factors, and every other field in which these configurations differ."""
     elsewhere = {"l1", "l2", "seed", "dataset", "data_root", "device", "threads", "recipe"}
-    varying = [name for name in configs[0] if name not in elsewhere and len({config[name] for config in configs}) > 1]
-    return [", ".join([_factors(config), *(f"{name} {plain(config[name])}" for name in varying)]) for config in configs]
+    varying = [name for name in configs[0] if name not in elsewhere and len({repr(config[name]) for config in configs}) > 1]
+    return [
+        ", ".join([_factors(config), *(f"{name} {plain(config[name])}" for name in varying if config[name] is not None)])
+        for config in configs
+    ]
 
 
 def _factors(config: Mapping[str, Any]) -> str:

@@ -94,6 +94,16 @@ class Plan:
         there = [config for entry in finished if (config := _recorded(entry)) is not None]
         return Counter(other.epochs for other in there if own.get(_without_epochs(other), other.epochs) != other.epochs)
 
+    def of_other_numerics(self) -> Counter[str]:
+        """How many finished trials differ from the study's in nothing but the version that gave their numbers, by that version."""
+        own, digests = {(t.config.digest(), t.data_digest) for t in self.trials}, {t.digest for t in self.trials}
+        finished = (entry.tags for entry in self.entries.values() if entry.finished and entry.trial not in digests)
+        return Counter(
+            tags[Tag.NUMERICS_VERSION]
+            for tags in finished
+            if tags.get(Tag.NUMERICS_VERSION) and (tags.get(Tag.CONFIG_DIGEST), tags.get(Tag.DATA_DIGEST)) in own
+        )
+
     def again(self) -> "Plan":
         """The same, as the store knows it now."""
         return Plan(

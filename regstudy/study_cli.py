@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from regstudy import design_file, invocation, screen, streams, terminal
 from regstudy.design import MOST_TRIALS, Design, described
 from regstudy.errors import UsageError
-from regstudy.schema import Tag
+from regstudy.schema import NUMERICS_VERSION, Tag
 from regstudy.terminal import in_words, plural
 
 if TYPE_CHECKING:
@@ -202,6 +202,12 @@ def _say_status(planned: "Plan", again: str) -> None:
         terminal.say(
             f"{plural(trials, 'trial')} of these configurations and seeds {are} done with {plural(epochs, 'epoch')}: "
             f"to count those, --epochs {epochs}"
+        )
+    for version, trials in sorted(planned.of_other_numerics().items()):
+        are = "is" if trials == 1 else "are"
+        terminal.say(
+            f"{plural(trials, 'trial')} of these configurations and seeds {are} done with numerics version {version}, and this is "
+            f"{NUMERICS_VERSION}, which gives other numbers: the analysis reads those, and refuses to mix them"
         )
 
 
