@@ -250,8 +250,11 @@ def _of_an_earlier_release(page: Path) -> Listed:
     if page.is_symlink() or not page.is_file():
         return {}
     text = page.read_text(encoding="utf-8", errors="replace")
-    if made_by.read(text) is None:
+    told = made_by.read(text)
+    if told is None:
         return {}
+    if told.runs:  # this release's, whose manifest has been left behind: what lies beside it may be anybody's
+        return {PAGES[0]: frozenset()}
     figures = [f"figures/{name}.{kind}" for name in FIGURE.findall(text) for kind in FIGURE_KINDS]
     runs = [f"runs/{name}.svg" for name in RUN.findall(text)]
     return dict.fromkeys([*PAGES, *figures, *(f"tables/{name}.csv" for name in TABLES), *runs], frozenset())

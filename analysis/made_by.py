@@ -36,7 +36,7 @@ def read(page: str) -> MadeBy | None:
     try:
         held = json.loads(block[1]) if block else None
         return None if held is None else _checked(held)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 

@@ -27,6 +27,14 @@ from regstudy.schema import STUDY, TRIAL, Metric, Tag
 FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, "studies.json"
 RUNS = "runs.parquet"
 TABLES = ("epochs", "predictions", "misclassified", "images")
+NEEDED = {
+    "epochs": {"run_id", "metric", "step", "value"},
+    "predictions": {"run_id"},
+    "misclassified": {"run_id", "index"},
+    "images": {"index", "pixels", "data_digest"},
+}
+"""The columns that are read of each table."""
+
 OWN = "regstudy."
 MACHINE_PATH = re.compile(
     r"(?<=once )/.*(?= is deleted)|(?<=')/[^']*(?=')|(?<![\w:/~.])/[\w.+@%~-][^\s'\",;)]*|\b[A-Za-z]:\\[^\s'\",;)]*"
@@ -122,7 +130,10 @@ class SnapshotRecords:
         digest = next(record for record in self.records if record.run_id == run_id).tags[Tag.DATA_DIGEST]
         images = self.tables["images"]
         pixels = images[images["data_digest"] == digest].set_index("index")["pixels"]
-        return own.assign(pixels=list(pixels.loc[own["index"]]))
+        try:
+            return own.assign(pixels=list(pixels.loc[own["index"]]))
+        except KeyError:
+            raise SnapshotError(f"{self.where} is damaged: images of its runs are missing; get the snapshot again") from None
 
     def design(self, run_id: str) -> str | None:
         """The design file of a study's run."""
@@ -210,7 +221,7 @@ def _read(folder: Path) -> SnapshotRecords:
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
         version, files = manifest["format"], dict(manifest["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SnapshotError(
             f"{folder} is no snapshot ({type(error).__name__} at its {MANIFEST}): name a folder that `snapshot` wrote"
         ) from None
@@ -222,11 +233,20 @@ def _read(folder: Path) -> SnapshotRecords:
             raise SnapshotError(f"{path} is not the file that its {MANIFEST} lists: get the snapshot again")
     try:
         records = [_record(row) for row in pq.read_table(folder / RUNS).to_pylist()]
-        tables = {name: pq.read_table(folder / f"{name}.parquet").to_pandas() for name in TABLES}
+        tables = {name: _whole(pq.read_table(folder / f"{name}.parquet").to_pandas(), name) for name in TABLES}
         designs = {str(run): str(text) for run, text in dict(json.loads((folder / STUDIES).read_text())).items()}
-    except (ValueError, KeyError, TypeError) as error:  # listed as it is, and no file of ours
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, RecursionError) as error:  # listed, and none of ours
         raise SnapshotError(f"{folder} is damaged ({type(error).__name__}: {error}): get the snapshot again") from None
     return SnapshotRecords(str(folder), folder.name, records, tables, designs)
+
+
+def _whole(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A table that has what is read of it; KeyError or ValueError where it has not."""
+    table = table.astype(dict.fromkeys(table.columns.intersection(["value"]), float))
+    missing = NEEDED[name] - {*table.columns}
+    if missing:
+        raise KeyError(f"{name} without {', '.join(sorted(missing))}")
+    return table
 
 
 def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -254,7 +274,9 @@ def _record(row: dict[str, Any]) -> Record:
             name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix) and value is not None
         }
 
-    return Record(row["run_id"], row["run_name"], row["status"], row["start_time"], under("tags."), under("metrics."), {})
+    return Record(
+        str(row["run_id"]), row["run_name"], row["status"], int(row["start_time"]), under("tags."), under("metrics."), {}
+    )
 
 
 def _tag_column(name: str) -> str:

@@ -46,7 +46,10 @@ def _frame(rows: Sequence[Sequence[Any]], run_ids: Sequence[str], metrics: Seque
         codes = np.fromiter((code[row[place]] for row in rows), np.int32, len(rows))
         return pd.Categorical.from_codes(codes, pd.Index(ordered, dtype=object))  # pyright: ignore[reportCallIssue, reportArgumentType]  # categories are
 
-    value = column(3, np.float64)
+    try:
+        value = column(3, np.float64)
+    except (TypeError, ValueError):  # SQLite takes text in a column of numbers: no measurement
+        value = np.array([row[3] if isinstance(row[3], (int, float)) else np.nan for row in rows], np.float64)
     value[column(4, np.bool_)] = np.nan
     names = {"run_id": categories(0, run_ids), "metric": categories(1, metrics)}
     return pd.DataFrame(names | {"step": column(2, np.int64), "value": value, "timestamp": column(5, np.int64)})

@@ -2,10 +2,12 @@
 
 import argparse
 import difflib
+import io
 import math
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -28,6 +30,9 @@ CLOSE = 1e-9
 CHECKED = {".html", ".md", ".csv", ".svg"}
 SHOWN = 10
 """Differences that are listed; of more it says how many."""
+
+SHOWN_CHARACTERS = 80
+"""Of a name that is none."""
 
 UNSEEN = {"script", "style", "metadata"}
 SLIDER = "luck-data"
@@ -68,8 +73,11 @@ def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> None
 
     VerificationError lists what differs and names runs that are missing or changed, UsageError says why it cannot be verified.
     """
-    folder = Path(given) if Path(given).is_dir() else Path(given).parent
-    told = _told(folder, given)
+    try:
+        folder = Path(given) if Path(given).is_dir() else Path(given).parent
+        told = _told(folder, given)
+    except OSError as error:
+        raise UsageError(f"{visible(given)[:SHOWN_CHARACTERS]!r} cannot be read ({error.strerror or error})") from None
     arguments = _arguments(told, parse)
     source = commands.source(arguments)
     with tempfile.TemporaryDirectory() as scratch:
@@ -117,7 +125,11 @@ def _arguments(told: MadeBy, parse: Callable[[list[str]], argparse.Namespace]) -
         program, given = [], []
     if program != ["python", "-m", "analysis"] or given[:1] not in (["report"], ["compare"]):
         raise UsageError(f"the report says that it was made by {told.command!r}, which makes no report")
-    return parse(given)
+    try:
+        with redirect_stdout(io.StringIO()):  # of help
+            return parse(given)
+    except SystemExit:
+        raise UsageError(f"the report says that it was made by {told.command!r}, which makes no report") from None
 
 
 def _found(arguments: argparse.Namespace, source: Records, told: MadeBy) -> tuple[Findings, list[str]]:

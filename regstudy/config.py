@@ -25,6 +25,9 @@ def _positive_zero(number: float) -> float:
 SEEDS, COUNTS = 2**63, 2**31
 """How many seeds there are, and the largest count: what the generators and the tensors can take."""
 
+THREADS = 1024
+"""More than any machine can start."""
+
 NonNegative = Annotated[
     float, Field(ge=0, allow_inf_nan=False), AfterValidator(_positive_zero), Expected("a finite number ≥ 0")
 ]
@@ -33,6 +36,7 @@ Fraction = Annotated[
     float, Field(ge=0, lt=1, allow_inf_nan=False), AfterValidator(_positive_zero), Expected("a number ≥ 0 and < 1")
 ]
 Count = Annotated[int, Field(ge=1, le=COUNTS), Expected("a whole number ≥ 1")]
+Threads = Annotated[int, Field(ge=1, le=THREADS)]
 Natural = Annotated[int, Field(ge=0, le=SEEDS - 1), Expected("a whole number ≥ 0")]
 
 Recipe = Literal["published", "corrected"]
@@ -84,7 +88,7 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         default="auto", description="where to compute; auto: CUDA, MPS, else CPU"
     )
-    threads: Count | None = Field(
+    threads: Threads | None = Field(
         default=None, description="CPU threads; default: all cores, shared out among the runs at work"
     )
 
@@ -166,13 +170,17 @@ def expected(name: str) -> str:
     choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
     if choices:
         return "one of " + ", ".join(choices)
-    return "a whole number ≥ 1" if name == "threads" else "a folder"
+    return f"a whole number from 1 to {THREADS:,}" if name == "threads" else "a folder"
 
 
 def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0])
-    limit = f", at most {_largest(name):,}" if first["type"] in {"less_than_equal", "int_parsing_size"} else ""
+    limit = (
+        f", at most {_largest(name):,}"
+        if first["type"] in {"less_than_equal", "int_parsing_size"} and name != "threads"
+        else ""
+    )
     return f"{name}: expected {expected(name)}{limit}, got {quoted(first['input'])}"
 
 

@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,11 @@ from regstudy import patience, store
 from regstudy.errors import TrackingError
 
 KINDS = ("sqlite", "postgresql", "mysql", "mssql")
-READ_ONLY = {"postgresql": "SET default_transaction_read_only = on", "mysql": "SET SESSION TRANSACTION READ ONLY"}
-"""What a server of a database is told first."""
+READ_ONLY = {
+    "postgresql": ("SET default_transaction_read_only = on", "SET lock_timeout = '20s'"),
+    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION lock_wait_timeout = 20"),
+}
+"""What a server of a database is told first: to wait for a locked table no longer than for a locked file."""
 
 WAIT_SECONDS = 20.0
 """For a SQLite file that another process has locked, as long as MLflow itself waits."""
@@ -67,14 +70,15 @@ def _engine(uri: str, stack: ExitStack) -> Engine:
     if file is not None:
         return _of_file(file.resolve(), stack)
     engine = create_sqlalchemy_engine(uri)
-    if command := READ_ONLY.get(engine.dialect.name):
-        event.listen(engine, "connect", lambda connection, _: _tell(connection, command))
+    if commands := READ_ONLY.get(engine.dialect.name):
+        event.listen(engine, "connect", lambda connection, _: _tell(connection, commands))
     return engine
 
 
-def _tell(connection: Any, command: str) -> None:  # each driver has its own connection
+def _tell(connection: Any, commands: Sequence[str]) -> None:  # each driver has its own connection
     with closing(connection.cursor()) as cursor:
-        cursor.execute(command)
+        for command in commands:
+            cursor.execute(command)
     connection.commit()
 
 

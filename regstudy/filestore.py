@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import yaml
 from mlflow.entities import RunStatus
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from regstudy import plain_yaml
 from regstudy.errors import TrackingError
 from regstudy.stored import RunState, StoredExperiment, StoredRun
 
 META, TRASH = "meta.yaml", ".trash"
+LARGEST = 2**63
+STATUSES = frozenset(RunStatus.to_string(status) for status in RunStatus.all_status())
 RUN_ID = re.compile(r"[a-zA-Z0-9][\w-]{0,255}", re.ASCII)
 """The shape of what may be a run's folder."""
 
@@ -92,7 +96,7 @@ def _run(folder: Path, about: dict[str, Any]) -> StoredRun:
         folder.name,
         about.get("run_name") or tags.get("mlflow.runName", ""),
         _status(about),
-        int(about.get("start_time") or 0),
+        _start(about),
         tags,
         {path.relative_to(metrics).as_posix(): _latest(path) for path in _files(metrics) if path.stat().st_size},
         _texts(folder / "params"),
@@ -102,8 +106,20 @@ def _run(folder: Path, about: dict[str, Any]) -> StoredRun:
 
 
 def _status(about: dict[str, Any]) -> str:
+    """As MLflow calls it; what it does not know counts as failed."""
     status = about.get("status", RunStatus.RUNNING)
-    return RunStatus.to_string(status) if isinstance(status, int) else str(status)
+    if str(status) in STATUSES:
+        return str(status)
+    try:
+        return RunStatus.to_string(status)
+    except Exception:  # noqa: BLE001  # MLflow raises nothing narrower
+        return RunStatus.to_string(RunStatus.FAILED)
+
+
+def _start(about: dict[str, Any]) -> int:
+    """In milliseconds; 0 where the run does not say."""
+    start = about.get("start_time")
+    return start if isinstance(start, int) and 0 <= start < LARGEST else 0
 
 
 def _latest(path: Path) -> float:
@@ -114,9 +130,11 @@ def _points(path: Path) -> list[tuple[int, float, int]]:
     """Lines of time and value, since MLflow 1.0 the step, and what more a later one may add."""
     rows = [line.split() for line in _text(path).splitlines() if line.strip()]
     try:
-        return [(int(row[2]) if len(row) > 2 else 0, float(row[1]), int(row[0])) for row in rows]
-    except (ValueError, IndexError):
+        points = [(int(row[2]) if len(row) > 2 else 0, float(row[1]), int(row[0])) for row in rows]
+        np.array([(step, time) for step, _, time in points], np.int64)  # as frames hold them
+    except (ValueError, IndexError, OverflowError):
         raise TrackingError(f"{path} is not as MLflow writes a metric, a line of time, value and step per point") from None
+    return points
 
 
 def _texts(folder: Path) -> dict[str, str]:
@@ -146,7 +164,7 @@ def _with_meta(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def _meta(folder: Path) -> dict[str, Any] | None:
     """A folder's description; None if it has none that can be understood."""
     try:
-        about = yaml.load((folder / META).read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
+        about = plain_yaml.read((folder / META).read_text(encoding="utf-8"))[1]
     except (OSError, ValueError, yaml.YAMLError):
         return None
     return about if isinstance(about, dict) else None

@@ -66,6 +66,12 @@ IN_TEXT = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+MISTYPED = re.compile(r"(?:[a-z][\w+.-]*:?/{1,2})?(?P<all>[^@]*:.*)@.*", re.IGNORECASE | re.DOTALL)
+"""What was meant for an address, with a user and a password."""
+
+WITHOUT_HOST = re.compile(r"[a-z][\w+.-]*://[^:/@\[]*:(?P<password>(?!\d+/?\Z)[^/@]+)/?", re.IGNORECASE)
+"""An address that ends with its password: what is no port may be one."""
+
 WITHIN_ANOTHER = re.compile(r"(?P<scheme>%3A%2F%2F)[^\s&]{0,3000}%40", re.IGNORECASE)
 DATABASE_QUERY = re.compile(r"(?P<address>\b(?!https?:)[a-z][\w+.-]{0,40}://[^\s?]{0,3000}\?)(?P<query>[^\n]*)", re.IGNORECASE)
 
@@ -106,6 +112,9 @@ def _known() -> Iterator[tuple[str, str]]:
     for name, value in os.environ.items():
         if SECRET_VARIABLE.search(name):
             yield from _spellings(value)
+        elif ADDRESS_VARIABLE.search(name) and "://" not in value and (mistyped := MISTYPED.fullmatch(value)):
+            for secret in (mistyped["all"], mistyped["all"].partition(":")[2]):
+                yield from _spellings(secret)
         elif ADDRESS_VARIABLE.search(name) and "://" in value:
             yield value, _by_shape(ALONE.sub(r"\g<scheme>", value))
             for password in _passwords(value):
@@ -120,6 +129,9 @@ def _spellings(secret: str) -> Iterator[tuple[str, str]]:
 
 
 def _passwords(address: str) -> Iterator[str]:
+    ended = WITHOUT_HOST.fullmatch(address)
+    if ended:
+        yield ended["password"]
     found = ALONE.match(address)
     if found:
         yield address[found.end("scheme") : found.end()].rpartition("@")[0].partition(":")[2]

@@ -25,8 +25,8 @@ class Server:
         while True:
             page = client.search_experiments(view_type=ViewType.ALL, max_results=PAGE, page_token=token)
             found += [StoredExperiment(held.experiment_id, held.name, held.lifecycle_stage == "deleted") for held in page]
-            token = page.token
-            if not token:
+            token, asked = page.token, token
+            if not token or token == asked:
                 return sorted(found, key=lambda held: (len(held.experiment_id), held.experiment_id))
 
     def runs(self, experiment_id: str) -> list[StoredRun]:
@@ -36,8 +36,8 @@ class Server:
         while True:
             page = client.search_runs([experiment_id], max_results=PAGE, order_by=["attributes.start_time"], page_token=token)
             found += [_run(run) for run in page]
-            token = page.token
-            if not token:
+            token, asked = page.token, token
+            if not token or token == asked:
                 return sorted(found, key=lambda run: (run.start_time, run.run_id))
 
     def run_state(self, run_id: str) -> RunState | None:

@@ -217,8 +217,8 @@ def _health(address: str) -> str:
 def _illegible(address: str) -> TrackingError:
     """Such an address is read otherwise than it was meant, and pieces of its password become a host or a port."""
     return TrackingError(
-        f"the tracking store {shown(address)} has no address that can be read: write / ? # @ and : in a user or password as "
-        "%2F %3F %23 %40 and %3A, and a port as a number"
+        f"the tracking store {shown(address)} has no address that can be read: in a user or password write %2F for a slash, %3F for a question mark, "
+        "%23 for #, %40 for an at sign and %3A for a colon; a port is a number"
     )
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from mlflow.store.db.base_sql_model import Base
@@ -39,6 +40,9 @@ UNDER_WAY = "_alembic_tmp_"
 """Tables of a migration that has not ended begin so."""
 
 RUN_NAME = "mlflow.runName"
+UNKNOWN_STATUS = "FAILED"
+"""What a run without a status counts as."""
+
 NAMED = 3
 """Tables that a message names."""
 
@@ -104,7 +108,8 @@ class Tables:
         ordered = rows if table == LATEST else sorted(rows, key=lambda row: (row[4], row[5], row[2]))
         latest: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for run_id, key, value, is_nan, _, _ in ordered:
-            latest[run_id][key] = float("nan") if is_nan else value
+            # SQLite takes text in a column of numbers: no measurement.
+            latest[run_id][key] = float("nan") if is_nan or not isinstance(value, (int, float, Decimal)) else float(value)
         return latest
 
 
@@ -190,7 +195,14 @@ def _run(
     own = tags.get(run_id, {})
     named = name or own.get(RUN_NAME, "")
     return StoredRun(
-        run_id, named, status, start_time or 0, own, latest.get(run_id, {}), params.get(run_id, {}), artifact_uri or ""
+        run_id,
+        named,
+        status or UNKNOWN_STATUS,
+        start_time or 0,
+        own,
+        latest.get(run_id, {}),
+        params.get(run_id, {}),
+        artifact_uri or "",
     )
 
 

@@ -114,9 +114,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -
 
 
 @pytest.fixture
-def own_copy(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_copy(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The trained store, to be changed; artifacts stay where they are."""
     shutil.copy(trained / "mlflow.db", tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    return tmp_path
+    yield tmp_path
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it

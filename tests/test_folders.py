@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from analysis import cli, folders
+from analysis import cli, folders, made_by
 from regstudy.errors import FolderError, SnapshotError
 
 FIRST = {"report.html": "1", "report.md": "1", "figures/ranking.svg": "1", "figures/old.svg": "1", "runs/run-0.svg": "1"}
@@ -64,6 +64,19 @@ def test_what_lies_where_the_report_goes_is_named_and_kept(report, name):
     with pytest.raises(FolderError, match=f"report holds what is of no earlier report, {'/'.join(name.split('/')[:2])}"):
         write(report, SECOND)
     assert held(report) == before
+
+
+def test_a_page_of_this_release_without_its_manifest_makes_nothing_beside_it_ours(tmp_path):
+    """As one that came by mail."""
+    told = made_by.MadeBy("python -m analysis report", "1", runs={"a" * 32: "digest"})
+    page = f'<script type="application/json" id="made-by">{json.dumps(told.as_json())}</script> id="run-1" aria-label="Figure: ranking"'
+    mailed = tmp_path / "mailed"
+    mailed.mkdir()
+    fill(mailed, {"report.html": page, "report.md": "mine", "tables/ranking.csv": "mine", "figures/ranking.png": "mine"})
+    before = held(mailed)
+    with pytest.raises(FolderError, match=r"of no earlier report, report\.md, figures/ranking\.png, tables/ranking\.csv,"):
+        write(mailed, SECOND)
+    assert held(mailed) == before
 
 
 def test_a_file_of_ours_that_somebody_has_changed_is_theirs(report):
@@ -142,7 +155,7 @@ def test_an_error_at_any_moment_of_replacing_leaves_the_earlier_report_whole(rep
 
 KILLED = """
 import pathlib, sys
-from analysis import folders
+from analysis import folders, made_by
 folder, moment = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 original, calls = pathlib.Path.replace, []
 def replace(path, target):

@@ -180,6 +180,29 @@ ADDRESSES = [
 ]
 
 
+MISTYPED = [
+    "postgresql:/u:geheim@127.0.0.1/db",
+    "postgresql//u:geheim@h/db",
+    "http:/u:geheim@127.0.0.1",
+    "u:geheim@h/db",
+    "postgresql://u:geheim",
+    "http://[::1",
+]
+
+
+@pytest.mark.parametrize("address", MISTYPED)
+def test_a_mistyped_address_is_named_without_its_password(address, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert cli.main(["rank"]) == 2
+    said = capsys.readouterr().err
+    assert "geheim" not in said
+    assert said.count("\n") == 1
+    if "[" in address or address.startswith("postgresql://"):
+        assert "has no address that can be read: in a user or password write %2F for a slash" in said
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_store_that_cannot_be_used_is_one_line_without_its_password(address, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)

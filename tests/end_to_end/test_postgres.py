@@ -26,6 +26,17 @@ from regstudy.server import Server
 pytestmark = pytest.mark.postgres
 
 
+def test_a_table_that_somebody_has_locked_is_waited_for_no_longer_than_a_locked_file(database, workspace, capsys):
+    mlflow.set_tracking_uri(database)
+    mlflow.MlflowClient().create_experiment("made")
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE experiments, runs IN ACCESS EXCLUSIVE MODE")
+        assert cli.main(["rank"]) == 2
+        assert "lock timeout" in capsys.readouterr().err
+    engine.dispose()
+
+
 def on_a_machine_of_its_own(folder: Path, address: str) -> subprocess.Popen[str]:
     """`study run` in a folder whose locks and checkpoints nobody else sees: the store is all that two such share."""
     folder.mkdir()
