@@ -64,7 +64,7 @@ def test_a_run_killed_at_random_moments(server, workspace, tmp_path_factory, mon
                 os.kill(process.pid, number)
                 stopped = time.monotonic()
                 process.join()
-                assert time.monotonic() - stopped < 5
+                assert time.monotonic() - stopped < 30
                 statuses.append(process.exitcode)
                 kills += 1
             run_id = only_run()
