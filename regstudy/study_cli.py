@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regstudy import design_file, invocation, screen, streams, terminal
+from regstudy.config import THREADS
 from regstudy.design import MOST_TRIALS, Design, described
 from regstudy.errors import UsageError
 from regstudy.schema import NUMERICS_VERSION, Tag
@@ -118,7 +119,7 @@ def _how(given: argparse.Namespace) -> "How":
     from regstudy.study import How
 
     jobs = _number(given.jobs, "--jobs", "a whole number ≥ 1")
-    threads = _number(given.threads, "--threads", "a whole number ≥ 1")
+    threads = _number(given.threads, "--threads", f"a whole number from 1 to {THREADS:,}", THREADS)
     if given.action == "plan":
         return How(jobs=jobs, threads=threads)
     gpus = _share_of_gpu(given.gpus)

@@ -271,6 +271,7 @@ def test_the_run_that_mlflow_made_for_the_start_is_no_trials(workspace, monkeypa
             ["plan", "published", "--dataset", "cifar"],
             "dataset: expected one of auto, mnist, fashion-mnist, mnist-5k, got 'cifar'",
         ),
+        (["run", "published", "--threads", "99999"], "--threads: expected a whole number from 1 to 1,024, got '99999'"),
         (["run", "published", "--jobs", "0"], "--jobs: expected a whole number ≥ 1, got '0'"),
         (["run", "published", "--executor", "slurm"], "--executor: expected here, processes or ray, got 'slurm'"),
         (["run", "published", "--executor", "here", "--jobs", "2"], "the executor 'here' runs one trial at a time"),
