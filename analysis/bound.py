@@ -15,7 +15,8 @@ from analysis.frames import rows
 from analysis.made_by import MadeBy
 from analysis.query import Study, Trials, is_done
 from analysis.snapshot import Record, Records
-from regstudy import design_file
+from regstudy import design_file, identity
+from regstudy.config import RunConfig
 from regstudy.errors import VerificationError
 from regstudy.text import visible
 
@@ -122,7 +123,8 @@ def digests(trials: Trials, wrong: pd.DataFrame, known: Collection[str]) -> dict
 
 
 def _digest(run: dict[str, Any], curves: pd.DataFrame | None, images: pd.DataFrame | None, *, is_known: bool) -> str:
-    names = [name for name in run if _is_read(name)] if "test_images" in run else PLAIN
+    as_before = {name for name, default in identity.later_defaults(RunConfig).items() if run.get(name) == default}
+    names = [name for name in run if _is_read(name) and name not in as_before] if "test_images" in run else PLAIN
     digest = hashlib.sha256(json.dumps({name: text for name in names if (text := _text(run[name]))}, sort_keys=True).encode())
     if curves is not None:
         own = curves.sort_values("epoch")
