@@ -26,7 +26,7 @@ SEEDS, COUNTS = 2**63, 2**31
 """How many seeds there are, and the largest count: what the generators and the tensors can take."""
 
 THREADS = 1024
-"""More than any machine can start."""
+"""More is a slip of the pen: a machine may not be able to start them."""
 
 NonNegative = Annotated[
     float, Field(ge=0, allow_inf_nan=False), AfterValidator(_positive_zero), Expected("a finite number ≥ 0")

@@ -1,15 +1,19 @@
 """MLflow's tracking server, asked by MLflow's own client, which changes nothing there by asking. Opens no database."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.entities import PagedList
 
+from regstudy.errors import TrackingError
 from regstudy.patient import PatientClient
 from regstudy.stored import RunState, StoredExperiment, StoredRun
 
 PAGE = 1000
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -20,25 +24,18 @@ class Server:
 
     def experiments(self) -> list[StoredExperiment]:
         """All experiments, deleted ones too."""
-        client, token = PatientClient(self.uri), None
-        found: list[StoredExperiment] = []
-        while True:
-            page = client.search_experiments(view_type=ViewType.ALL, max_results=PAGE, page_token=token)
-            found += [StoredExperiment(held.experiment_id, held.name, held.lifecycle_stage == "deleted") for held in page]
-            token, asked = page.token, token
-            if not token or token == asked:
-                return sorted(found, key=lambda held: (len(held.experiment_id), held.experiment_id))
+        client = PatientClient(self.uri)
+        pages = _all_of(lambda token: client.search_experiments(view_type=ViewType.ALL, max_results=PAGE, page_token=token))
+        found = [StoredExperiment(held.experiment_id, held.name, held.lifecycle_stage == "deleted") for held in pages]
+        return sorted(found, key=lambda held: (len(held.experiment_id), held.experiment_id))
 
     def runs(self, experiment_id: str) -> list[StoredRun]:
         """All runs of an experiment that are not deleted, oldest first."""
-        client, token = PatientClient(self.uri), None
-        found: list[StoredRun] = []
-        while True:
-            page = client.search_runs([experiment_id], max_results=PAGE, order_by=["attributes.start_time"], page_token=token)
-            found += [_run(run) for run in page]
-            token, asked = page.token, token
-            if not token or token == asked:
-                return sorted(found, key=lambda run: (run.start_time, run.run_id))
+        client, order = PatientClient(self.uri), ["attributes.start_time"]
+        found = map(
+            _run, _all_of(lambda token: client.search_runs([experiment_id], max_results=PAGE, order_by=order, page_token=token))
+        )
+        return sorted(found, key=lambda run: (run.start_time, run.run_id))
 
     def run_state(self, run_id: str) -> RunState | None:
         """How a run stands; None if there is none."""
@@ -60,6 +57,19 @@ class Server:
             for name in metrics
             for point in client.get_metric_history(run_id, name)
         ]
+
+
+def _all_of(ask: Callable[[str | None], PagedList[Found]]) -> Iterator[Found]:
+    """What a server gives page by page; TrackingError if it does not get on."""
+    token = None
+    while True:
+        page = ask(token)
+        yield from page
+        if not page.token:
+            return
+        if page.token == token:
+            raise TrackingError("the tracking server gives the same page again and again: upgrade it, or name another store")
+        token = page.token
 
 
 def _run(run: Run) -> StoredRun:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from mlflow.store.entities import PagedList
 
 from analysis import cli, folders, made_by
 from regstudy import cli as regstudy_cli
-from regstudy import filestore
+from regstudy import filestore, server
 from regstudy.errors import TrackingError
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -143,3 +144,9 @@ def test_what_a_page_says_of_itself_is_not_believed(tmp_path, capsys, monkeypatc
 def test_a_name_that_is_too_long_is_no_report(capsys):
     assert cli.main(["verify", "q" * 300]) == 2
     assert "cannot be read (File name too long)" in one_line(capsys)
+
+
+def test_a_server_that_does_not_get_on_is_named_and_believed_in_nothing():
+    pages = iter([PagedList([1], "next"), PagedList([2], "next")])
+    with pytest.raises(TrackingError, match="gives the same page again and again"):
+        list(server._all_of(lambda _: next(pages)))
