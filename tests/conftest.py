@@ -38,6 +38,15 @@ def two_threads() -> None:
 
 
 @pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """What the code under test sets for its process, an interrupted one's impatience say, ends with the test."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Tests neither see nor fill the user's cache."""
     cache = tmp_path_factory.mktemp("cache")

@@ -124,7 +124,7 @@ def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace)
     assert process.returncode == 143
     assert "waiting for it" in waiting
     assert "Traceback" not in rest
-    assert "Go on with: python -m regstudy study run small.yaml" in rest
+    assert f"Go on with: {sys.executable} -m regstudy study run small.yaml" in rest
 
 
 def test_a_password_is_in_nothing_that_is_said_or_kept(database, workspace):
