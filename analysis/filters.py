@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from regstudy.config import quoted
 from regstudy.errors import UsageError
 
 
@@ -12,7 +13,7 @@ def parse(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
     for condition in given:
         field, equals, values = condition.partition("=")
         if not (field and equals and values):
-            raise UsageError(f"--where {condition!r}: expected FIELD=VALUE, such as epochs=40 or seed=0,1,2")
+            raise UsageError(f"--where {quoted(condition)}: expected FIELD=VALUE, such as epochs=40 or seed=0,1,2")
         if field in found:
             raise UsageError(f"--where {field} is there twice: give its values with commas, {field}=A,B")
         found[field] = tuple(values.split(","))

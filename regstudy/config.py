@@ -110,9 +110,13 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
             raise ConfigError(f"unknown parameter {unknown[0]!r}: expected one of {', '.join(cls.model_fields)}")
         present = {name: text for name, text in given.items() if text or cls.model_fields[name].default is not None}
         try:
-            return cls.model_validate_strings(present, strict=False)
+            config = cls.model_validate_strings(present, strict=False)
         except ValidationError as error:
             raise ConfigError(_in_words(error)) from None
+        for name, text in present.items():
+            if _is_misread(text, getattr(config, name)):
+                raise ConfigError(f"{name}: expected {expected(name)}, got {quoted(text)}")
+        return config
 
     @classmethod
     def from_record(cls, text: str) -> Self:
@@ -182,6 +186,14 @@ def _in_words(error: ValidationError) -> str:
         else ""
     )
     return f"{name}: expected {expected(name)}{limit}, got {quoted(first['input'])}"
+
+
+def _is_misread(text: str, value: object) -> bool:
+    """Python takes 1_0 for 10, and 1e-400 for 0."""
+    if not isinstance(value, (int, float)):
+        return False
+    mantissa = text.lower().partition("e")[0]
+    return "_" in text or (value == 0 and any(digit in mantissa for digit in "123456789"))
 
 
 def quoted(value: object) -> str:

@@ -86,10 +86,10 @@ def _seeds(text: str) -> list[int] | None:
     if not text:
         return None
     wrong = UsageError(f"--seeds: expected a number of seeds ≥ 1, or a list such as 1,2,7, got {text!r}")
-    try:
-        numbers = [int(part) for part in text.split(",") if part]
-    except ValueError:
-        raise wrong from None
+    parts = text.removesuffix(",").split(",")
+    if not all(part.strip().isascii() and part.strip().isdigit() for part in parts):
+        raise wrong
+    numbers = [int(part) for part in parts]
     if "," in text:
         return numbers
     if numbers[0] < 1 or numbers[0] > MOST_TRIALS:

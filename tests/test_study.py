@@ -263,6 +263,10 @@ def test_the_run_that_mlflow_made_for_the_start_is_no_trials(workspace, monkeypa
     ("options", "message"),
     [
         (["plan", "nonesuch"], "there is no design 'nonesuch'"),
+        (
+            ["plan", "published", "--seeds", "1,,2"],
+            "--seeds: expected a number of seeds ≥ 1, or a list such as 1,2,7, got '1,,2'",
+        ),
         (["plan", "published", "--seeds", "0"], "--seeds: expected a number of seeds ≥ 1, or a list such as 1,2,7, got '0'"),
         (["plan", "published", "--seeds", "1,x"], "--seeds: expected"),
         (["plan", "published", "--seeds", "1,1"], "a seed is listed twice"),
