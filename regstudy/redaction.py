@@ -80,9 +80,13 @@ ODBC_PASSWORD = re.compile(
     rf"(?P<name>\b(?:pwd|password)\s{{0,5}}=\s{{0,5}})(?!\*\*\*)(?:{BRACED}|[^;\n]{{0,3000}}(?=;)|(?<=;pwd=)[^;\n]*|(?<=;password=)[^;\n]*)",
     re.IGNORECASE,
 )
-HEADER = re.compile(r"(?P<name>\bauthorization['\"]?\s{0,5}[:=]\s{0,5}['\"]?(?:basic|bearer)\s{1,5})[\w.~+/=-]+", re.IGNORECASE)
+HEADER = re.compile(
+    r"""(?P<name>\bauthorization['"]?\s{0,5}[:=]\s{0,5}['"]?(?:[a-z]{1,20}\s{1,5})?)(?![a-z]{1,20}\s{1,5}\*\*\*)[\w.~+/=-]+""",
+    re.IGNORECASE,
+)
+OPTION = re.compile(rf"(?P<name>(?<![\w-])--[\w-]{{0,40}}{ENDINGS}\s{{1,5}})(?![-\s])\S+", re.IGNORECASE)
 PAIR = re.compile(
-    rf"""(?P<name> {ENDINGS} ['"]?\s{{0,5}} (?:=\s{{0,5}}|%3D|:\s{{0,5}}(?=['"])) )
+    rf"""(?P<name> {ENDINGS} ['"]?\s{{0,5}} (?:=\s{{0,5}}|%3D|:(?!//)\s{{0,5}}) )
     (?! \*\*\* (?: [\s&,;)\]'"] | \Z ) )
     (?: "(?:[^"\\]|\\.){{0,3000}}" | '(?:[^'\\]|\\.){{0,3000}}' | {BRACED} | [^\s&]+ )""",
     re.IGNORECASE | re.VERBOSE,
@@ -145,7 +149,7 @@ def _by_shape(text: str) -> str:
     """The text without what is secret by its form or name, users of addresses apart."""
     text = WITHIN_ANOTHER.sub(r"\g<scheme>", text)
     text = DATABASE_QUERY.sub(lambda found: found["address"] + _query(found["query"]), text)
-    for pattern in (ODBC_PASSWORD, HEADER, PAIR):
+    for pattern in (ODBC_PASSWORD, HEADER, OPTION, PAIR):
         text = pattern.sub(rf"\g<name>{HIDDEN}", text)
     return text
 

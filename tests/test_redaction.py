@@ -101,6 +101,10 @@ def test_no_password_of_a_query_is_shown(name, password, encoded):
         ("{'password': 'a b', 'user': 'u'}", "{'password': ***, 'user': 'u'}"),
         ("MLFLOW_TRACKING_TOKEN=abc python", "MLFLOW_TRACKING_TOKEN=*** python"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("Authorization: Token abc.def", "Authorization: Token ***"),
+        ("{'Authorization': 'abc.def'}", "{'Authorization': '***'}"),
+        ("password: abc", "password: ***"),
+        ("psql --db-password abc --host h", "psql --db-password *** --host h"),
     ],
 )
 def test_what_hides_a_secret_is_cut_out_of_a_message(text, shown):
