@@ -2,8 +2,8 @@
 
 import sys
 
-from analysis.cli import main
-from regstudy import hooks, terminal
+from analysis.commands.cli import main
+from regstudy.console import hooks, terminal
 
 hooks.keep_secrets()
 terminal.begin()

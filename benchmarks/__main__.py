@@ -21,8 +21,10 @@ from statistics import median
 import torch
 
 from benchmarks import many, parallel, reading, throughput, tracking_cost
-from regstudy import cores, data_files, datasets, terminal
 from regstudy.config import RunConfig
+from regstudy.console import terminal
+from regstudy.data import datasets, sources
+from regstudy.machine import cores
 
 ROUNDS, START_UPS, USUAL_BATCHES = 21, 5, 40
 RUNS, EPOCHS = 4, 40
@@ -37,7 +39,7 @@ def main() -> None:
     cli.add_argument("--data-root", help="folder with full MNIST")
     cli.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds of the throughput comparison")
     given = cli.parse_args()
-    source = data_files.locate("mnist", given.data_root)
+    source = sources.locate("mnist", given.data_root)
     data = datasets.load(source, RunConfig(dataset="mnist"))
     torch.set_num_threads(cores.usable())
     with tempfile.TemporaryDirectory() as folder:

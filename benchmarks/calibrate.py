@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis import statistics
+from analysis.judging import statistics
 from regstudy.schema import LAST_EPOCHS
 
 CONFIGURATIONS = 4

@@ -10,9 +10,10 @@ from statistics import median
 import torch
 
 from benchmarks import throughput
-from regstudy import cores, datasets
 from regstudy.config import RunConfig
-from regstudy.data_files import Source
+from regstudy.data import datasets
+from regstudy.data.sources import Source
+from regstudy.machine import cores
 
 Setting = tuple[int, int]
 """Jobs at a time, threads each."""

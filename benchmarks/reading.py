@@ -104,9 +104,9 @@ def side_by_side(database: Path) -> tuple[float, float, float]:
 
 
 def _ours() -> None:
-    from analysis import records
+    from analysis.reading import stores
 
-    source = records.from_store(None)
+    source = stores.from_store(None)
     found = source.epochs([run.run_id for run in source.runs()], METRICS)
     assert len(found) % (EPOCHS * len(METRICS)) == 0
     assert len(found)

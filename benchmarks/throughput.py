@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 
 from regstudy.config import RunConfig
-from regstudy.datasets import Splits
-from regstudy.evaluation import evaluate
-from regstudy.model import build
-from regstudy.training import Learner, fit
+from regstudy.data.datasets import Splits
+from regstudy.training.loop import Learner, fit
+from regstudy.training.network import build
+from regstudy.training.scores import evaluate
 from tests import reference
 
 BATCH, WARM_UP = 128, 5

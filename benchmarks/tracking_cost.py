@@ -12,15 +12,15 @@ from unittest import mock
 
 BEGIN = "start the run, describe it"
 PARTS = (
-    (BEGIN, "regstudy.tracking.start", "call"),
-    (BEGIN, "regstudy.tracking.describe", "call"),
-    ("save a checkpoint", "regstudy.checkpoint.save_after_epoch", "call"),
-    ("log an epoch", "regstudy.tracking.TrackedRun.log_epoch", "call"),
-    ("draw figures, write predictions", "regstudy.run._write_artifacts", "call"),
-    ("log the files", "regstudy.tracking.TrackedRun.log_files", "call"),
-    ("export and log the model", "regstudy.tracking.TrackedRun.log_model", "call"),
-    ("log the outcome", "regstudy.tracking.TrackedRun.log_outcome", "call"),
-    ("be at work, end the run", "regstudy.tracking.at_work", "enter and exit"),
+    (BEGIN, "regstudy.tracking.recorder.start", "call"),
+    (BEGIN, "regstudy.tracking.recorder.describe", "call"),
+    ("save a checkpoint", "regstudy.tracking.checkpoint.save_after_epoch", "call"),
+    ("log an epoch", "regstudy.tracking.recorder.TrackedRun.log_epoch", "call"),
+    ("draw figures, write predictions", "regstudy.run.trial._write_artifacts", "call"),
+    ("log the files", "regstudy.tracking.recorder.TrackedRun.log_files", "call"),
+    ("export and log the model", "regstudy.tracking.recorder.TrackedRun.log_model", "call"),
+    ("log the outcome", "regstudy.tracking.recorder.TrackedRun.log_outcome", "call"),
+    ("be at work, end the run", "regstudy.tracking.recorder.at_work", "enter and exit"),
 )
 """What is timed, by the function that does it."""
 
@@ -28,7 +28,7 @@ IMPORTS = {
     "import torch": "torch",
     "import mlflow": "mlflow.pytorch",
     "import matplotlib": "matplotlib.figure",
-    "import the rest": "regstudy.run",
+    "import the rest": "regstudy.run.trial",
 }
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     for name, module in IMPORTS.items():
         with clock.part(name):
             import_module(module)
-    from regstudy import cli
+    from regstudy.commands import cli
 
     for name, path, how in PARTS:
         mock.patch(path, clock.around(name, how, pkgutil.resolve_name(path))).start()

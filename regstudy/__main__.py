@@ -2,8 +2,8 @@
 
 import sys
 
-from regstudy import hooks, terminal
-from regstudy.cli import main
+from regstudy.commands.cli import main
+from regstudy.console import hooks, terminal
 
 hooks.keep_secrets()
 terminal.begin()

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self, cast, get_args
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from regstudy import identity
+from regstudy.console.terminal import plain
 from regstudy.errors import ConfigError
-from regstudy.terminal import plain
 
 
 @dataclass(frozen=True)

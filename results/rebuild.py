@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import cli
+from analysis.commands import cli
 
 RESULTS, README = Path("results"), Path("README.md")
 RAN = RESULTS / "README.md"

@@ -20,9 +20,10 @@ for _name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", 
 import mlflow
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from regstudy import data_files, store
 from regstudy.config import RunConfig
-from regstudy.run import run
+from regstudy.data import sources
+from regstudy.run.trial import run
+from regstudy.store import store
 
 ROOT = Path(__file__).parent.parent
 
@@ -106,7 +107,7 @@ SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 2}
 def train(**values: object) -> str:
     """One short real run in this process; its ID."""
     config = RunConfig.model_validate(SMALL | values)
-    return run(config, data_files.locate(config.dataset, config.data_root))
+    return run(config, sources.locate(config.dataset, config.data_root))
 
 
 @pytest.fixture(scope="session")

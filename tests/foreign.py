@@ -12,7 +12,7 @@ from alembic import command
 from mlflow.store.db.utils import InitialBase, _get_alembic_config
 from sqlalchemy import create_engine
 
-from regstudy import tables
+from regstudy.store import tables
 
 OLDER = "5b0e9adcef9c"
 """The tables of MLflow 2.14.3."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.query import SUMMARIES, Study, Trials
-from regstudy import design, design_file
+from analysis.reading.query import SUMMARIES, Study, Trials
+from regstudy.design import design, design_file
 from regstudy.schema import Metric, Summary
 
 EPOCHS = 8

@@ -7,10 +7,10 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import functional
 
-from regstudy import augment
+from regstudy.training import augmentation
 
 
-def reference(image: np.ndarray, draws: augment.Draws, degrees: torch.Tensor, i: int) -> np.ndarray:
+def reference(image: np.ndarray, draws: augmentation.Draws, degrees: torch.Tensor, i: int) -> np.ndarray:
     """What torchvision's ColorJitter and RandomRotation do with the same draws."""
     operations = [
         lambda picture: functional.adjust_brightness(picture, float(draws.brightness[i])),
@@ -33,25 +33,25 @@ def images() -> np.ndarray:
 
 def test_every_pixel_is_torchvisions(images):
     generator = torch.Generator().manual_seed(1)
-    draws = augment.draw(len(images), generator)
+    draws = augmentation.draw(len(images), generator)
     generator.manual_seed(1)
     torch.empty(2, len(images)).uniform_(0.9, 1.1, generator=generator)
     degrees = torch.empty(len(images)).uniform_(-7, 7, generator=generator)
-    batch = augment.augment(torch.from_numpy(images), draws).numpy()
+    batch = augmentation.augment(torch.from_numpy(images), draws).numpy()
     for i, image in enumerate(images):
         np.testing.assert_array_equal(batch[i], reference(image, draws, degrees, i), err_msg=f"image {i}")
 
 
 @pytest.mark.parametrize("degrees", [0.0, -0.0, 7.0, -7.0, 1e-4, 3.3333])
 def test_rotation_of_particular_angles(images, degrees):
-    batch = augment._rotate(torch.from_numpy(images).float(), augment.rotation(torch.full((len(images),), degrees)))
+    batch = augmentation._rotate(torch.from_numpy(images).float(), augmentation.rotation(torch.full((len(images),), degrees)))
     for i, image in enumerate(images):
         expected = functional.rotate(Image.fromarray(image), degrees, fill=[1.0])
         np.testing.assert_array_equal(batch[i].numpy(), np.asarray(expected))
 
 
 def test_draws_have_torchvisions_ranges_and_order():
-    draws = augment.draw(20_000, torch.Generator().manual_seed(0))
+    draws = augmentation.draw(20_000, torch.Generator().manual_seed(0))
     published = transforms.ColorJitter(0.1, 0.1, 0.1, 0.1)
     assert published.brightness == published.contrast == (0.9, 1.1)
     for factor in (draws.brightness, draws.contrast):

@@ -6,8 +6,9 @@ import pytest
 import synthetic
 from scipy import stats
 
-from analysis import contest, findings, grids, ranking, statistics
-from analysis.ranking import Scale
+from analysis.judging import findings, ranking, single_runs, statistics
+from analysis.reading.measures import Scale
+from analysis.showing import report_tables
 from benchmarks import calibrate
 
 
@@ -36,9 +37,9 @@ def test_the_ranking_separates_what_the_simulation_counts():
 
 def test_a_contest_of_single_runs_by_hand():
     scores = {"a": np.array([0.90, 0.92]), "b": np.array([0.91, 0.92])}
-    table = contest.wins(scores).set_index("configuration")["share"]
+    table = single_runs.wins(scores).set_index("configuration")["share"]
     assert table.to_dict() == pytest.approx({"a": 0.25, "b": 0.5, "tied": 0.25})
-    assert contest.wins(scores, lead=0.015).set_index("configuration")["share"].to_dict() == pytest.approx(
+    assert single_runs.wins(scores, lead=0.015).set_index("configuration")["share"].to_dict() == pytest.approx(
         {"a": 0.0, "b": 0.25, "tied": 0.75}
     )
 
@@ -50,26 +51,26 @@ def test_a_contest_is_what_drawing_gives():
     best = drawn.max(1, keepdims=True)
     alone = (drawn == best).sum(1) == 1
     expected = [(alone & (drawn.argmax(1) == i)).mean() for i in range(3)]
-    assert contest.wins(scores)["share"].tolist() == pytest.approx([*expected, 1 - alone.mean()], abs=0.015)
+    assert single_runs.wins(scores)["share"].tolist() == pytest.approx([*expected, 1 - alone.mean()], abs=0.015)
 
 
 def test_a_configuration_against_itself_by_scipy_and_by_hand():
     rng = np.random.default_rng(7)
     scores, best = 0.994 + rng.normal(0, 4e-4, 11), 0.9946 + 1e-4 * np.arange(11)
-    found = contest.against_itself(scores, best, ranking.Scale(), 0.05, 2e-4, np.random.default_rng(3))
-    drawn = np.random.default_rng(3).permuted(np.tile(scores, (contest.SPLITS, 1)), axis=1)
+    found = single_runs.against_itself(scores, best, Scale(), 0.05, 2e-4, np.random.default_rng(3))
+    drawn = np.random.default_rng(3).permuted(np.tile(scores, (single_runs.SPLITS, 1)), axis=1)
     p = stats.ttest_rel(drawn[:, :5], drawn[:, 5:10], axis=1).pvalue
     assert found["separated"] == pytest.approx((p < 0.05).mean())
     assert 0.02 < found["separated"] < 0.08, "about five in a hundred"
     assert found["named"] == pytest.approx(45 / 55), "of 55 pairs, the ten neighbours lead by one image only"
     assert found["equivalent"] == 0, "without a margin nothing is"
-    close = contest.against_itself(scores, best, ranking.Scale(margin=0.01), 0.05, 2e-4, np.random.default_rng(3))
+    close = single_runs.against_itself(scores, best, Scale(margin=0.01), 0.05, 2e-4, np.random.default_rng(3))
     assert close["equivalent"] == 1
     assert close["separated"] == 0, "equivalence comes first, as in the ranking"
-    assert contest.against_itself(scores[:9], best[:9], ranking.Scale(), 0.05, 2e-4, rng) is None
+    assert single_runs.against_itself(scores[:9], best[:9], Scale(), 0.05, 2e-4, rng) is None
 
 
 def test_a_report_of_ten_seeds_has_the_test():
     found = findings.find(synthetic.trials(configurations=4, seeds=10))
-    assert [row[:2] for row in grids.against_itself(found).rows] == [(name, "2 × 5") for name in found.scores.columns]
-    assert grids.against_itself(findings.find(synthetic.trials(configurations=4, seeds=9))) is None
+    assert [row[:2] for row in report_tables.against_itself(found).rows] == [(name, "2 × 5") for name in found.scores.columns]
+    assert report_tables.against_itself(findings.find(synthetic.trials(configurations=4, seeds=9))) is None

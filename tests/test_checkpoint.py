@@ -13,9 +13,11 @@ from test_ledger import claim, made
 from test_resume import TIMED, stopped_after, stopped_run  # noqa: F401  # a fixture
 from test_study import HERE, planned
 
-from regstudy import checkpoint, cli, ledger, study
+from regstudy.commands import cli
 from regstudy.errors import DamagedCheckpoint
 from regstudy.schema import Metric, Tag
+from regstudy.study import coordinator
+from regstudy.tracking import checkpoint, ledger
 
 RUN, OTHER = "1" * 32, "2" * 32
 
@@ -136,7 +138,7 @@ def test_a_study_trains_the_trial_anew_and_doubles_nothing(workspace, stopped_af
     stopped_after(2)
     stopped = stopped_run(threads=2)
     flip(checkpoint._path(stopped), 77777)
-    study.run(planned(text), HERE)
+    coordinator.run(planned(text), HERE)
     assert f"{stopped}.safetensors is damaged" in capsys.readouterr().out
     (entry, given_up) = ledger.find("0", planned(text).trials[0].digest)
     assert (entry.state, given_up.state, given_up.run_id) == ("done", "killed", stopped)

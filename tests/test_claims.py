@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import claims, measures, statistics, wording
-from analysis.claims import Judged, Unit, Verdict
-from regstudy import design_file
+from analysis.judging import claims, statistics
+from analysis.judging.claims import Judged, Verdict
+from analysis.reading import measures
+from analysis.reading.measures import Unit
+from analysis.showing import wording
+from regstudy.design import design_file
 
 PUBLISHED = design_file.load("published")
 NAMES = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]

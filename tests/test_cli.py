@@ -9,9 +9,10 @@ import mlflow
 import pytest
 from conftest import ROOT
 
-from analysis import cli as analysis_cli
-from regstudy import cli, terminal
+from analysis.commands import cli as analysis_cli
+from regstudy.commands import cli
 from regstudy.config import RunConfig
+from regstudy.console import terminal
 from regstudy.schema import Tag
 
 TRAIN = [

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from analysis import cli, comparability
+from analysis.commands import cli
+from analysis.reading import comparability
 from regstudy.errors import NotComparable
 
 SAME = {

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from regstudy import cores
+from regstudy.machine import cores
 
 HOLD = """
 import sys
 from pathlib import Path
-from regstudy import cores
+from regstudy.machine import cores
 with cores.at_work(Path(sys.argv[1])):
     print("at work", flush=True)
     sys.stdin.read()

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from torchvision import datasets as torchvision_datasets
 
-from regstudy import data_files
-from regstudy.data_files import ARCHIVES, Archive, Source
+from regstudy.data import sources
+from regstudy.data.sources import ARCHIVES, Archive, Source
 from regstudy.errors import DataError
 
 
@@ -76,24 +76,24 @@ def black_hole():
 @pytest.mark.parametrize("packed", [True, False])
 def test_cached_files_are_read_unpacked_or_packed(tmp_path, packed):
     lay_out(tmp_path, packed)
-    source = data_files.locate("mnist", str(tmp_path))
+    source = sources.locate("mnist", str(tmp_path))
     assert source == Source("mnist", tmp_path)
-    assert data_files.read(source) == FILES
-    assert data_files.locate("auto", str(tmp_path)) == source
+    assert sources.read(source) == FILES
+    assert sources.locate("auto", str(tmp_path)) == source
 
 
 def test_environment_goes_before_the_option(tmp_path, monkeypatch):
     lay_out(tmp_path, packed=True)
     monkeypatch.setenv("REGSTUDY_DATA", str(tmp_path))
-    assert data_files.locate("mnist", "/does/not/exist").root == tmp_path
+    assert sources.locate("mnist", "/does/not/exist").root == tmp_path
 
 
 def test_missing_root_is_named_with_what_chose_it(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"data root '/no/such' \(from --data-root\) is not a folder"):
-        data_files.locate("auto", "/no/such")
+        sources.locate("auto", "/no/such")
     monkeypatch.setenv("REGSTUDY_DATA", "/not/this")
     with pytest.raises(DataError, match=r"'/not/this' \(from REGSTUDY_DATA\)"):
-        data_files.locate("auto", None)
+        sources.locate("auto", None)
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_missing_root_is_named_with_what_chose_it(tmp_path, monkeypatch):
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_damaged_file_is_named_with_the_remedy_and_not_used(tmp_path, damage, packed):
     raw = lay_out(tmp_path, packed)
-    victim = raw / (data_files.TEST_IMAGES + ".gz" * packed)
+    victim = raw / (sources.TEST_IMAGES + ".gz" * packed)
     victim.write_bytes(damage(victim.read_bytes()))
-    source = data_files.locate("mnist", str(tmp_path))
+    source = sources.locate("mnist", str(tmp_path))
     with pytest.raises(DataError) as caught:
-        data_files.read(source)
+        sources.read(source)
     message = str(caught.value)
     assert str(victim) in message
     assert "delete it and run again" in message
@@ -135,12 +135,12 @@ ZEROS = gzip.compress(bytes(1_000_000))
 )
 def test_a_packed_file_that_cannot_be_the_original_is_refused_at_once(tmp_path, content):
     raw = lay_out(tmp_path, packed=True)
-    victim = raw / (data_files.TEST_LABELS + ".gz")
+    victim = raw / (sources.TEST_LABELS + ".gz")
     victim.write_bytes(content)
     tracemalloc.start()
     start = time.monotonic()
     with pytest.raises(DataError, match=r"labels-idx1-ubyte.gz is damaged .*: delete it and run again") as caught:
-        data_files.read(data_files.locate("mnist", str(tmp_path)))
+        sources.read(sources.locate("mnist", str(tmp_path)))
     assert time.monotonic() - start < 60
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
@@ -150,18 +150,18 @@ def test_a_packed_file_that_cannot_be_the_original_is_refused_at_once(tmp_path, 
 @pytest.mark.parametrize("cut", [1, 700])
 def test_a_file_that_was_packed_in_parts_is_read(tmp_path, cut):
     raw = lay_out(tmp_path, packed=True)
-    content = FILES[data_files.TEST_IMAGES]
+    content = FILES[sources.TEST_IMAGES]
     parts = [content[at : at + cut] for at in range(0, len(content), cut)]
-    (raw / (data_files.TEST_IMAGES + ".gz")).write_bytes(b"".join(map(gzip.compress, parts)) + bytes(100_000))
-    assert data_files.read(data_files.locate("mnist", str(tmp_path))) == FILES
+    (raw / (sources.TEST_IMAGES + ".gz")).write_bytes(b"".join(map(gzip.compress, parts)) + bytes(100_000))
+    assert sources.read(sources.locate("mnist", str(tmp_path))) == FILES
 
 
 def test_an_unpacked_file_that_is_too_large_is_not_read(tmp_path):
     raw = lay_out(tmp_path, packed=False)
-    with (raw / data_files.TEST_LABELS).open("wb") as file:
+    with (raw / sources.TEST_LABELS).open("wb") as file:
         file.truncate(10**12)
     with pytest.raises(DataError, match=r"it has 1,000,000,000,000 bytes, and the original, unpacked, 10,008"):
-        data_files.read(data_files.locate("mnist", str(tmp_path)))
+        sources.read(sources.locate("mnist", str(tmp_path)))
 
 
 def test_a_read_only_root_works(tmp_path_factory):
@@ -171,7 +171,7 @@ def test_a_read_only_root_works(tmp_path_factory):
         folder.chmod(0o555)
     before = sorted(root.rglob("*"))
     try:
-        assert data_files.read(data_files.locate("mnist", str(root))) == FILES
+        assert sources.read(sources.locate("mnist", str(root))) == FILES
     finally:
         for folder in (root, raw.parent, raw):
             folder.chmod(0o755)
@@ -183,7 +183,7 @@ def test_an_unwritable_root_without_data_is_an_error_even_for_auto():
     with pytest.raises(
         DataError, match=r"'/proc' cannot be written .*: make --data-root a writable folder, or one that holds mnist"
     ):
-        data_files.locate("auto", "/proc")
+        sources.locate("auto", "/proc")
 
 
 def test_a_download_is_verified_and_put_in_place(tmp_path, monkeypatch, capfd):
@@ -191,26 +191,26 @@ def test_a_download_is_verified_and_put_in_place(tmp_path, monkeypatch, capfd):
     server = serve(monkeypatch, packed)
     root = tmp_path / "root"
     root.mkdir()
-    source = data_files.locate("auto", str(root))
+    source = sources.locate("auto", str(root))
     server.shutdown()
     server.server_close()
     assert source == Source("mnist", root)
-    assert data_files.read(source) == FILES
+    assert sources.read(source) == FILES
     assert [p.name for p in root.iterdir()] == ["MNIST"], "no staging folder is left"
     assert "downloading MNIST" in capfd.readouterr().err
 
 
 def test_a_download_that_is_not_the_original_is_never_put_in_place(tmp_path, monkeypatch):
     packed = lay_out(tmp_path / "server", packed=True)
-    (packed / (data_files.TRAIN_LABELS + ".gz")).write_bytes(gzip.compress(idx(data_files.TRAIN_LABELS, value=3)))
+    (packed / (sources.TRAIN_LABELS + ".gz")).write_bytes(gzip.compress(idx(sources.TRAIN_LABELS, value=3)))
     server = serve(monkeypatch, packed)
     root = tmp_path / "root"
     root.mkdir()
-    with pytest.raises(DataError, match=data_files.TRAIN_LABELS):
-        data_files.locate("mnist", str(root))
+    with pytest.raises(DataError, match=sources.TRAIN_LABELS):
+        sources.locate("mnist", str(root))
     server.shutdown()
     server.server_close()
-    assert not (root / "MNIST" / "raw" / data_files.TRAIN_LABELS).exists()
+    assert not (root / "MNIST" / "raw" / sources.TRAIN_LABELS).exists()
     assert not list(root.glob(".download-*"))
 
 
@@ -219,17 +219,17 @@ def test_a_network_that_swallows_everything_costs_seconds_once(black_hole, own_c
     mirror(monkeypatch, black_hole)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: own_cache)
     start = time.monotonic()
-    source = data_files.locate("auto", None)
+    source = sources.locate("auto", None)
     assert time.monotonic() - start < 60
     assert source.dataset == "mnist-5k"
     assert "NOT FULL MNIST" in source.warning
     assert "servers cannot be reached" in source.warning
     start = time.monotonic()
-    again = data_files.locate("auto", None)
+    again = sources.locate("auto", None)
     assert time.monotonic() - start < 4
     assert "0 min ago" in again.warning
     with pytest.raises(DataError, match="could not be downloaded 0 min ago"):
-        data_files.locate("mnist", None)
+        sources.locate("mnist", None)
 
 
 def test_the_warning_names_no_home_folder(tmp_path, monkeypatch):
@@ -237,12 +237,12 @@ def test_the_warning_names_no_home_folder(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         mirror(monkeypatch, f"http://127.0.0.1:{listener.getsockname()[1]}/")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert "servers cannot be reached" in data_files.locate("auto", None).warning
-    again = data_files.locate("auto", None).warning
+    assert "servers cannot be reached" in sources.locate("auto", None).warning
+    again = sources.locate("auto", None).warning
     assert "once $XDG_CACHE_HOME/regstudy/unreachable-MNIST is deleted" in again
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/proc/home")
-    unwritable = data_files.locate("auto", None).warning
+    unwritable = sources.locate("auto", None).warning
     assert "'~/.cache/regstudy' cannot be written" in unwritable
     assert str(tmp_path) not in again
     assert "/proc" not in unwritable
@@ -253,10 +253,10 @@ def test_a_blocked_network_is_forgotten_after_an_hour(own_cache, monkeypatch):
         closed = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     mirror(monkeypatch, closed)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: own_cache)
-    data_files.locate("auto", None)
+    sources.locate("auto", None)
     marker = own_cache / "unreachable-MNIST"
     os.utime(marker, (time.time() - 3700, time.time() - 3700))
-    assert "servers cannot be reached" in data_files.locate("auto", None).warning
+    assert "servers cannot be reached" in sources.locate("auto", None).warning
     assert time.time() - marker.stat().st_mtime < 60
 
 
@@ -265,8 +265,8 @@ def test_a_missing_explicit_data_set_is_no_reason_for_another(own_cache, monkeyp
         mirror(monkeypatch, f"http://127.0.0.1:{listener.getsockname()[1]}/")
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: own_cache)
     with pytest.raises(DataError, match="MNIST is not on this machine"):
-        data_files.locate("mnist", None)
+        sources.locate("mnist", None)
 
 
 def test_the_carried_data_set_needs_no_folder():
-    assert data_files.locate("mnist-5k", "/no/such") == Source("mnist-5k", None)
+    assert sources.locate("mnist-5k", "/no/such") == Source("mnist-5k", None)

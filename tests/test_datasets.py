@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regstudy import data_files, datasets
 from regstudy.config import RunConfig
-from regstudy.data_files import Source
+from regstudy.data import datasets, sources
+from regstudy.data.sources import Source
 from regstudy.errors import ConfigError
 
 SMALL = Source("mnist-5k", None)
@@ -84,14 +84,14 @@ def test_full_data_sets_are_the_originals(name):
     if "REGSTUDY_DATA" not in os.environ:
         pytest.fail("this test needs full MNIST: set REGSTUDY_DATA to a folder that holds it")
     config = RunConfig(dataset=name)
-    source = data_files.locate(name, None)
+    source = sources.locate(name, None)
     assert source.root == Path(os.environ["REGSTUDY_DATA"])
     data = datasets.load(source, config)
     assert (len(data.train), len(data.test)) == (60_000, 10_000)
     from torchvision.datasets import mnist
 
     files = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[name]
-    raw = source.root / files / "raw" / data_files.TEST_LABELS
+    raw = source.root / files / "raw" / sources.TEST_LABELS
     if raw.exists():
         assert torch.equal(data.test.labels, mnist.read_label_file(str(raw)))
     counts = torch.bincount(data.test.labels).tolist()

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from regstudy import design, design_file
 from regstudy.config import RunConfig
+from regstudy.design import design, design_file
 from regstudy.errors import DesignError
 
 SMALL = """\

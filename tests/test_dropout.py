@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from regstudy import dropout
-from regstudy.dropout import FEW, zero_
+from regstudy.training import dropout
+from regstudy.training.dropout import FEW, zero_
 
 
 def drop_positions(n: int, p: float, generator: torch.Generator) -> torch.Tensor:

@@ -5,9 +5,10 @@ import mlflow
 import pytest
 from servers import serving
 
-from analysis import cli as analysis_cli
-from regstudy import cli, ledger
+from analysis.commands import cli as analysis_cli
+from regstudy.commands import cli
 from regstudy.schema import TRIAL, Tag
+from regstudy.tracking import ledger
 
 TRAIN = ["train", "--dataset", "mnist-5k", "--epochs", "1"]
 RUN = ["study", "run", "published", "--dataset", "mnist-5k", "--epochs", "1", "--seeds", "1"]

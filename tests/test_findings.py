@@ -10,8 +10,11 @@ import pytest
 import synthetic
 from scipy import stats
 
-from analysis import findings, grids, methods, published, report, verify, wording
-from analysis.claims import Verdict
+from analysis.commands import verify
+from analysis.judging import findings, published
+from analysis.judging.claims import Verdict
+from analysis.reports import report
+from analysis.showing import methods, report_tables, wording
 from regstudy.schema import Summary
 
 KEY = Summary.ENDPOINT_TEST_ACCURACY.value
@@ -66,8 +69,8 @@ CASES = {
 def said(found) -> str:
     """All words and tables of the findings."""
     tables = [
-        grids.ranking(found), grids.verdicts(found), grids.contrasts(found), grids.effects(found), grids.beside_published(found), grids.runs(found),
-        *(grids.comparisons(found, keys, "x") for keys in (grids.ROUGHNESS, grids.OVERFITTING, grids.ANATOMY, grids.CALIBRATION)),
+        report_tables.ranking(found), report_tables.verdicts(found), report_tables.contrasts(found), report_tables.effects(found), report_tables.beside_published(found), report_tables.runs(found),
+        *(report_tables.comparisons(found, keys, "x") for keys in (report_tables.ROUGHNESS, report_tables.OVERFITTING, report_tables.ANATOMY, report_tables.CALIBRATION)),
     ]  # fmt: skip
     cells = [cell for table in tables if table is not None for row in table.rows for cell in row]
     sentences = [wording.sentence(judged) for judged in found.judged]
@@ -184,7 +187,8 @@ def test_each_published_number_stands_beside_the_same_of_ours():
     assert own["inside"]
     assert not table.loc[("V1", "L1 0.001 + L2 0.0005", "test accuracy (%)"), "inside"], "99.30, a tenth below the interval"
     words = {
-        (row[0], row[1], row[2]): row[-1] for row in grids.beside_published(findings.find(replace(trials, runs=runs))).rows
+        (row[0], row[1], row[2]): row[-1]
+        for row in report_tables.beside_published(findings.find(replace(trials, runs=runs))).rows
     }
     assert words["V1", "none", "its epoch"] == "in our range"
     assert words["V1", "L1 0.001 + L2 0.0005", "its epoch"] == "out of our range", "12, where ours are 20 to 38"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from analysis import cli, folders, made_by
+from analysis.commands import cli
+from analysis.files import folders, made_by
 from regstudy.errors import FolderError, SnapshotError
 
 FIRST = {"report.html": "1", "report.md": "1", "figures/ranking.svg": "1", "figures/old.svg": "1", "runs/run-0.svg": "1"}
@@ -155,7 +156,7 @@ def test_an_error_at_any_moment_of_replacing_leaves_the_earlier_report_whole(rep
 
 KILLED = """
 import pathlib, sys
-from analysis import folders, made_by
+from analysis.files import folders, made_by
 folder, moment = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 original, calls = pathlib.Path.replace, []
 def replace(path, target):

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from regstudy import gallery, outcome
-from regstudy.datasets import CLASSES
-from regstudy.evaluation import Score, confusion
-from regstudy.training import EpochMetrics
+from regstudy.data.datasets import CLASSES
+from regstudy.run import figures
+from regstudy.training import summary
+from regstudy.training.loop import EpochMetrics
+from regstudy.training.scores import Score, confusion
 
 
 def predictions(wrong: int, n: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,7 +24,7 @@ def predictions(wrong: int, n: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
 def test_contact_sheet_shows_each_error_with_labels_and_probability(wrong, shown, words):
     log, labels = predictions(wrong)
     images = torch.randint(0, 256, (60, 28, 28), dtype=torch.uint8)
-    figure = gallery.contact_sheet(images, outcome.errors(log, labels), gallery.class_names("mnist"), "l1=0")
+    figure = figures.contact_sheet(images, summary.errors(log, labels), figures.class_names("mnist"), "l1=0")
     drawn = [axis for axis in figure.axes if axis.images]
     assert len(drawn) == shown
     assert drawn[0].texts[0].get_text() == "0 → 1  90%"
@@ -33,7 +34,7 @@ def test_contact_sheet_shows_each_error_with_labels_and_probability(wrong, shown
 
 def test_confusion_matrix_prints_every_count():
     log, labels = predictions(7)
-    figure = gallery.confusion_matrix(confusion(log, labels), gallery.class_names("fashion-mnist"), "title")
+    figure = figures.confusion_matrix(confusion(log, labels), figures.class_names("fashion-mnist"), "title")
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert len(texts) == 100
     assert sum(map(int, texts)) == 60
@@ -42,7 +43,7 @@ def test_confusion_matrix_prints_every_count():
 
 def test_curves_are_the_history():
     history = [EpochMetrics(i, 1 / (i + 1), 0, 0, 0, 0.5, 0.1, Score(2 / (i + 1), 0.8), None, None, 1, 1) for i in range(3)]
-    left, right = gallery.curves(history, "title").axes
+    left, right = figures.curves(history, "title").axes
     assert left.lines[0].get_ydata() == pytest.approx([1, 1 / 2, 1 / 3])
     assert left.lines[1].get_ydata() == pytest.approx([2, 1, 2 / 3])
     assert right.lines[1].get_ydata() == pytest.approx([80] * 3)

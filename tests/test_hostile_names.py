@@ -18,8 +18,10 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from analysis import cli, frames, rendering
-from regstudy.text import visible
+from analysis.commands import cli
+from analysis.files import rows
+from analysis.showing import rendering
+from regstudy.console.text import visible
 
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[31mred",
@@ -118,7 +120,7 @@ def test_a_spreadsheet_takes_no_name_for_a_formula_and_every_number_for_a_number
 
 @pytest.mark.parametrize("text", ["=1", "+1+1", "-x", "@x", " =1", "＝1", "'=1", "-", "--1", "-1 -1"])
 def test_a_text_that_would_be_a_formula_gets_an_apostrophe_that_can_be_taken_away(text):
-    written = frames.csv(pd.DataFrame({"a": [text], "b": [-1.5]}))
+    written = rows.csv(pd.DataFrame({"a": [text], "b": [-1.5]}))
     back = pd.read_csv(io.StringIO(written))
     assert back["a"].tolist() == [f"'{text}"]
     assert back["b"].tolist() == [-1.5]
@@ -126,7 +128,7 @@ def test_a_text_that_would_be_a_formula_gets_an_apostrophe_that_can_be_taken_awa
 
 @pytest.mark.parametrize("text", ["-1.5", "+1e-5", "-.5", "-inf", "x", "'x", "L1 0.001 − none", "1=", ""])
 def test_other_texts_stay_as_they_are(text):
-    assert frames.csv(pd.DataFrame({"a": [text, "z"]})).splitlines()[1].strip('"') == text
+    assert rows.csv(pd.DataFrame({"a": [text, "z"]})).splitlines()[1].strip('"') == text
 
 
 def test_a_command_is_told_as_it_was_given_and_can_be_run_again(report):

@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
-from analysis import cli, query
-from analysis.query import Wanted
-from regstudy import config, design_file
+from analysis.commands import cli
+from analysis.reading import query
+from analysis.reading.query import Wanted
+from regstudy import config
 from regstudy.config import RunConfig
-from regstudy.design import trial_digest
+from regstudy.design import design_file
+from regstudy.design.design import trial_digest
 from regstudy.schema import Tag
 
 SNAPSHOTS = sorted(

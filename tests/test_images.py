@@ -6,8 +6,9 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar  # pyright: ignore[reportMissingTypeStubs]
 
-from analysis import gallery, images
-from analysis.gallery import Errors
+from analysis.judging import images
+from analysis.showing import gallery
+from analysis.showing.gallery import Errors
 
 RUNS = pd.DataFrame(
     {"run_id": ["n0", "n1", "l0", "l1"], "configuration": ["none", "none", "L1 0.001", "L1 0.001"], "seed": [0, 1, 0, 1]}

@@ -6,9 +6,10 @@ import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
-from regstudy import checkpoint, ledger, locks, tracking
 from regstudy.errors import LostRun
+from regstudy.machine import locks
 from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
+from regstudy.tracking import checkpoint, ledger, recorder
 
 TRIAL_DIGEST = "a" * 64
 TAGS = {
@@ -202,7 +203,7 @@ def test_mlflows_exit_hook_ends_no_run_whose_end_the_store_did_not_take(workspac
     run_id = ledger.create("0", "name", tags())
 
     def stopped_while_the_store_is_away() -> None:
-        with tracking.at_work(run_id):
+        with recorder.at_work(run_id):
             (workspace / "mlflow.db").rename(workspace / "away.db")
             raise KeyboardInterrupt
 
@@ -217,7 +218,7 @@ def test_who_wakes_after_its_run_was_taken_over_writes_nothing_more(workspace):
     run_id = ledger.create("0", "name", tags())
 
     def sleep_through_a_take_over() -> None:
-        with tracking.at_work(run_id) as require_own:
+        with recorder.at_work(run_id) as require_own:
             require_own()
             (entry,) = ledger.find("0", TRIAL_DIGEST)
             assert ledger._take_over(entry, tags(**{Tag.MACHINE: "elsewhere"}))
@@ -247,7 +248,7 @@ def test_what_goes_wrong_after_the_outcome_takes_nothing_from_the_run(workspace)
     run_id = ledger.create("0", "name", tags())
 
     def stopped_after_the_outcome() -> None:
-        with tracking.at_work(run_id):
+        with recorder.at_work(run_id):
             ledger.set_tags(run_id, {Tag.OUTCOME: COMPLETED})
             raise KeyboardInterrupt
 
@@ -261,6 +262,6 @@ def test_what_goes_wrong_after_the_outcome_takes_nothing_from_the_run(workspace)
 def test_a_run_with_a_damaged_outcome_can_be_continued(workspace):
     """Who continues it must not take the damage for another process's outcome, and leave, again and again."""
     left = made("FINISHED", **{Tag.OUTCOME: "complet"})
-    with claim() as run_id, tracking.at_work(left) as require_own:
+    with claim() as run_id, recorder.at_work(left) as require_own:
         assert run_id == left
         require_own()

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from regstudy import checkpoint, cores, locks, private_folder
 from regstudy.errors import UsageError
+from regstudy.machine import cores, locks, private_folder
+from regstudy.tracking import checkpoint
 
 NOBODY, NAMELESS = 65534, 54321
 """A user who attacks, and one without an entry in the system's list."""
@@ -89,7 +90,7 @@ def as_nameless(act: Callable[[], object]) -> str:
 
 
 USE = """
-from regstudy import cores, locks
+from regstudy.machine import cores, locks
 with cores.at_work() as share:
     share()
 print(locks.machine(), locks.folder("cores"))
@@ -223,7 +224,7 @@ def test_a_folder_of_locks_may_be_chosen(tmp_path):
 def test_a_lock_that_is_not_given_up_is_told_and_waited_for_no_longer_than_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(locks, "TOLD_SECONDS", 0.1)
     monkeypatch.setattr(locks, "MOST_SECONDS", 0.3)
-    hold = "import sys; from pathlib import Path; from regstudy import locks\nwith locks.held(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    hold = "import sys; from pathlib import Path; from regstudy.machine import locks\nwith locks.held(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", hold, str(tmp_path / "a.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as holder:
         assert holder.stdout is not None

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from regstudy.config import RunConfig
-from regstudy.model import PARAMETERS, SqueezeExpandNet, blocks, build, convolutions, parameter_count
+from regstudy.training.network import PARAMETERS, SqueezeExpandNet, blocks, build, convolutions, parameter_count
 
 
 def published() -> nn.Sequential:

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow.store.entities import PagedList
 
-from analysis import cli, folders, made_by
-from regstudy import cli as regstudy_cli
-from regstudy import filestore, server
+from analysis.commands import cli
+from analysis.files import folders, made_by
+from regstudy.commands import cli as regstudy_cli
 from regstudy.errors import TrackingError
+from regstudy.store import filestore, server
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)

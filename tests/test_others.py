@@ -10,8 +10,9 @@ import pytest
 from conftest import ROOT
 from scipy import stats
 
-from analysis import cli, others
-from analysis.others import Asked
+from analysis.commands import cli
+from analysis.reading import foreign
+from analysis.reading.foreign import Asked
 from regstudy.errors import UsageError
 from regstudy.schema import Tag
 
@@ -46,12 +47,12 @@ def test_numbers_are_pandas_and_scipys(workspace):
     data = {(lr, seed): 0.9 + rng.normal(0, 0.01, 8) for lr in ("0.1", "0.2") for seed in range(4)}
     for (lr, seed), values in data.items():
         log(lr, seed, values)
-    trials, measure, scale = others.read(ASKED)
+    trials, measure, scale = foreign.read(ASKED)
     ends = pd.Series({key: values[-5:].mean() for key, values in data.items()}).unstack(0)
     found = trials.runs.pivot(index="seed", columns="configuration", values="val_acc")
     np.testing.assert_allclose(found.to_numpy(), ends.to_numpy())
     assert scale.higher_is_better
-    from analysis import findings
+    from analysis.judging import findings
 
     pair = findings.find_plain(trials, measure, scale, 0.05).ranking.pairs.iloc[0]
     test = stats.ttest_rel(ends["0.1"], ends["0.2"])
@@ -66,7 +67,7 @@ def test_what_is_left_out_is_counted(workspace):
     log("0.3", 0, [], metric="other")
     with mlflow.start_run():
         mlflow.log_param("seed", 0)
-    trials, _, _ = others.read(ASKED)
+    trials, _, _ = foreign.read(ASKED)
     assert len(trials.runs) == 4
     assert trials.runs.set_index(["configuration", "seed"]).loc[("lr 0.1", "0"), "val_acc"] == 0.9, "the latest counts"
     told = " | ".join(trials.notices)
@@ -81,11 +82,11 @@ def test_what_is_left_out_is_counted(workspace):
 
 def test_a_run_of_ours_without_an_outcome_is_not_finished_here_either(own_copy):
     client = mlflow.MlflowClient()
-    asked = others.Asked("test/accuracy", ("params.l1",), "params.seed")
+    asked = foreign.Asked("test/accuracy", ("params.l1",), "params.seed")
     left, whole = (run.info.run_id for run in client.search_runs(["0"])[:2])
     client.delete_tag(left, Tag.OUTCOME)
     client.update_run(whole, "RUNNING")
-    trials, _, _ = others.read(asked)
+    trials, _, _ = foreign.read(asked)
     assert left not in set(trials.runs["run_id"])
     assert whole in set(trials.runs["run_id"]), "its outcome is there: only its end did not reach the store"
     assert "1 run of regstudy that ended without an outcome, left out" in trials.notices
@@ -103,13 +104,13 @@ def test_a_run_of_ours_without_an_outcome_is_not_finished_here_either(own_copy):
     ],
 )
 def test_the_name_of_a_metric_says_which_way_is_better(metric, better):
-    assert others.direction(metric) == better
+    assert foreign.direction(metric) == better
 
 
 @pytest.mark.parametrize("metric", ["foo", "error_score"])
 def test_a_name_that_does_not_say_is_asked_about(metric):
     with pytest.raises(UsageError, match="add --better higher or --better lower"):
-        others.direction(metric)
+        foreign.direction(metric)
 
 
 def test_groups_without_a_common_block_are_told_and_not_judged(workspace, capsys):
@@ -137,8 +138,8 @@ def test_names_and_numbers_that_libraries_would_interpret(workspace, capsys):
 def test_a_run_that_is_no_number_counts_as_diverged(workspace):
     log("0.1", 0, [0.5, float("nan")])
     log("0.2", 0, [0.5, 0.6])
-    trials, measure, scale = others.read(ASKED)
-    from analysis import findings
+    trials, measure, scale = foreign.read(ASKED)
+    from analysis.judging import findings
 
     table = findings.find_plain(trials, measure, scale, 0.05).table
     assert list(table["configuration"]) == ["lr 0.2", "lr 0.1"]

@@ -16,9 +16,10 @@ import pytest
 from mlflow.tracking import MlflowClient
 from servers import serving
 
-from regstudy import faults, new_store, patience, store
-from regstudy.crew import Crew
 from regstudy.errors import TrackingError
+from regstudy.machine.workers import Crew
+from regstudy.patience import faults, patience
+from regstudy.store import new_store, store
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regstudy import cli, design_file, plain_yaml
+from regstudy.commands import cli
+from regstudy.design import design_file, plain_yaml
 from regstudy.errors import DesignError
 
 GOOD = "name: g\nabout: x\nseeds: 1\nconfigurations: [{l1: 0}]\n"

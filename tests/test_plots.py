@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis import plots, vector
-from analysis.plots import Quantity
-from analysis.plots.curves import zoom
-from analysis.plots.lines import factor_places
-from analysis.plots.style import row_axis
+from analysis.showing import plots, svg
+from analysis.showing.plots import Quantity
+from analysis.showing.plots.curves import zoom
+from analysis.showing.plots.lines import factor_places
+from analysis.showing.plots.style import row_axis
 
 
 @pytest.fixture(autouse=True)
@@ -309,7 +309,7 @@ def test_a_figures_ids_are_numbered_so_that_every_processor_writes_the_same():
     axis = figure.add_subplot()
     axis.plot([1, 2, 3], [1, 4, 2], marker="o")
     axis.scatter([1, 2], [2, 3], s=[10, 20])
-    text = vector.svg(figure)
+    text = svg.svg(figure)
     ids = re.findall(r'id="([^"]+)"', text)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', text)) <= set(ids)

@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT
 
 from benchmarks import tracking_cost
-from regstudy.cli import parser
+from regstudy.commands.cli import parser
 from regstudy.config import RECIPES, RunConfig, expected
 from regstudy.errors import ConfigError
 from regstudy.schema import DESIGN_FILE, Artifact, Metric, PerConfiguration, Progress, Summary, Tag
@@ -73,7 +73,7 @@ def test_the_documented_recipes_are_the_recipes():
 def test_the_documentation_lists_exactly_the_names_of_the_store():
     documented = set(re.findall(r"`([a-z0-9_]+[/.][a-z0-9_{}./]+)`", read("docs/guides/runs.md")))
     names = {name.value for kind in (Metric, Summary, Progress, PerConfiguration, Tag, Artifact) for name in kind}
-    assert documented - {"weights.safetensors", "regstudy.model.SqueezeExpandNet"} == names | {DESIGN_FILE}
+    assert documented - {"weights.safetensors", "regstudy.training.network.SqueezeExpandNet"} == names | {DESIGN_FILE}
 
 
 def test_one_list_of_dependencies():

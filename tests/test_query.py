@@ -5,9 +5,9 @@ import json
 import mlflow
 import pytest
 
-from analysis import query
-from analysis.query import Wanted
-from regstudy import design
+from analysis.reading import query
+from analysis.reading.query import Wanted
+from regstudy.design import design
 from regstudy.errors import NotComparable, NothingToAnalyse, UsageError
 from regstudy.schema import REPORT, STUDY, TRIAL, Metric, Tag
 

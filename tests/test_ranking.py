@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import ranking, wording
-from analysis.claims import Unit
-from analysis.ranking import Relation, Scale
+from analysis.judging import ranking
+from analysis.judging.ranking import Relation
+from analysis.reading.measures import Scale, Unit
+from analysis.showing import wording
 
 RNG = np.random.default_rng(11)
 NAN = math.nan

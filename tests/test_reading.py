@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from servers import serving
 
-from analysis import http, records, sql
-from regstudy import database, store, tables
+from analysis.reading import rest, sql, stores
 from regstudy.errors import TrackingError
-from regstudy.server import Server
+from regstudy.store import database, store, tables
+from regstudy.store.server import Server
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def make_untidy() -> list[str]:
 
 
 def public(ids, names):
-    return records._ordered(records._public_points(ids, names))
+    return stores._ordered(stores._public_points(ids, names))
 
 
 @pytest.mark.parametrize("together", [sql.TOGETHER, 3, 1])
 def test_sql_gives_what_the_client_gives_however_many_runs_it_reads_together(untidy, monkeypatch, together):
     monkeypatch.setattr(sql, "TOGETHER", together)
-    found = records._sql_points(tables.open_tables(mlflow.get_tracking_uri()), untidy, ["a/b", "c"])
+    found = stores._sql_points(tables.open_tables(mlflow.get_tracking_uri()), untidy, ["a/b", "c"])
     pd.testing.assert_frame_equal(found, public(untidy, ["a/b", "c"]), check_exact=True)
     assert found.loc[(found["run_id"] == untidy[0]) & (found["step"] == 2), "value"].tolist() == [-1.0, 2.0, 99.0]
     assert set(found["metric"]) == {"a/b", "c"}
@@ -70,7 +70,7 @@ def test_runs_by_sql_are_the_clients(untidy):
 
 def test_nothing_asked_is_nothing_given(untidy):
     for ids, names in (([], ["a/b"]), (untidy, []), (untidy, ["nonesuch"])):
-        found = records._sql_points(tables.open_tables(mlflow.get_tracking_uri()), ids, names)
+        found = stores._sql_points(tables.open_tables(mlflow.get_tracking_uri()), ids, names)
         assert found.empty
         assert list(found.columns) == ["run_id", "metric", "step", "value"]
 
@@ -99,9 +99,9 @@ def test_every_schema_with_the_columns_is_read_and_left_as_it_was(untidy, worksp
     assert [(one.name, one.deleted) for one in held.experiments()] == [("Default", False), ("other", False)]
     names = ["a/b", "c"] if "is_nan" in held.columns["metrics"] else ["a/b"]  # what a schema without NaN can hold
     with_steps = "step" in held.columns["metrics"]
-    found = records._sql_points(held, untidy, names)
+    found = stores._sql_points(held, untidy, names)
     if with_steps:
-        pd.testing.assert_frame_equal(found, records._sql_points(known, untidy, names), check_exact=True)
+        pd.testing.assert_frame_equal(found, stores._sql_points(known, untidy, names), check_exact=True)
     else:
         assert set(found["step"]) == {0}, "as MLflow's migration has it"
     for run, same in zip(held.runs("0"), known.runs("0"), strict=True):
@@ -116,7 +116,7 @@ def test_a_table_without_a_column_that_is_needed_is_named(workspace):
     with closing(sqlite3.connect(workspace / "mlflow.db")) as connection, connection:
         connection.execute("ALTER TABLE params RENAME COLUMN value TO text")
     with pytest.raises(TrackingError, match=r"none that this version of regstudy can read \(there is no params.value\)"):
-        records.from_store(None)
+        stores.from_store(None)
 
 
 def test_a_name_that_two_experiments_have_is_asked_about(workspace):
@@ -127,7 +127,7 @@ def test_a_name_that_two_experiments_have_is_asked_about(workspace):
     with pytest.raises(
         TrackingError, match=r"2 experiments .* are named 'Default' \(IDs 0, 7\): name one with MLFLOW_EXPERIMENT_ID"
     ):
-        records.from_store(None)
+        stores.from_store(None)
 
 
 @pytest.mark.parametrize("name", ["100%", "a?b", "a#b", "with space", "é ü", "a%20b", "a&uri=true"])
@@ -139,13 +139,13 @@ def test_a_path_is_read_as_it_is_spelt(workspace, migrated_database, monkeypatch
     before = foreign.state(workspace)
     monkeypatch.chdir(workspace / name)
     mlflow.set_tracking_uri("sqlite:///mlflow.db")
-    assert records.from_store(None).experiment == "Default"
+    assert stores.from_store(None).experiment == "Default"
     assert foreign.state(workspace) == before
 
 
 def test_what_is_in_the_log_only_is_read(workspace):
     foreign.with_log(workspace / "mlflow.db")
-    assert records.from_store("in the log").runs() == []
+    assert stores.from_store("in the log").runs() == []
 
 
 def test_what_a_dead_writer_left_half_done_is_not_read(untidy, workspace):
@@ -183,7 +183,7 @@ for number in range(100_000):
 
 def test_an_address_of_sqlites_own_is_understood(workspace):
     mlflow.set_tracking_uri(f"sqlite:///file:{workspace}/mlflow.db?mode=ro&uri=true")
-    assert records.from_store(None).experiment == "Default"
+    assert stores.from_store(None).experiment == "Default"
 
 
 def test_a_path_without_its_scheme_is_named_with_it(workspace, monkeypatch):
@@ -191,12 +191,12 @@ def test_a_path_without_its_scheme_is_named_with_it(workspace, monkeypatch):
     with pytest.raises(
         TrackingError, match=f"is a file's path, .*: for the store in a SQLite file, write sqlite:///{workspace}/mlflow.db"
     ):
-        records.from_store(None)
+        stores.from_store(None)
     mlflow.set_tracking_uri(str(workspace))
     with pytest.raises(
         TrackingError, match=r"is no MLflow store \(no meta.yaml below it\): .* such as sqlite:////.*/mlflow.db"
     ):
-        records.from_store(None)
+        stores.from_store(None)
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def in_files(workspace, monkeypatch):
     gone = mlflow.create_experiment("gone")
     mlflow.delete_experiment(gone)
     by_client = Server(mlflow.get_tracking_uri())
-    expected = by_client.runs("0"), records._ordered(pd.DataFrame(by_client.points(ids, ["a/b", "c"]), columns=records.COLUMNS))
+    expected = by_client.runs("0"), stores._ordered(pd.DataFrame(by_client.points(ids, ["a/b", "c"]), columns=stores.COLUMNS))
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
     for empty in [*(workspace / "a folder" / "mlruns").glob("*/*/artifacts"), workspace / "a folder" / "mlruns" / "models"]:
         shutil.rmtree(empty, ignore_errors=True)
@@ -217,7 +217,7 @@ def in_files(workspace, monkeypatch):
 
 def test_a_store_of_files_is_read_as_the_client_reads_it_and_left_as_it_was(in_files, workspace):
     ids, (runs, points) = in_files
-    before, source = foreign.state(workspace), records.from_store(None)
+    before, source = foreign.state(workspace), stores.from_store(None)
     assert [run.run_id for run in source.runs()] == ids
     for ours, theirs in zip(source.runs(), runs, strict=True):
         assert (ours.name, ours.status, ours.start_time, ours.tags, ours.params) == (
@@ -230,7 +230,7 @@ def test_a_store_of_files_is_read_as_the_client_reads_it_and_left_as_it_was(in_f
         assert repr(sorted(ours.metrics.items())) == repr(sorted(theirs.metrics.items()))
     pd.testing.assert_frame_equal(source.epochs(ids, ["a/b", "c"]), points, check_exact=True)
     with pytest.raises(TrackingError, match=r"experiment 'gone' .* is deleted"):
-        records.from_store("gone")
+        stores.from_store("gone")
     assert source.predictions(ids[0]) is None
     assert foreign.state(workspace) == before
 
@@ -240,7 +240,7 @@ def test_a_damaged_metric_of_a_store_of_files_is_named(in_files, workspace):
     damaged = next((workspace / "a folder" / "mlruns").glob(f"*/{ids[0]}/metrics/a/b"))
     damaged.write_text("not a point")
     with pytest.raises(TrackingError, match="metrics/a/b is not as MLflow writes a metric"):
-        records.from_store(None).runs()
+        stores.from_store(None).runs()
 
 
 @pytest.mark.parametrize("spelling", ["{}", "file://{}", "relative"])
@@ -251,7 +251,7 @@ def test_artifacts_are_read_from_where_the_run_says(untidy, workspace, spelling)
     address = "relative/artifacts" if spelling == "relative" else spelling.format(place)
     with closing(sqlite3.connect(workspace / "mlflow.db")) as connection, connection:
         connection.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", [address, untidy[0]])
-    source = records.from_store(None)
+    source = stores.from_store(None)
     assert source.design(untidy[0]) == "a design"
     assert source.design(untidy[1]) is None
 
@@ -260,7 +260,7 @@ def test_artifacts_that_need_a_package_or_a_server_say_so(untidy, workspace):
     with closing(sqlite3.connect(workspace / "mlflow.db")) as connection, connection:
         for run_id, address in zip(untidy, ("sftp://nowhere.invalid/run", "mlflow-artifacts:/0/run/artifacts"), strict=False):
             connection.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", [address, run_id])
-    source = records.from_store(None)
+    source = stores.from_store(None)
     with pytest.raises(TrackingError, match=r"the artifacts at sftp://nowhere\.invalid/run "):
         source.predictions(untidy[0])
     assert source.predictions(untidy[1]) is None, "only the server could tell"
@@ -272,14 +272,14 @@ def test_a_server_gives_the_same_in_bulk_however_it_cuts(untidy, workspace, monk
     with serving(mlflow.get_tracking_uri(), workspace) as address:
         mlflow.set_tracking_uri(address)
         store.quieten()
-        pd.testing.assert_frame_equal(records._ordered(http.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
+        pd.testing.assert_frame_equal(stores._ordered(rest.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
         asked = []
-        original = http._ask
+        original = rest._ask
         # An answer that reaches the limit may have been cut: halves are asked for until none does.
-        monkeypatch.setattr(http, "MOST_POINTS", 8)
-        monkeypatch.setattr(http, "_ask", lambda uri, ids, metric: asked.append(len(ids)) or original(uri, ids, metric))
-        pd.testing.assert_frame_equal(records._ordered(http.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
+        monkeypatch.setattr(rest, "MOST_POINTS", 8)
+        monkeypatch.setattr(rest, "_ask", lambda uri, ids, metric: asked.append(len(ids)) or original(uri, ids, metric))
+        pd.testing.assert_frame_equal(stores._ordered(rest.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
         assert asked[:3] == [4, 2, 1]
-        monkeypatch.setattr(http, "MOST_POINTS", 3)
-        assert http.points(address, untidy, ["a/b"]) is None, "one history may have been cut: the client reads it"
-        pd.testing.assert_frame_equal(records.from_store(None).epochs(untidy, ["a/b", "c"]), expected, check_exact=True)
+        monkeypatch.setattr(rest, "MOST_POINTS", 3)
+        assert rest.points(address, untidy, ["a/b"]) is None, "one history may have been cut: the client reads it"
+        pd.testing.assert_frame_equal(stores.from_store(None).epochs(untidy, ["a/b", "c"]), expected, check_exact=True)

@@ -12,10 +12,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
-from analysis import cli, commands
-from regstudy import redaction, tracking
-from regstudy.redaction import redacted
+from analysis.commands import cli, commands
+from regstudy.console import redaction
+from regstudy.console.redaction import redacted
 from regstudy.schema import Tag
+from regstudy.tracking import recorder
 
 HOSTILE = st.text(alphabet="#/?:@% &=;+'\"\\{}[]()<>,|*$!~\nabcXYZ0159", min_size=1, max_size=20)
 ANY = st.one_of(st.text(min_size=1, max_size=20), st.text(alphabet=string.printable, min_size=1, max_size=20), HOSTILE)
@@ -147,7 +148,7 @@ def test_of_uncommitted_changes_only_the_environments_secrets_are_cut(monkeypatc
 
 PRINTS = """
 import logging, threading, warnings
-from regstudy import hooks
+from regstudy.console import hooks
 hooks.keep_secrets()
 address = "postgresql://u:geheim@h/db"
 logging.error("no answer from %s", address)
@@ -220,8 +221,8 @@ def test_a_store_that_cannot_be_used_is_one_line_without_its_password(address, m
 
 
 def test_a_runs_reason_holds_no_password(workspace):
-    run_id = tracking.start("name", {})
-    with pytest.raises(OSError, match="geheim"), tracking.at_work(run_id):
+    run_id = recorder.start("name", {})
+    with pytest.raises(OSError, match="geheim"), recorder.at_work(run_id):
         raise OSError("no answer from postgresql://u:geheim@h/db")
     reason = mlflow.get_run(run_id).data.tags[Tag.FAILURE]
     assert reason == "OSError: no answer from postgresql://h/db"

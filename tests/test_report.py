@@ -16,8 +16,12 @@ import pytest
 from matplotlib.figure import Figure
 from mlflow.entities import Run
 
-from analysis import cli, findings, gallery, query, report, singles, vector, verify
-from analysis.singles import Single, Wrong
+from analysis.commands import cli, verify
+from analysis.judging import findings
+from analysis.reading import query
+from analysis.reports import report
+from analysis.showing import gallery, run_pages, svg
+from analysis.showing.run_pages import Single, Wrong
 from regstudy.schema import DIVERGED, REPORT, Tag
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -129,24 +133,24 @@ def test_where_no_html_is_shown_a_runs_link_leads_to_its_curve_and_its_images(ow
 
 
 def test_a_runs_picture_holds_its_curve_and_its_images():
-    curve = vector.svg(Figure(figsize=(4, 2)))
+    curve = svg.svg(Figure(figsize=(4, 2)))
     images = [Wrong(3, "Bag", "Coat", "97%", gallery.png(np.zeros((28, 28), np.uint8))), Wrong(8, "Bag", "Shirt", "51%", "")]
     whole = Single("run-0", "a <b> & c", "4", "0f", "99.37%", curve, "its curve", images)
-    root = ET.fromstring(singles.page(whole))
+    root = ET.fromstring(run_pages.page(whole))
     texts = [text.text for text in root.iter(f"{SVG}text") if text.get("transform") is None]
     assert texts[:3] == ["a <b> & c, seed 4", "99.37%", "run 0f"]
     assert texts[5:] == ["Bag · 3", "→ Coat, 97%", "Bag · 8", "→ Shirt, 51%"]
     inner = root.find(f"{SVG}g/{SVG}svg")
     assert (inner.get("width"), inner.get("height"), inner.get("viewBox")) == ("640", "320", "0 0 288 144")
     assert 76 + 320 + 16 < float(root.find(f"{SVG}g/{SVG}image").get("y")) < float(root.get("height")) - 64
-    bare = ET.fromstring(singles.page(replace(whole, curve=None, images=None)))
+    bare = ET.fromstring(run_pages.page(replace(whole, curve=None, images=None)))
     assert "Its misclassified images are not in the store." in "".join(bare.itertext())
     assert bare.find(f"{SVG}g") is None
 
 
 def test_more_runs_than_a_page_bears_are_told(own_copy, monkeypatch):
     report.write(findings.find(query.read()), own_copy / "out", "command")
-    monkeypatch.setattr(singles, "MOST_RUNS", 3)
+    monkeypatch.setattr(run_pages, "MOST_RUNS", 3)
     report.write(findings.find(query.read()), own_copy / "out", "command")
     html = (own_copy / "out" / "report.html").read_text()
     assert "There are too many runs to show each of them here" in html

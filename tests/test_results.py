@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import cli, query
-from analysis.query import Wanted
+from analysis.commands import cli
+from analysis.reading import query
+from analysis.reading.query import Wanted
 from results import rebuild
 
 ROOT = Path(__file__).parents[1]

@@ -10,10 +10,11 @@ from conftest import train
 from mlflow.tracking import MlflowClient
 from safetensors.torch import load_file
 
-from regstudy import checkpoint, progress, run
+from regstudy.console.terminal import Interrupted
 from regstudy.errors import ResumeError
+from regstudy.run import progress, trial
 from regstudy.schema import NUMERICS_VERSION, Metric, Summary, Tag
-from regstudy.terminal import Interrupted
+from regstudy.tracking import checkpoint
 
 TIMED = {Metric.SECONDS, Metric.IMAGES_PER_SECOND, Summary.WALL_SECONDS}
 EPOCHS = 3
@@ -76,7 +77,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(workspace, stopped_after, 
     assert before.info.status == "KILLED"
     assert before.data.tags[Tag.FAILURE] == "Interrupted: stopped by SIGTERM"
     assert before.data.metrics[Metric.EPOCHS_DONE] == epochs
-    assert run.resume(stopped) == stopped
+    assert trial.resume(stopped) == stopped
     after = MlflowClient().get_run(stopped)
     assert after.info.status == "FINISHED"
     assert Tag.FAILURE not in after.data.tags
@@ -93,13 +94,13 @@ def test_metrics_that_a_crash_kept_from_the_store_are_logged_later(workspace, st
     with sqlite3.connect(workspace / "mlflow.db") as database:
         database.execute("DELETE FROM metrics WHERE run_uuid = ? AND step = 1", [stopped])
         database.execute("DELETE FROM latest_metrics WHERE run_uuid = ?", [stopped])
-    run.resume(stopped)
+    trial.resume(stopped)
     assert_same(whole, stopped, tmp_path)
 
 
 @pytest.mark.slow
 def test_a_crash_while_the_model_is_logged_costs_nothing(workspace, tmp_path, monkeypatch):
-    from regstudy.tracking import TrackedRun
+    from regstudy.tracking.recorder import TrackedRun
 
     whole = train(epochs=1)
     for name in ("log_model", "log_outcome"):
@@ -116,7 +117,7 @@ def test_a_crash_while_the_model_is_logged_costs_nothing(workspace, tmp_path, mo
         failed = MlflowClient().search_runs(["0"], max_results=1)[0].info
         assert failed.status == ("FINISHED" if name == "log_outcome" else "FAILED"), "the outcome comes last"
         if failed.status == "FAILED":
-            run.resume(failed.run_id)
+            trial.resume(failed.run_id)
         assert_same(whole, failed.run_id, tmp_path)
         assert MlflowClient().get_run(failed.run_id).info.status == "FINISHED"
         images = MlflowClient().list_artifacts(failed.run_id, "images")
@@ -142,22 +143,22 @@ def test_a_checkpoint_is_whole_or_not_there(workspace, stopped_after, monkeypatc
 def test_what_cannot_be_continued_says_why(workspace, stopped_after):
     done = train()
     with pytest.raises(ResumeError, match=f"run {done} cannot be continued: it is finished"):
-        run.resume(done)
+        trial.resume(done)
     with pytest.raises(ResumeError, match="there is no run 'nonsense' in the store sqlite:"):
-        run.resume("nonsense")
+        trial.resume("nonsense")
     with mlflow.start_run() as foreign:
         pass
     with pytest.raises(ResumeError, match="it is no training run of regstudy"):
-        run.resume(foreign.info.run_id)
+        trial.resume(foreign.info.run_id)
     stopped_after(1)
     stopped = stopped_run()
     MlflowClient().set_tag(stopped, Tag.NUMERICS_VERSION, "1")
     with pytest.raises(ResumeError, match="made with numerics version 1, and this is"):
-        run.resume(stopped)
+        trial.resume(stopped)
     MlflowClient().set_tag(stopped, Tag.NUMERICS_VERSION, str(NUMERICS_VERSION))
     checkpoint.remove(stopped)
     with pytest.raises(ResumeError, match="its checkpoint is not on this machine"):
-        run.resume(stopped)
+        trial.resume(stopped)
 
 
 def test_divergence_is_a_result(workspace):

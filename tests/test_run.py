@@ -16,11 +16,13 @@ from conftest import ROOT, train
 from PIL import Image
 from safetensors.torch import load_file
 
-from regstudy import datasets, evaluation, model, run
 from regstudy.config import RunConfig
-from regstudy.data_files import Source
+from regstudy.data import datasets
+from regstudy.data.sources import Source
 from regstudy.errors import ConfigError
+from regstudy.run import trial
 from regstudy.schema import MODEL_NAME, NUMERICS_VERSION, Artifact, Metric, Summary, Tag
+from regstudy.training import network, scores
 
 
 def only_run(folder: Path) -> mlflow.entities.Run:
@@ -108,9 +110,9 @@ def test_the_model_loads_without_pickle_and_is_the_network(finished, client, mon
     np.testing.assert_allclose(np.exp(predictions).sum(1), 1, rtol=1e-5)
     assert "uint8" in str(loaded.metadata.signature)
     weights = list(Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path))).rglob("weights.safetensors"))
-    network = model.build(RunConfig())
-    network.load_state_dict(load_file(weights[0]))
-    np.testing.assert_allclose(evaluation.predict(network, test[:7]).numpy(), predictions, rtol=1e-4, atol=1e-5)
+    model = network.build(RunConfig())
+    model.load_state_dict(load_file(weights[0]))
+    np.testing.assert_allclose(scores.predict(model, test[:7]).numpy(), predictions, rtol=1e-4, atol=1e-5)
 
 
 def test_predictions_and_misclassified_images_are_tables(finished, client, tmp_path):
@@ -149,7 +151,7 @@ def test_the_description_has_the_result_and_the_command(finished):
 
 
 def test_the_described_command_is_the_same_configuration(finished):
-    from regstudy.cli import configuration, parser
+    from regstudy.commands.cli import configuration, parser
 
     given = finished.data.tags[Tag.COMMAND].split()[3:]
     config = configuration(parser().parse_args(given))
@@ -199,7 +201,7 @@ def test_a_failing_run_ends_failed_with_the_reason(workspace, monkeypatch):
     def broken(*_: object) -> None:
         raise RuntimeError("the disk is full\nand more")
 
-    monkeypatch.setattr(run, "_write_artifacts", broken)
+    monkeypatch.setattr(trial, "_write_artifacts", broken)
     with pytest.raises(RuntimeError):
         train()
     failed = only_run(workspace)
@@ -229,8 +231,8 @@ def test_a_signal_ends_the_run_killed(workspace, number, status):
 
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(ConfigError, match=r"device: expected one that this machine has \(auto, .*cpu\), got 'mps'"):
-        run.choose_device("mps")
-    assert run.choose_device("cpu") == torch.device("cpu")
+        trial.choose_device("mps")
+    assert trial.choose_device("cpu") == torch.device("cpu")
 
 
 def test_plain_lines_where_there_is_no_terminal(workspace, capsys):
@@ -254,7 +256,7 @@ def test_three_epochs_of_full_mnist_reach_98_5_percent(workspace):
 
 def test_a_warning_about_the_data_is_loud_and_stays_with_the_run(workspace, capsys):
     config = RunConfig(epochs=1, threads=2)
-    run_id = run.run(config, Source("mnist-5k", None, "NOT FULL MNIST: because"))
+    run_id = trial.run(config, Source("mnist-5k", None, "NOT FULL MNIST: because"))
     assert "WARNING: NOT FULL MNIST: because" in capsys.readouterr().err
     logged = mlflow.get_run(run_id)
     assert logged.data.tags[Tag.DATA_WARNING] == "NOT FULL MNIST: because"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from regstudy import signals
-from regstudy.terminal import Interrupted
+from regstudy.console import signals
+from regstudy.console.terminal import Interrupted
 
 
 @pytest.fixture

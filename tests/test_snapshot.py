@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import cli, folders, query, records, snapshot
-from analysis.query import Wanted
+from analysis.commands import cli
+from analysis.files import folders
+from analysis.reading import query, snapshot, stores
+from analysis.reading.query import Wanted
 from regstudy.errors import SnapshotError
 from regstudy.schema import Metric, Summary, Tag
 
@@ -63,7 +65,7 @@ def test_frames_are_equal_to_the_last_bit(taken, own_copy):
 
 
 def test_every_metric_and_epoch_is_there(taken):
-    runs = {run.run_id: run for run in records.from_snapshots(["snap"]).runs()}
+    runs = {run.run_id: run for run in stores.from_snapshots(["snap"]).runs()}
     for run in mlflow.MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = 'trial'"):
         assert runs[run.info.run_id].metrics == run.data.metrics
     epochs = pq.read_table(taken / "epochs.parquet").to_pandas()
@@ -102,8 +104,8 @@ def test_its_warnings_name_no_folder_of_a_machine(warning, kept):
 
 
 def test_two_snapshots_are_one_store(taken, own_copy):
-    everything = records.from_store(None).runs()
-    source = records.from_store(None)
+    everything = stores.from_store(None).runs()
+    source = stores.from_store(None)
     snapshot.write(everything[:2], source, own_copy / "one")
     snapshot.write(everything[1:], source, own_copy / "two")
     together = query.read(Wanted(snapshots=["one", "two"]))
@@ -113,11 +115,11 @@ def test_two_snapshots_are_one_store(taken, own_copy):
 
 
 def test_nan_is_kept_apart_from_missing(own_copy):
-    source = records.from_store(None)
+    source = stores.from_store(None)
     first, second, *_ = source.runs()
     odd = [first._replace(metrics={Summary.MISCLASSIFIED: math.nan}), second._replace(metrics={})]
     snapshot.write(odd, source, own_copy / "odd")
-    back = records.from_snapshots(["odd"]).runs()
+    back = stores.from_snapshots(["odd"]).runs()
     assert math.isnan(back[0].metrics[Summary.MISCLASSIFIED])
     assert back[1].metrics == {}
 
@@ -189,7 +191,7 @@ def test_a_damaged_one_is_refused(taken, own_copy, damage, capsys):
     with pytest.raises(
         SnapshotError, match=r"expected format 1, got 99|is no snapshot|is not the file that its|snap is damaged"
     ):
-        records.from_snapshots(["snap"])
+        stores.from_snapshots(["snap"])
     capsys.readouterr()
     assert cli.main(["report", "--from", "snap"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from analysis import statistics
+from analysis.judging import statistics
 
 A = np.array([0.9940, 0.9943, 0.9938, 0.9945, 0.9941])
 B = np.array([0.9936, 0.9944, 0.9934, 0.9939, 0.9940])

@@ -10,9 +10,10 @@ import pytest
 from mlflow.utils.file_utils import path_to_local_sqlite_uri
 from sqlalchemy import create_engine
 
-from analysis import records
-from regstudy import checkpoint, store
+from analysis.reading import stores
 from regstudy.errors import TrackingError, UsageError
+from regstudy.store import store
+from regstudy.tracking import checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +69,7 @@ def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path):
     with pytest.raises(TrackingError, match=r"cannot be written \(file is not a database\)"):
         store.require_writable()
     with pytest.raises(TrackingError, match="cannot be read"):
-        records.from_store(None)
+        stores.from_store(None)
 
 
 def test_a_database_without_its_driver_names_the_package():

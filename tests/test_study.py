@@ -13,16 +13,21 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from analysis import query
-from analysis.query import Wanted
-from regstudy import cli, design_file, locks, plan, run, store, study, study_cli
-from regstudy.assignment import Assignment
+from analysis.reading import query
+from analysis.reading.query import Wanted
+from regstudy.commands import cli, study_cli
+from regstudy.design import design_file
 from regstudy.errors import DataError, StudyError
-from regstudy.ledger import Entry
-from regstudy.plan import Plan
+from regstudy.machine import locks
+from regstudy.run import trial as run
+from regstudy.run.task import Assignment
 from regstudy.schema import COMPLETED, TRIAL, Metric, Summary, Tag
-from regstudy.study import How
-from regstudy.watch import Watch
+from regstudy.store import store
+from regstudy.study import coordinator, plan
+from regstudy.study.coordinator import How
+from regstudy.study.display import Watch
+from regstudy.study.plan import Plan
+from regstudy.tracking.ledger import Entry
 
 DESIGN = """\
 name: small
@@ -55,7 +60,7 @@ def done(trained, tmp_path_factory) -> Iterator[Path]:
         lost = next(r for r in runs(TRIAL) if (r.data.tags[Tag.CONFIGURATION], r.data.tags[Tag.BLOCK]) == ("L1 0.001", "1"))
         MlflowClient().delete_run(lost.info.run_id)
         (folder / "small.yaml").write_text(DESIGN)
-        study.run(planned(), HERE)
+        coordinator.run(planned(), HERE)
         yield folder
 
 
@@ -108,7 +113,7 @@ def test_again_nothing_is_run(done, monkeypatch, capsys):
     assert planned().unfinished() == []
     assert cli.main(["study", "plan", "small.yaml"]) == 0
     assert "so far: 4 done\nnothing is left to run" in capsys.readouterr().out
-    study.run(planned(), HERE)
+    coordinator.run(planned(), HERE)
     assert {r.info.run_id for r in MlflowClient().search_runs(["0"])} == before
 
 
@@ -118,7 +123,7 @@ def test_a_done_run_whose_end_did_not_reach_the_store_is_put_right_by_its_study(
     MlflowClient().update_run(whole, "RUNNING")
     assert planned().unfinished() == []
     assert MlflowClient().get_run(whole).info.status == "RUNNING", "looking changes nothing"
-    study.run(planned(), HERE)
+    coordinator.run(planned(), HERE)
     assert MlflowClient().get_run(whole).info.status == "FINISHED"
 
 
@@ -169,13 +174,13 @@ def test_a_server_that_stops_answering_is_told_once(done, capsys, monkeypatch):
 
 def test_what_an_earlier_start_completed_stays_part_of_the_study(done, monkeypatch):
     monkeypatch.setattr(run, "run_trial", lambda _: pytest.fail("nothing is left to run"))
-    study.run(planned(seeds=[1]), HERE)
+    coordinator.run(planned(seeds=[1]), HERE)
     (parent,) = runs("study")
     assert parent.data.tags[Tag.SEEDS] == "[0, 1]"
     assert parent.data.metrics["study/trials_done"] == 4
     assert query.read(Wanted(study="small")).study.design.seeds == (0, 1)
     MlflowClient().set_tag(parent.info.run_id, Tag.SEEDS, "[0, 1, 7]")
-    study.run(planned(seeds=[0]), HERE)
+    coordinator.run(planned(seeds=[0]), HERE)
     assert runs("study")[0].data.tags[Tag.SEEDS] == "[0, 1]", "seed 7 never ran"
 
 
@@ -207,13 +212,13 @@ def test_the_plan_says_how_long_by_the_runs_there_are(done, capsys):
 
 
 def test_jobs_and_threads_share_out_the_cores(monkeypatch):
-    monkeypatch.setattr(study.cores, "usable", lambda: 8)
-    assert study.resolve(How(), 100) == How("processes", 8, 1)
-    assert study.resolve(How(), 3) == How("processes", 3, 2)
-    assert study.resolve(How(jobs=2), 100) == How("processes", 2, 4)
-    assert study.resolve(How(threads=4), 100) == How("processes", 2, 4)
-    assert study.resolve(How(executor="here"), 100) == How("here", 1, 8)
-    assert study.resolve(How(device="cuda"), 100).jobs == 1
+    monkeypatch.setattr(coordinator.cores, "usable", lambda: 8)
+    assert coordinator.resolve(How(), 100) == How("processes", 8, 1)
+    assert coordinator.resolve(How(), 3) == How("processes", 3, 2)
+    assert coordinator.resolve(How(jobs=2), 100) == How("processes", 2, 4)
+    assert coordinator.resolve(How(threads=4), 100) == How("processes", 2, 4)
+    assert coordinator.resolve(How(executor="here"), 100) == How("here", 1, 8)
+    assert coordinator.resolve(How(device="cuda"), 100).jobs == 1
 
 
 def test_what_fails_is_tried_three_times_and_named(workspace, monkeypatch):
@@ -225,7 +230,7 @@ def test_what_fails_is_tried_three_times_and_named(workspace, monkeypatch):
 
     monkeypatch.setattr(run, "run_trial", fail)
     with pytest.raises(StudyError) as caught:
-        study.run(planned(seeds=[0]), HERE)
+        coordinator.run(planned(seeds=[0]), HERE)
     assert "2 trials of 2 failed 3 times" in str(caught.value)
     assert "none with seed 0: RuntimeError: out of memory" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -243,7 +248,7 @@ def test_what_no_retry_can_mend_is_tried_once(workspace, monkeypatch):
 
     monkeypatch.setattr(run, "run_trial", fail)
     with pytest.raises(StudyError, match="the file is damaged"):
-        study.run(planned(seeds=[0]), HERE)
+        coordinator.run(planned(seeds=[0]), HERE)
     assert sorted(tries) == ["L1 0.001", "none"]
 
 
@@ -253,7 +258,7 @@ def test_the_run_that_mlflow_made_for_the_start_is_no_trials(workspace, monkeypa
     monkeypatch.setenv("MLFLOW_RUN_ID", adopted)
     monkeypatch.setattr(run, "run_trial", lambda _: (_ for _ in ()).throw(DataError("not here")))
     with pytest.raises(StudyError):
-        study.run(planned(seeds=[0]), HERE)
+        coordinator.run(planned(seeds=[0]), HERE)
     (parent,) = runs("study")
     assert parent.info.run_id in client.get_run(adopted).data.tags["mlflow.note.content"]
     assert client.get_run(adopted).data.tags[Tag.KIND] == "study-start"
@@ -327,6 +332,6 @@ def test_a_finished_run_whose_numbers_are_none_stops_no_study(workspace, number)
         MlflowClient().set_terminated(run_id)
     again = made.again()
     again.pace(2)
-    study.run(again, HERE)
+    coordinator.run(again, HERE)
     (parent,) = runs("study")
     assert parent.info.status == "FINISHED"

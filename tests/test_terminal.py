@@ -11,10 +11,11 @@ import pytest
 from conftest import ROOT
 from rich.progress import Progress
 
-from analysis import cli as analysis_cli
-from regstudy import cli, invocation, screen, streams, terminal
+from analysis.commands import cli as analysis_cli
+from regstudy.commands import cli
+from regstudy.console import invocation, screen, streams, terminal
+from regstudy.console.text import visible
 from regstudy.schema import Tag
-from regstudy.text import visible
 
 SMALL = ["--dataset", "mnist-5k", "--threads", "1"]
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -110,10 +111,13 @@ def test_a_hostile_reason_of_failure_stays_on_its_line(workspace, capsys):
         "name: one\nabout: x\nconfigurations: [{l1: 0}]\nseeds: 1\noverrides: {dataset: mnist-5k}\n"
     )
     assert cli.main(["study", "status", "one.yaml"]) == 0
-    from regstudy import design_file, plan, store, tracking
+    from regstudy.design import design_file
+    from regstudy.store import store
+    from regstudy.study import plan
+    from regstudy.tracking import recorder
 
     (trial,) = plan.make(design_file.load("one.yaml"), None).trials
-    run_id = mlflow.start_run(tags=tracking.identity(trial.config, trial) | {Tag.FAILURE: HOSTILE}).info.run_id
+    run_id = mlflow.start_run(tags=recorder.identity(trial.config, trial) | {Tag.FAILURE: HOSTILE}).info.run_id
     mlflow.end_run("FAILED")
     capsys.readouterr()
     store.quieten()

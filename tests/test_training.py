@@ -4,12 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from regstudy import augment, datasets, training
 from regstudy.config import RunConfig
-from regstudy.data_files import Source
-from regstudy.datasets import Splits
-from regstudy.model import build
+from regstudy.data import datasets
+from regstudy.data.datasets import Splits
+from regstudy.data.sources import Source
 from regstudy.randomness import generator
+from regstudy.training import augmentation, loop
+from regstudy.training.network import build
 from tests import reference as reference_loop
 
 GOLDEN = {
@@ -36,13 +37,13 @@ def data(train: int = 400, test: int = 100, **values: object) -> Splits:
     return Splits(whole.dataset, whole.train[every], whole.validation, whole.test[:: len(whole.test) // test], "", "")
 
 
-def numbers(metrics: training.EpochMetrics) -> tuple[float, ...]:
+def numbers(metrics: loop.EpochMetrics) -> tuple[float, ...]:
     return (metrics.train_loss, metrics.last_batch_loss, metrics.train_accuracy, metrics.test.loss, metrics.l1_penalty)
 
 
 def run(**values: object) -> list[tuple[float, ...]]:
     c = config(**values)
-    return [numbers(metrics) for metrics in training.fit(training.Learner(build(c), c), data())]
+    return [numbers(metrics) for metrics in loop.fit(loop.Learner(build(c), c), data())]
 
 
 def reference(c: RunConfig, splits: Splits) -> list[float]:
@@ -55,11 +56,11 @@ def reference(c: RunConfig, splits: Splits) -> list[float]:
     losses = []
     for epoch in range(c.epochs):
         order = torch.randperm(len(splits.train), generator=generator(c.seed, "order", epoch))
-        draws = augment.draw(len(splits.train), generator(c.seed, "augmentation", epoch))
+        draws = augmentation.draw(len(splits.train), generator(c.seed, "augmentation", epoch))
         loss = torch.zeros(())
         for start in range(0, len(order), c.batch_size):
             index = order[start : start + c.batch_size]
-            images = augment.augment(splits.train.images[index], draws[index])
+            images = augmentation.augment(splits.train.images[index], draws[index])
             optimizer.zero_grad()
             loss = F.nll_loss(model.train()(images), splits.train.labels[index])
             scoped = [p for p in model.parameters() if c.l1_scope == "all" or p.dim() == 4]
@@ -85,7 +86,7 @@ def reference(c: RunConfig, splits: Splits) -> list[float]:
 def test_it_is_the_plain_loop(values):
     c, splits = config(dropout=0.0, **values), data()
     assert len(splits.train) % c.batch_size, "the last, smaller batch is part of the test"
-    ours = [metrics.last_batch_loss for metrics in training.fit(training.Learner(build(c), c), splits)]
+    ours = [metrics.last_batch_loss for metrics in loop.fit(loop.Learner(build(c), c), splits)]
     assert ours == pytest.approx(reference(c, splits), rel=1e-3)
 
 
@@ -102,7 +103,7 @@ def test_published_steps_are_the_references():
     normalised = ((splits.train.images.float() / 255 - reference_loop.MEAN[0]) / reference_loop.STANDARD_DEVIATION[0])[:, None]
     order = torch.randperm(len(splits.train), generator=generator(c.seed, "order", 0)).split(c.batch_size)
     steps = [reference_loop.step(theirs, sgd, normalised[i], splits.train.labels[i], c.l1) for i in order]
-    (metrics,) = training.fit(training.Learner(ours, c), splits)
+    (metrics,) = loop.fit(loop.Learner(ours, c), splits)
     assert metrics.last_batch_loss == pytest.approx(steps[-1][1], rel=1e-5)
     assert metrics.train_accuracy * len(splits.train) == pytest.approx(sum(right for right, _ in steps))
     for parameter, own in zip(theirs.parameters(), ours.parameters(), strict=True):
@@ -112,7 +113,7 @@ def test_published_steps_are_the_references():
 def test_last_small_batch_is_kept():
     seen: list[int] = []
     c = config(epochs=1, batch_size=128)
-    list(training.fit(training.Learner(build(c), c), data(), seen.append))
+    list(loop.fit(loop.Learner(build(c), c), data(), seen.append))
     assert seen == [128, 128, 128, 16]
 
 
@@ -134,7 +135,7 @@ def test_numbers_do_not_depend_on_global_random_state():
 def test_golden_trajectory():
     """If this fails, the same configuration gives other numbers: raise NUMERICS_VERSION, then renew GOLDEN."""
     c = config(l1=0.001, l2=0.0005, seed=7)
-    history = list(training.fit(training.Learner(build(c), c), data()))
+    history = list(loop.fit(loop.Learner(build(c), c), data()))
     from regstudy.schema import NUMERICS_VERSION
 
     assert GOLDEN["numerics"] == NUMERICS_VERSION
@@ -161,8 +162,8 @@ def test_learning_rate_follows_torchs_schedule():
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=c.lr)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 6, 0.1)
     for epoch in range(20):
-        assert training.learning_rate(c, epoch) == pytest.approx(optimizer.param_groups[0]["lr"])
-        assert training.learning_rate(config(), epoch) == 0.025
+        assert loop.learning_rate(c, epoch) == pytest.approx(optimizer.param_groups[0]["lr"])
+        assert loop.learning_rate(config(), epoch) == 0.025
         optimizer.step()
         scheduler.step()
 
@@ -171,7 +172,7 @@ def test_proximal_l1_makes_exact_zeros_and_the_others_do_not():
     def zeros(kind: str) -> int:
         c = config(l1=1e-3, l1_kind=kind, l1_scope="convolutions")
         model = build(c)
-        list(training.fit(training.Learner(model, c), data()))
+        list(loop.fit(loop.Learner(model, c), data()))
         return int(sum((w == 0).sum() for w in model.parameters() if w.dim() == 4))
 
     assert zeros("proximal") > 50
@@ -181,26 +182,26 @@ def test_proximal_l1_makes_exact_zeros_and_the_others_do_not():
 def test_penalties_are_reported_as_they_stand():
     c = config(l1=0.01, l2=0.02, epochs=1)
     model = build(c)
-    (metrics,) = training.fit(training.Learner(model, c), data())
+    (metrics,) = loop.fit(loop.Learner(model, c), data())
     assert metrics.l1_penalty == pytest.approx(0.01 * sum(p.abs().mean().item() for p in model.parameters()), rel=1e-5)
     assert metrics.l2_penalty == pytest.approx(0.01 * sum(p.square().sum().item() for p in model.parameters()), rel=1e-5)
 
 
 def test_clean_images_are_scored_in_the_last_five_epochs_only():
     c = config(epochs=7, batch_size=400)
-    history = list(training.fit(training.Learner(build(c), c), data()))
+    history = list(loop.fit(loop.Learner(build(c), c), data()))
     assert [m.clean is not None for m in history] == [False] * 2 + [True] * 5
 
 
 def test_a_validation_split_is_scored():
     c = config(epochs=1, validation_size=100)
-    (metrics,) = training.fit(training.Learner(build(c), c), data(validation_size=100))
+    (metrics,) = loop.fit(loop.Learner(build(c), c), data(validation_size=100))
     assert metrics.validation is not None
     assert 0 <= metrics.validation.accuracy <= 1
 
 
 def test_it_learns():
     c = config(epochs=6)
-    history = list(training.fit(training.Learner(build(c), c), data()))
+    history = list(loop.fit(loop.Learner(build(c), c), data()))
     assert history[-1].test.accuracy > 0.75
     assert history[-1].train_loss < history[0].train_loss / 2

@@ -7,9 +7,11 @@ import foreign
 import mlflow
 import pytest
 
-from analysis import cli as analysis_cli
-from regstudy import cli, design_file, speed
+from analysis.commands import cli as analysis_cli
+from regstudy.commands import cli
+from regstudy.design import design_file
 from regstudy.schema import STUDY, Tag
+from regstudy.study import speed
 
 DESIGN = """\
 name: mine

@@ -17,7 +17,7 @@ def command(folder: str, store: str, experiment: str, arguments: list[str]) -> N
     os.environ |= {"MLFLOW_EXPERIMENT_NAME": experiment, "MLFLOW_TRACKING_URI": store, "TMPDIR": folder}
     os.environ |= {"REGSTUDY_CHECKPOINTS": f"{folder}/checkpoints", "MLFLOW_DISABLE_TELEMETRY": "true"}
     tempfile.tempdir = None
-    from regstudy import cli, study_cli
+    from regstudy.commands import cli, study_cli
 
     # Each takes seconds, at each start; both are other tests' affair.
     study_cli._report = lambda *_, **__: None

@@ -2,7 +2,7 @@
 
 import torch
 
-from regstudy import datasets
+from regstudy.data import datasets
 
 torch.set_num_threads(1)  # threads that are there before a fork are missed after it, for ever
 datasets._mnist_5k()

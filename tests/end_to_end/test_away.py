@@ -14,7 +14,7 @@ from conftest import ROOT
 from mlflow.tracking import MlflowClient
 
 TRAIN = [sys.executable, "-m", "regstudy", "train", "--dataset", "mnist-5k", "--epochs", "4", "--threads", "1"]
-FIRST = "from regstudy import ledger, store; store.quieten(); store.require_writable(); print(ledger.experiment())"
+FIRST = "from regstudy.store import store; from regstudy.tracking import ledger; store.quieten(); store.require_writable(); print(ledger.experiment())"
 
 
 def start(command: list[str], uri: str) -> subprocess.Popen[str]:

@@ -27,7 +27,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from analysis import cli
+from analysis.commands import cli
 from regstudy.schema import CONTACT_SHEET_KEY, Artifact, Summary, Tag
 
 pytestmark = pytest.mark.browser

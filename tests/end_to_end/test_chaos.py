@@ -127,7 +127,9 @@ def unleash(chaos: Chaos, *, long_outage: bool) -> None:
 def context() -> Iterator[ForkServerContext]:
     """Children fork from a process that has imported everything and computed nothing: that saves seconds per start."""
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["digits", "regstudy.run", "mlflow.pytorch", "regstudy.cli", "regstudy.study"])
+    made.set_forkserver_preload(
+        ["digits", "regstudy.run.trial", "mlflow.pytorch", "regstudy.commands.cli", "regstudy.study.coordinator"]
+    )
     forkserver._forkserver._stop()  # another test's has not read the digits
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PYTHONPATH", f"{Path(__file__).parent}:{ROOT}")

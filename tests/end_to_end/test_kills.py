@@ -18,7 +18,7 @@ CONFIGURATION = ["--dataset", "mnist-5k", "--epochs", "6", "--threads", "1", "--
 
 
 def command(arguments: list[str]) -> None:
-    from regstudy import cli
+    from regstudy.commands import cli
 
     sys.exit(cli.main(arguments))
 
@@ -27,7 +27,7 @@ def command(arguments: list[str]) -> None:
 def server():
     """Children fork from a process that has imported everything and computed nothing: that saves seconds per start."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["regstudy.run", "mlflow.pytorch", "regstudy.cli"])
+    context.set_forkserver_preload(["regstudy.run.trial", "mlflow.pytorch", "regstudy.commands.cli"])
     return context
 
 

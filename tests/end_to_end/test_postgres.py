@@ -15,13 +15,14 @@ from sqlalchemy import create_engine, inspect
 from test_reading import make_untidy, public
 from test_studies import DESIGN, assert_each_once, trials
 
-from analysis import cli, http, records
-from regstudy import cli as regstudy_cli
-from regstudy import database as read_only
-from regstudy import store, tables
+from analysis.commands import cli
+from analysis.reading import rest, stores
+from regstudy.commands import cli as regstudy_cli
 from regstudy.errors import TrackingError
 from regstudy.schema import Metric
-from regstudy.server import Server
+from regstudy.store import database as read_only
+from regstudy.store import store, tables
+from regstudy.store.server import Server
 
 pytestmark = pytest.mark.postgres
 
@@ -55,7 +56,7 @@ def test_a_database_is_read_as_the_client_reads_it(database, workspace):
     mlflow.set_tracking_uri(database)
     store.quieten()
     ids = make_untidy()
-    found = records._sql_points(tables.open_tables(database), ids, ["a/b", "c"])
+    found = stores._sql_points(tables.open_tables(database), ids, ["a/b", "c"])
     pd.testing.assert_frame_equal(found, public(ids, ["a/b", "c"]), check_exact=True)
     by_sql, by_client = tables.open_tables(database).runs("0"), Server(database).runs("0")
     assert [run.run_id for run in by_sql] == [run.run_id for run in by_client] == ids
@@ -100,8 +101,8 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
         assert_each_once()
         assert len({run.data.tags["regstudy.machine"] for run in trials()}) == 2, "each had its share"
         ids = [run.info.run_id for run in trials()]
-        by_server = records._ordered(http.points(address, ids, list(Metric)))
-        by_sql = records._sql_points(tables.open_tables(database), ids, list(Metric))
+        by_server = stores._ordered(rest.points(address, ids, list(Metric)))
+        by_sql = stores._sql_points(tables.open_tables(database), ids, list(Metric))
         pd.testing.assert_frame_equal(by_server, by_sql, check_exact=True)
         assert cli.main(["report", "--study", "small", "--output", "report"]) == 0
     assert "one seed each" in Path("report/report.md").read_text(encoding="utf-8").splitlines()[0]
@@ -119,12 +120,12 @@ def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace)
     waiting = next(line for line in process.stdout if "does not answer" in line)
     process.terminate()
     begun = time.monotonic()
-    rest, _ = process.communicate(timeout=60)
+    end, _ = process.communicate(timeout=60)
     assert time.monotonic() - begun < 20
     assert process.returncode == 143
     assert "waiting for it" in waiting
-    assert "Traceback" not in rest
-    assert f"Go on with: {sys.executable} -m regstudy study run small.yaml" in rest
+    assert "Traceback" not in end
+    assert f"Go on with: {sys.executable} -m regstudy study run small.yaml" in end
 
 
 def test_a_password_is_in_nothing_that_is_said_or_kept(database, workspace):

@@ -17,8 +17,9 @@ from conftest import ROOT, train
 from mlflow.tracking import MlflowClient
 from test_resume import assert_same
 
-from regstudy import data_files, ledger
+from regstudy.data import sources
 from regstudy.schema import TRIAL, Metric, Tag
+from regstudy.tracking import ledger
 
 DESIGN = """\
 name: small
@@ -61,7 +62,7 @@ def workers(process: subprocess.Popen[str]) -> list[int]:
 
 
 def at_work_on_all_that_was_left() -> bool:
-    states = {entry.state for entry in ledger.entries("0", data_files.DIGESTS["mnist-5k"]).values()}
+    states = {entry.state for entry in ledger.entries("0", sources.DIGESTS["mnist-5k"]).values()}
     return "running" in states and "stale" not in states
 
 
@@ -139,18 +140,19 @@ def test_two_studies_started_together_do_no_trial_twice(workspace):
 
 def log_a_run(number: int, folder: str) -> None:
     """What a training process does to the store, without the training."""
-    from regstudy import store, tracking
     from regstudy.config import RunConfig
-    from regstudy.datasets import Split, Splits
-    from regstudy.design import Trial
+    from regstudy.data.datasets import Split, Splits
+    from regstudy.design.design import Trial
+    from regstudy.store import store
+    from regstudy.tracking import recorder
 
     os.chdir(folder)
     store.use(f"sqlite:///{folder}/mlflow.db")
     config = RunConfig(dataset="mnist-5k", seed=number)
-    run_id = tracking.start("a run", tracking.identity(config, Trial(config, "none", "digest")))
-    with tracking.at_work(run_id) as require_own:
+    run_id = recorder.start("a run", recorder.identity(config, Trial(config, "none", "digest")))
+    with recorder.at_work(run_id) as require_own:
         few = Split(torch.zeros(3, 28, 28, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
-        tracked = tracking.describe(run_id, config, Splits("mnist-5k", few, None, few, "digest", "digest"), {}, require_own)
+        tracked = recorder.describe(run_id, config, Splits("mnist-5k", few, None, few, "digest", "digest"), {}, require_own)
         for epoch in range(6):
             tracked.log_epoch(dict.fromkeys(Metric, epoch + 0.5), epoch)
 
@@ -158,7 +160,7 @@ def log_a_run(number: int, folder: str) -> None:
 @pytest.mark.slow
 def test_eight_processes_at_once_on_a_new_store(tmp_path):
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["regstudy.run", "mlflow.pytorch", "regstudy.cli"])
+    context.set_forkserver_preload(["regstudy.run.trial", "mlflow.pytorch", "regstudy.commands.cli"])
     for attempt in range(10):
         folder = tmp_path / str(attempt)
         folder.mkdir()

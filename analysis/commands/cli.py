@@ -1,0 +1,207 @@
+"""The command line `python -m analysis`. Understands options without importing mlflow or pandas, so that help and errors come at once."""
+
+import argparse
+import math
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.files import folders
+from regstudy.console import terminal
+from regstudy.console.redaction import redacted
+from regstudy.errors import RegstudyError, UsageError
+
+PROGRAM = "python -m analysis"
+EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
+REPORT = "report"
+ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
+"""Fields of analysis.reading.comparability; a test holds the two together."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; give the exit status."""
+    given = terminal.dashed(sys.argv[1:] if arguments is None else arguments)
+    return terminal.run_command(PROGRAM, lambda: _command(given))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = terminal.Parser(prog=PROGRAM, description="Compare the runs that regstudy, or anybody, has tracked.", epilog=EPILOG)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+    source = _source()
+    commands.add_parser("rank", parents=[source], help="print the ranking, with its ties", epilog=EPILOG)
+    commands.add_parser("claims", parents=[source], help="print the verdict on each claim of a study", epilog=EPILOG)
+    compare = commands.add_parser(
+        "compare", parents=[source], help="two configurations in a page of text; or the runs of any code", epilog=EPILOG
+    )
+    _add_compare(compare)
+    gallery = commands.add_parser("gallery", parents=[source], help="write one page of misclassified images", epilog=EPILOG)
+    gallery.add_argument("--output", metavar="FILE", default="gallery.html", help="file to write; default: %(default)s")
+    report = commands.add_parser("report", parents=[source], help="write the report in all formats", epilog=EPILOG)
+    report.add_argument(
+        "--output",
+        metavar="DIR",
+        default=REPORT,
+        help="folder to write into; default: %(default)s; empty: into the artifacts only, of the study's run or the one that `mlflow run` made",
+    )
+    report.add_argument(
+        "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
+    )
+    verify = commands.add_parser("verify", help="compute every number of a report anew, and say which differ", epilog=EPILOG)
+    verify.add_argument("report", metavar="REPORT", help="a report's folder, or its report.html")
+    snapshot = commands.add_parser(
+        "snapshot",
+        parents=[source],
+        help="write runs, epochs and predictions as Parquet files, to commit or mail",
+        epilog=EPILOG,
+    )
+    snapshot.add_argument("folder", metavar="DIR", help="folder to write; an earlier snapshot there is replaced")
+    return top
+
+
+def _source() -> terminal.Parser:
+    """Which runs: the options that all commands share."""
+    shared = terminal.Parser(add_help=False)
+    shared.add_argument("--experiment", metavar="NAME", default="", help="MLflow experiment; default: MLflow's own")
+    shared.add_argument("--dataset", metavar="NAME", default="", help="only the runs on this data set")
+    shared.add_argument("--study", metavar="NAME", default="", help="only the trials of this study: its name, or its run's ID")
+    shared.add_argument(
+        "--where",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help="only runs with this value, or one of A,B,C; may be repeated",
+    )
+    shared.add_argument(
+        "--from", metavar="DIR", dest="snapshots", action="append", default=[], help="read a snapshot instead; may be repeated"
+    )
+    shared.add_argument(
+        "--allow",
+        metavar="FIELD",
+        action="append",
+        default=[],
+        help=f"compare runs although they differ in one of {', '.join(ALLOWED)}; the report says so; may be repeated",
+    )
+    return shared
+
+
+def _add_compare(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("configurations", metavar="A B", nargs="*", help="two configurations, named as in the ranking")
+    anyone = compare.add_argument_group("runs of any code", "instead of A and B")
+    anyone.add_argument("--metric", metavar="NAME", default="", help="the metric that ranks")
+    anyone.add_argument(
+        "--group-by",
+        metavar="params.NAME",
+        action="append",
+        default=[],
+        help="what makes runs the same configuration; may be repeated",
+    )
+    anyone.add_argument("--block", metavar="params.NAME", default="params.seed", help="what pairs runs; default: %(default)s")
+    anyone.add_argument(
+        "--better", choices=("higher", "lower"), help="default: as the metric's name says (a loss: lower, an accuracy: higher)"
+    )
+    anyone.add_argument(
+        "--margin", type=float, help="smallest difference that matters, in the metric's unit: needed to show ties"
+    )
+    anyone.add_argument("--last", metavar="N", type=int, default=5, help="mean over the last N steps; default: %(default)s")
+    anyone.add_argument("--output", metavar="DIR", default="", help="write the report into this folder")
+
+
+def _command(given: list[str]) -> None:
+    try:
+        _run(given)
+    except RegstudyError as error:
+        if os.environ.get("MLFLOW_RUN_ID"):
+            from regstudy.tracking import adopted
+
+            adopted.fail(str(error))
+        raise
+
+
+def _run(given: list[str]) -> None:
+    arguments = _parse(given)
+    if arguments.command == "verify":
+        from analysis.commands import verify
+
+        verify.verify(arguments.report, _parse)
+        return
+    made = _make_folder(arguments)
+    command = redacted(shlex.join(["python", "-m", "analysis", *given]))  # reports hold it
+    try:
+        from analysis.commands import commands
+
+        getattr(commands, arguments.command)(arguments, command)
+    except BaseException:
+        folders.unmake(made)
+        raise
+
+
+def _check_lists(arguments: argparse.Namespace) -> None:
+    """`mlflow run` hands on empty defaults: they are nothing."""
+    for name in ("where", "snapshots", "allow"):
+        setattr(arguments, name, [value for value in getattr(arguments, name) if value])
+    for name in arguments.allow:
+        if name not in ALLOWED:
+            raise UsageError(f"--allow {name!r}: expected one of {', '.join(ALLOWED)}")
+
+
+def _make_folder(arguments: argparse.Namespace) -> list[Path]:
+    """Make the folder that is to be written into, unless it holds what is not ours, before anything heavy is loaded; those that were not there."""
+    output = arguments.folder if arguments.command == "snapshot" else getattr(arguments, "output", "")
+    if not output:
+        return []
+    try:
+        if arguments.command == "snapshot":
+            folders.check_snapshot(Path(output))
+            return []
+        if arguments.command == "gallery":
+            folders.check_gallery(Path(output))
+            return folders.make(Path(output).parent)
+        folders.check_report(Path(output))
+        return folders.make(Path(output))
+    except OSError as error:
+        option = "" if arguments.command == "snapshot" else "--output "
+        raise UsageError(f"{option}{output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
+
+
+def _parse(given: list[str]) -> argparse.Namespace:
+    """Options that make sense together."""
+    arguments = parser().parse_args(given)
+    if arguments.command == "verify":
+        return arguments
+    _check_lists(arguments)
+    if arguments.command == "report":
+        _check_report(arguments)
+    if arguments.experiment and arguments.snapshots:
+        raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
+    if arguments.command == "compare":
+        _check_compare(arguments)
+    return arguments
+
+
+def _check_report(arguments: argparse.Namespace) -> None:
+    kept = os.environ.get("MLFLOW_RUN_ID") or (not arguments.snapshots and (arguments.study or arguments.publish))
+    if not arguments.output and not kept:
+        arguments.output = REPORT
+    if arguments.publish and arguments.snapshots:
+        raise UsageError("--publish writes into the store that is read, and --from reads a snapshot: leave one of the two out")
+
+
+def _check_compare(arguments: argparse.Namespace) -> None:
+    if arguments.metric:
+        if arguments.configurations:
+            raise UsageError(f"A and B ({', '.join(arguments.configurations)}) or --metric: give one of the two")
+        if not arguments.group_by:
+            raise UsageError("--metric needs --group-by: what makes runs the same configuration, such as params.lr")
+        if arguments.snapshots or arguments.study or arguments.where or arguments.dataset or arguments.allow:
+            raise UsageError("--metric reads an experiment as it is: of the other options it takes --experiment only")
+        if arguments.margin is not None and not 0 < arguments.margin < math.inf:
+            raise UsageError(f"--margin {arguments.margin:g}: expected a number above 0, in the metric's unit")
+        if arguments.last < 1:
+            raise UsageError(f"--last {arguments.last}: expected a number of steps from 1 on")
+    elif len(arguments.configurations) != 2:
+        raise UsageError(
+            f"expected two configurations, got {len(arguments.configurations)}: name them as the ranking does, in quotes; or give --metric"
+        )

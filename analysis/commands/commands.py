@@ -1,0 +1,200 @@
+"""What each command of `python -m analysis` does: reads, analyses, shows."""
+
+import argparse
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from analysis.judging import findings
+from analysis.judging.findings import Findings
+from analysis.reading import foreign, query
+from analysis.reading import snapshot as snapshots
+from analysis.reading.query import Trials, Wanted
+from analysis.reading.snapshot import Records
+from analysis.reports import publish
+from analysis.reports import report as report_files
+from analysis.showing import gallery as gallery_page
+from analysis.showing import terminal_tables
+from regstudy.console import terminal
+from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
+
+
+def rank(arguments: argparse.Namespace, _command: str) -> None:
+    """Print the ranking."""
+    result = found(arguments)
+    terminal_tables.show_ranking(result)
+    _say_notices(result.trials)
+
+
+def claims(arguments: argparse.Namespace, _command: str) -> None:
+    """Print the verdicts on a study's claims."""
+    result = found(arguments)
+    if not result.judged:
+        raise NothingToAnalyse(_no_claims(result.trials))
+    terminal_tables.show_verdicts(result)
+    _say_notices(result.trials)
+
+
+def compare(arguments: argparse.Namespace, command: str) -> None:
+    """Print a page about two configurations; or rank the runs of any code."""
+    if arguments.metric:
+        _compare_any(arguments, command)
+        return
+    result = found(arguments)
+    trials = result.trials
+    first, second = _known(arguments.configurations, trials)
+    terminal_tables.show_pair(result, first, second, gallery_page.pair_in_words(gallery_page.read(trials), first, second))
+    _say_notices(trials)
+
+
+def gallery(arguments: argparse.Namespace, _command: str) -> None:
+    """Write the page of misclassified images."""
+    trials = _read(arguments)
+    page = Path(arguments.output)
+    gallery_page.write(trials, page)
+    _say_notices(trials)
+    terminal.say(f"gallery: {page.absolute().as_uri()}")
+
+
+def report(arguments: argparse.Namespace, command: str) -> None:
+    """Write the report; keep it in the store too where that is the study's own, where it is asked to, and under `mlflow run`."""
+    asked = arguments.publish or not arguments.output
+    if arguments.publish:
+        publish.require_current()
+    result = found(arguments)
+    with _place(arguments.output) as folder:
+        page = _write_report(result, folder, command, there_to_stay=bool(arguments.output))
+        _publish(page, result, asked=asked)
+
+
+def snapshot(arguments: argparse.Namespace, _command: str) -> None:
+    """Write a snapshot of the trials."""
+    trials = _read(arguments)
+    chosen = set(trials.runs["run_id"]) | ({trials.study.run_id} if trials.study else set())
+    runs = [run for run in trials.source.runs() if run.run_id in chosen]
+    folder = Path(arguments.folder)
+    snapshots.write(runs, trials.source, folder)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    terminal.say(f"snapshot: {folder}, {terminal.plural(len(trials.runs), 'run')}, {size / 1e6:.1f} MB")
+    _say_notices(trials)
+    terminal.say(f"report from it: python -m analysis report --from {shlex.quote(arguments.folder)}")
+
+
+def source(arguments: argparse.Namespace) -> Records:
+    """The store or snapshots that a command's options name."""
+    return query.open_source(_wanted(arguments))
+
+
+def found(arguments: argparse.Namespace, source: Records | None = None) -> Findings:
+    """What a command's options ask to be analysed, of this source or the one that they name."""
+    anybodys = arguments.command == "compare" and arguments.metric
+    return _found_anybodys(arguments, source) if anybodys else findings.find(_read(arguments, source))
+
+
+@contextmanager
+def _place(output: str) -> Iterator[Path]:
+    """The folder to write into, if only until the report is uploaded."""
+    if output:
+        yield Path(output)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch)
+
+
+def _publish(page: Path, result: Findings, *, asked: bool) -> None:
+    trials, adopted = result.trials, os.environ.get("MLFLOW_RUN_ID")
+    experiment_id, headline = trials.source.experiment_id, report_files.headline(result)
+    if adopted:
+        publish.adopt(page, adopted, headline)
+        terminal.say(f"report: report/report.html among the artifacts of run {adopted}, the one that mlflow run made")
+    if trials.study is not None and experiment_id is not None:
+        _attach(page, trials.study.run_id, asked=asked)
+    elif asked and not adopted and experiment_id is not None:
+        run_id = publish.publish(page, experiment_id, headline)
+        terminal.say(f"report: report/report.html among the artifacts of run {run_id} in {trials.source.where}")
+
+
+def _attach(page: Path, run_id: str, *, asked: bool) -> None:
+    """Keep a study's report with the study; where nobody asked for it, it is no error that it cannot be."""
+    try:
+        publish.require_current()
+        publish.attach(page, run_id)
+    except TrackingError as error:
+        if asked:
+            raise
+        terminal.say(f"note: not attached to the study's run {run_id}: {error}")
+        return
+    terminal.say(f"report: report/report.html among the artifacts of the study's run {run_id}")
+
+
+def _compare_any(arguments: argparse.Namespace, command: str) -> None:
+    result = _found_anybodys(arguments)
+    if arguments.output:
+        _write_report(result, Path(arguments.output), command, there_to_stay=True)
+        return
+    terminal_tables.show_ranking(result)
+    _say_notices(result.trials)
+
+
+def _found_anybodys(arguments: argparse.Namespace, source: Records | None = None) -> Findings:
+    foreign.check_names(tuple(arguments.group_by), "--group-by")
+    foreign.check_names((arguments.block,), "--block")
+    asked = foreign.Asked(
+        arguments.metric,
+        tuple(arguments.group_by),
+        arguments.block,
+        arguments.better,
+        arguments.margin,
+        arguments.last,
+        arguments.experiment or None,
+    )
+    trials, measure, scale = foreign.read(asked, source)
+    return findings.find_plain(trials, measure, scale, findings.ALPHA)
+
+
+def _read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:
+    return query.read(_wanted(arguments), source)
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
+    return Wanted(
+        arguments.experiment or None,
+        arguments.dataset or None,
+        arguments.study or None,
+        arguments.snapshots,
+        arguments.where,
+        arguments.allow,
+    )
+
+
+def _write_report(result: Findings, folder: Path, command: str, *, there_to_stay: bool) -> Path:
+    page = report_files.write(result, folder, command)
+    terminal.say(f"{report_files.headline(result)}.")
+    _say_notices(result.trials)
+    if there_to_stay:
+        terminal.say(f"report: {page.absolute().as_uri()}")
+    return page
+
+
+def _known(names: Sequence[str], trials: Trials) -> list[str]:
+    there = list(dict.fromkeys(trials.runs["configuration"]))
+    for name in names:
+        if name not in there:
+            raise UsageError(f"{name!r} is no configuration of these runs: expected one of {', '.join(map(repr, there))}")
+    if names[0] == names[1]:
+        raise UsageError(f"{names[0]!r} twice: name two configurations")
+    return list(names)
+
+
+def _no_claims(trials: Trials) -> str:
+    if trials.study is None:
+        return "claims belong to a study: name one with --study"
+    return f"the design {trials.study.design.name} makes no claims"
+
+
+def _say_notices(trials: Trials) -> None:
+    for notice in trials.notices:
+        terminal.say(f"note: {notice}")

@@ -1,0 +1,291 @@
+"""Everything that a report says, as numbers: trials and a design in, tables and verdicts out. Reads nothing, draws nothing, phrases nothing."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from analysis.files.rows import rows, visible_names
+from analysis.judging import claims, factorial, ranking, single_runs, statistics
+from analysis.judging.claims import Judged
+from analysis.judging.ranking import Ranking
+from analysis.reading import measures
+from analysis.reading.measures import Measure, Scale, Unit
+from analysis.reading.query import Trials
+from regstudy.design.design import SCALED_IN_POINTS, Design
+from regstudy.schema import Summary
+
+ALPHA = float(Design.model_fields["alpha"].default)
+MARGIN = float(Design.model_fields["margin"].default)
+REFERENCE = "none"
+FURTHEST = 40
+"""Seeds up to which the power of the study is drawn, at least."""
+
+TWO_IMAGES = 2
+COMPARISON = ["measure", "configuration", "seeds", "mean", "difference", "low", "high"]
+
+
+@dataclass(frozen=True)
+class Power:
+    """What differences of the endpoint a number of seeds finds with 80% power, by the pairs' pooled standard deviation.
+
+    `table`: seeds, difference. `for_margin`: seeds that find the margin, `for_equivalence`: that show equivalence if there is no difference;
+    None if there is no margin or no number suffices.
+    """
+
+    sd: float
+    seeds: int
+    ours: float
+    table: pd.DataFrame
+    for_margin: int | None
+    for_equivalence: int | None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Winners of one-seed contests: by the best epoch, with any lead; `clear`: how often the winner leads by two test images or more.
+
+    `itself`: each configuration of at least ten runs against itself: configuration and what `single_runs.against_itself` gives.
+    """
+
+    table: pd.DataFrame
+    clear: float
+    itself: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Response:
+    """How the endpoint follows one factor, all else equal: `scores` value, seed, score; `summary` value, seeds, mean, low, high."""
+
+    factor: str
+    scores: pd.DataFrame
+    summary: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the data say.
+
+    `scores`: the endpoint, a row per seed, a column per configuration in the order of the trials. `table`: the ranking's, with wrong_images,
+    test_loss, best_epoch_accuracy_biased and epochs_averaged beside it. `comparisons`: each other measure of each configuration against the
+    reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted). Where the measure is a ratio, the mean is geometric,
+    the others are logarithms.
+    """
+
+    trials: Trials
+    endpoint: Measure
+    scale: Scale
+    alpha: float
+    reference: str
+    scores: pd.DataFrame
+    table: pd.DataFrame
+    ranking: Ranking
+    judged: tuple[Judged, ...]
+    comparisons: pd.DataFrame
+    effects: pd.DataFrame | None
+    power: Power | None
+    contest: Contest | None
+    responses: tuple[Response, ...]
+
+    @property
+    def ours(self) -> bool:
+        """Whether these are regstudy's trials, of which more is known than a metric."""
+        return "test_images" in self.trials.runs
+
+
+def find(trials: Trials) -> Findings:
+    """Analyse trials, by their study's design if they have one, else by the defaults of a design."""
+    trials = _named(trials)
+    runs, design = trials.runs, trials.study.design if trials.study else None
+    key = design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value
+    by_measure = measures.units(int(runs["test_images"].iloc[0]), int(runs["averaged"].min()))
+    endpoint, unit = measures.measure(key), by_measure.get(key, Unit())
+    alpha = design.alpha if design else ALPHA
+    scale = Scale(endpoint.higher_is_better is not False, _margin(design, key, unit), unit)
+    scores = score_table(runs, key)
+    ranked = ranking.rank(scores, scale, alpha=alpha, diverged=_diverged(runs), complexity=_complexity(runs))
+    reference = _reference(scores)
+    return Findings(
+        trials=trials,
+        endpoint=endpoint,
+        scale=scale,
+        alpha=alpha,
+        reference=reference,
+        scores=scores,
+        table=_with_details(ranked.table, runs),
+        ranking=ranked,
+        judged=_judge(design, runs, by_measure),
+        comparisons=_comparisons(runs, reference, by_measure),
+        effects=factorial.effects(runs, key),
+        power=_power(ranked, scale, alpha),
+        contest=_contest(runs, key, scale, alpha),
+        responses=_responses(runs, key),
+    )
+
+
+def find_plain(trials: Trials, endpoint: Measure, scale: Scale, alpha: float) -> Findings:
+    """Analyse anybody's runs by the endpoint alone: columns configuration, seed, diverged and the endpoint's."""
+    trials = _named(trials)
+    runs = trials.runs
+    scores = score_table(runs, endpoint.key)
+    ranked = ranking.rank(scores, scale, alpha=alpha, diverged=_diverged(runs))
+    return Findings(
+        trials=trials,
+        endpoint=endpoint,
+        scale=scale,
+        alpha=alpha,
+        reference=_reference(scores),
+        scores=scores,
+        table=ranked.table,
+        ranking=ranked,
+        judged=(),
+        comparisons=pd.DataFrame(columns=COMPARISON),
+        effects=None,
+        power=_power(ranked, scale, alpha),
+        contest=None,
+        responses=(),
+    )
+
+
+def score_table(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A row per seed, a column per configuration in the order in which they come; NaN where a run is missing or has no such number."""
+    wide = runs.pivot(index="seed", columns="configuration", values=column)  # noqa: PD010  # pivot_table drops what is all NaN
+    return wide[list(dict.fromkeys(runs["configuration"]))].rename_axis(columns=None)
+
+
+def _named(trials: Trials) -> Trials:
+    """Trials whose configurations and seeds are named as they can be shown; two names stay two."""
+    names = {column: visible_names(trials.runs[column].unique()) for column in ("configuration", "seed")}
+    if all(name == shown for own in names.values() for name, shown in own.items()):
+        return trials
+    runs, epochs = (
+        frame.assign(**{column: frame[column].map(own) for column, own in names.items()})
+        for frame in (trials.runs, trials.epochs)
+    )
+    return replace(trials, runs=runs, epochs=epochs)
+
+
+def _margin(design: Design | None, key: str, unit: Unit) -> float:
+    given = design.margin if design else MARGIN
+    return max(given / 100 if key in SCALED_IN_POINTS else given, unit.least_margin)
+
+
+def _diverged(runs: pd.DataFrame) -> dict[str, int]:
+    return {str(name): int(n) for name, n in runs.groupby("configuration", sort=False)["diverged"].sum().items()}
+
+
+def _complexity(runs: pd.DataFrame) -> dict[str, tuple[float, ...]]:
+    """How many regularisers a configuration has, then how strong they are."""
+    first = rows(runs.drop_duplicates("configuration"))
+    return {row["configuration"]: (float((row["l1"] > 0) + (row["l2"] > 0)), float(row["l1"] + row["l2"])) for row in first}
+
+
+def _reference(scores: pd.DataFrame) -> str:
+    return REFERENCE if REFERENCE in scores.columns else str(scores.columns[0])
+
+
+def _with_details(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    grouped = runs.groupby("configuration", sort=False)
+    details = pd.DataFrame(
+        {
+            "wrong_images": (1 - grouped["accuracy"].mean()) * grouped["test_images"].first(),
+            "test_loss": grouped["loss"].mean(),
+            "best_epoch_accuracy_biased": grouped["best_accuracy"].mean(),
+            "epochs_averaged": grouped["averaged"].min(),
+        }
+    )
+    return table.merge(details, left_on="configuration", right_index=True, how="left")
+
+
+def _judge(design: Design | None, runs: pd.DataFrame, by_measure: dict[str, Unit]) -> tuple[Judged, ...]:
+    if design is None or not design.claims:
+        return ()
+    dataset, seed = str(runs["dataset"].iloc[0]), int(runs["seed"].iloc[0])
+    named = dict(zip(runs["configuration_digest"], runs["configuration"], strict=True))
+    cells = design.configs(dataset, seed)
+    names = [named.get(config.configuration_digest(), config.run_name()) for config in cells]
+    metrics = {contrast.metric for claim in design.claims for contrast in claim.contrasts}
+    return tuple(claims.judge(design, names, {metric: score_table(runs, metric) for metric in metrics}, by_measure))
+
+
+def _comparisons(runs: pd.DataFrame, reference: str, by_measure: dict[str, Unit]) -> pd.DataFrame:
+    rows = [
+        row
+        for key in measures.COMPARED
+        for row in _compared(score_table(runs, key), measures.measure(key), reference, by_measure)
+    ]
+    return pd.DataFrame(rows, columns=COMPARISON)
+
+
+def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure: dict[str, Unit]) -> list[dict[str, object]]:
+    """A row per configuration that has the measure; the reference's own has no difference."""
+    values = np.log(scores.where(scores > 0)) if reading.ratio else scores
+    resolution = 0.0 if reading.ratio else by_measure.get(reading.key, Unit()).resolution
+    compared: list[dict[str, object]] = []
+    for name in scores.columns:
+        if not scores[name].notna().any():
+            continue
+        found = statistics.estimate(values[name], values[reference], resolution=resolution)
+        against = {"difference": found.mean, "low": found.low, "high": found.high} if name != reference else {}
+        seeds = found.n if name != reference else int(scores[name].notna().sum())
+        mean = math.exp(values[name].mean()) if reading.ratio else scores[name].mean()
+        compared.append({"measure": reading.key, "configuration": name, "seeds": seeds, "mean": mean, **against})
+    return compared
+
+
+def _power(ranked: Ranking, scale: Scale, alpha: float) -> Power | None:
+    usable = ranked.pairs[ranked.pairs["seeds"].ge(2) & ranked.pairs["sd"].gt(0)]
+    if usable.empty:
+        return None
+    sd, seeds = math.sqrt((usable["sd"] ** 2).mean()), int(usable["seeds"].min())
+    counts = range(2, max(FURTHEST, 2 * seeds) + 1)
+    table = pd.DataFrame({"seeds": counts, "difference": [statistics.detectable(sd, n, alpha) for n in counts]})
+    margin = scale.margin
+    return Power(
+        sd,
+        seeds,
+        statistics.detectable(sd, seeds, alpha),
+        table,
+        None if margin is None else statistics.blocks_needed(margin, sd, alpha),
+        None if margin is None else statistics.blocks_for_equivalence(margin, sd),
+    )
+
+
+def _contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contest | None:
+    best = {
+        str(name): own["best_accuracy"].dropna().to_numpy(float)
+        for name, own in runs.groupby("configuration", sort=False)
+        if own["best_accuracy"].notna().any()
+    }
+    if len(best) < 2:
+        return None
+    two_images = TWO_IMAGES / int(runs["test_images"].iloc[0])
+    lead = single_runs.wins(best, two_images)
+    itself: list[dict[str, object]] = []
+    for name, own in runs[runs[key].notna()].groupby("configuration", sort=False):
+        scores, epochs = (own[column].to_numpy(float) for column in (key, "best_accuracy"))
+        split = single_runs.against_itself(scores, epochs, scale, alpha, two_images, np.random.default_rng(0))
+        if split is not None:
+            itself.append({"configuration": str(name), **split})
+    return Contest(single_runs.wins(best), float(1 - lead["share"].iloc[-1]), pd.DataFrame(itself))
+
+
+def _responses(runs: pd.DataFrame, key: str) -> tuple[Response, ...]:
+    """For each factor with three values or more, of the runs that have none of the other factor."""
+    found: list[Response] = []
+    for factor, other in (("l1", "l2"), ("l2", "l1")):
+        own = runs[(runs[other] == 0) & runs[key].notna()]
+        if own[factor].nunique() < 3:
+            continue
+        scores = pd.DataFrame({"value": own[factor], "seed": own["seed"], "score": own[key]}).reset_index(drop=True)
+        found.append(Response(factor, scores, _summarised(scores)))
+    return tuple(found)
+
+
+def _summarised(scores: pd.DataFrame) -> pd.DataFrame:
+    summary = []
+    for value, own in scores.groupby("value"):
+        interval = statistics.mean_interval(own["score"].to_numpy(float))
+        summary.append({"value": value, "seeds": interval.n, "mean": interval.mean, "low": interval.low, "high": interval.high})
+    return pd.DataFrame(summary)

@@ -1,0 +1,106 @@
+"""Which test images are misclassified, by whom, how often: tables of counts from the runs' own errors. Reads nothing, draws nothing.
+
+`wrong` is a frame of booleans: a row per run (index: configuration, seed), a column per test image that any of them misclassifies.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.judging import statistics
+
+
+@dataclass(frozen=True)
+class Flips:
+    """How many images change between right and wrong, on average over pairs of runs; None where there is no such pair."""
+
+    between_seeds: float | None
+    between_configurations: float | None
+
+
+def wrong_table(errors: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """From a row per run and error (run_id, index) to `wrong`; `runs` are those whose errors are known, error-free ones included."""
+    rows = pd.MultiIndex.from_frame(runs[["configuration", "seed"]])
+    columns = np.unique(errors["index"].to_numpy())
+    table = pd.DataFrame(False, index=rows, columns=pd.Index(columns, name="image"))  # the cells' value
+    place = {run_id: row for row, run_id in enumerate(runs["run_id"])}
+    values = table.to_numpy(copy=True)
+    values[errors["run_id"].map(place), np.searchsorted(columns, errors["index"])] = True
+    return pd.DataFrame(values, index=rows, columns=table.columns)
+
+
+def hardest(wrong: pd.DataFrame) -> pd.DataFrame:
+    """A row per image, hardest first (ties by index): runs, how many runs get it wrong, and a column per configuration with its count."""
+    names = list(dict.fromkeys(wrong.index.get_level_values("configuration")))
+    counts = pd.DataFrame({name: wrong.loc[[name]].sum() for name in names})
+    table = counts.assign(runs=wrong.sum()).reset_index()
+    return table.sort_values(["runs", "image"], ascending=[False, True], ignore_index=True).set_index("image")
+
+
+def always_hard(wrong: pd.DataFrame) -> list[int]:
+    """Images that every run gets wrong."""
+    return [int(image) for image in wrong.columns[wrong.all()]] if len(wrong) else []
+
+
+def fixed_and_broken(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """A row per image on which two configurations differ in some common seed: how many seeds only the one, or only the other, gets it wrong.
+
+    Columns only_first, only_second, seeds (common), p (exact sign test over the seeds in which they differ), p_adjusted (Holm, over all
+    images that either gets wrong in any common seed); the largest differences first.
+    """
+    a, b = (wrong.loc[name] for name in (first, second))
+    seeds = a.index.intersection(b.index)
+    a, b = a.loc[seeds], b.loc[seeds]
+    one, other = a.to_numpy(bool), b.to_numpy(bool)
+    candidates = np.asarray((one | other).any(axis=0), bool)
+    only_first, only_second = (one & ~other).sum(0)[candidates], (other & ~one).sum(0)[candidates]
+    p = [_sign_test(int(n), int(m)) for n, m in zip(only_first, only_second, strict=True)]
+    table = pd.DataFrame(
+        {
+            "only_first": only_first,
+            "only_second": only_second,
+            "seeds": len(seeds),
+            "p": p,
+            "p_adjusted": statistics.holm(np.array(p)),
+        },
+        index=wrong.columns[candidates],
+    )
+    differing = table[(table["only_first"] > 0) | (table["only_second"] > 0)]
+    order = (differing["only_first"] - differing["only_second"]).abs()
+    return differing.assign(_by=order).sort_values(["_by", "image"], ascending=[False, True]).drop(columns="_by")
+
+
+def flips(wrong: pd.DataFrame) -> Flips:
+    """How much of which images are wrong is luck of the seed, and how much changes with the configuration at the same seed."""
+    return Flips(_mean_distance(wrong, "configuration"), _mean_distance(wrong, "seed"))
+
+
+def mcnemar(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Model against model: a row per common seed with only_first, only_second (images that only the one gets wrong), p, p_adjusted (Holm).
+
+    The exact test of McNemar (1947): a two-sided binomial test on the images that one of the two gets wrong.
+    """
+    a, b = (wrong.loc[name] for name in (first, second))
+    seeds = a.index.intersection(b.index)
+    one, other = a.loc[seeds].to_numpy(bool), b.loc[seeds].to_numpy(bool)
+    only_first, only_second = (one & ~other).sum(1), (other & ~one).sum(1)
+    p = [_sign_test(int(n), int(m)) for n, m in zip(only_first, only_second, strict=True)]
+    columns = {"only_first": only_first, "only_second": only_second, "p": p, "p_adjusted": statistics.holm(np.array(p))}
+    return pd.DataFrame(columns, index=seeds)
+
+
+def _sign_test(one: int, other: int) -> float:
+    return float(stats.binomtest(one, one + other).pvalue) if one + other else 1.0
+
+
+def _mean_distance(wrong: pd.DataFrame, within: str) -> float | None:
+    """Mean number of images on which two runs differ, over the pairs of runs that share the level `within`."""
+    distances = [
+        int((one != other).sum())
+        for _, own in wrong.groupby(level=within, sort=False)
+        for one, other in itertools.combinations(own.to_numpy(), 2)
+    ]
+    return float(np.mean(distances)) if distances else None

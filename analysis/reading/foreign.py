@@ -1,0 +1,179 @@
+"""Anybody's runs as trials: grouped, blocked and measured by what their own parameters, tags and metrics say. Knows no recipe and no claim."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.reading import stores
+from analysis.reading.measures import Measure, Scale
+from analysis.reading.query import LARGEST, Trials, is_done
+from analysis.reading.snapshot import Record, Records
+from regstudy.console.terminal import plural
+from regstudy.console.text import visible
+from regstudy.errors import NothingToAnalyse, UsageError
+from regstudy.schema import LAST_EPOCHS
+
+LOWER_IS_BETTER = re.compile(r".*loss|.*error|err|mae|mse|rmse|mape|perplexity|ppl|nll|brier|ece|wer|cer|.*entropy|latency")
+HIGHER_IS_BETTER = re.compile(
+    r"acc|.*accuracy|.*score|auc|auroc|auprc|f1|precision|recall|r2|bleu|iou|dice|reward|return|throughput"
+)
+"""Words of a metric's name that tell which way is better."""
+
+SHOWN, FEW = 8, 4
+"""Names listed in an error message, groups in a notice."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to compare: a metric; what makes runs the same configuration, and what pairs them (params.NAME or tags.NAME)."""
+
+    metric: str
+    group_by: tuple[str, ...]
+    block: str
+    better: str | None = None
+    margin: float | None = None
+    last: int = LAST_EPOCHS
+    experiment: str | None = None
+
+
+def read(asked: Asked, source: Records | None = None) -> tuple[Trials, Measure, Scale]:
+    """Read the finished runs of an experiment, or of this source; NothingToAnalyse or UsageError says what is missing."""
+    source = source or stores.from_store(asked.experiment)
+    everything = source.runs()
+    finished = [run for run in everything if is_done(run)]
+    ended = sum(run.status == "FINISHED" and not is_done(run) for run in everything)
+    if not finished:
+        raise NothingToAnalyse(
+            f"experiment {source.experiment!r} of {source.where} has no finished run{stores.elsewhere(source)}"
+        )
+    known = [run for run in finished if all(_value(run, name) is not None for name in (*asked.group_by, asked.block))]
+    if not known:
+        raise UsageError(_unknown(finished, asked))
+    runs, epochs = _frames(source, known, asked)
+    runs, repeated = _latest(runs)
+    notices = [
+        f"{plural(ended, 'run')} of regstudy that ended without an outcome, left out" if ended else "",
+        f"{plural(len(finished) - len(known), 'run')} without {' or '.join((*asked.group_by, asked.block))}, left out" if len(known) < len(finished) else "",
+        f"{plural(len(known) - len(runs) - repeated, 'run')} without {asked.metric}, left out" if len(known) > len(runs) + repeated else "",
+        _missing(runs),
+        f"{plural(repeated, 'run')} with the group and block of a later one, left out" if repeated else "",
+        f"{plural(int(runs['diverged'].sum()), 'run')} whose {asked.metric} is no number, counted as diverged" if runs["diverged"].any() else "",
+        _differing(known, asked),
+        "nothing says whether these runs share their data, code and budget: that is for you to know",
+    ]  # fmt: skip
+    better = asked.better or direction(asked.metric)
+    measure = Measure(
+        asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=better == "higher"
+    )
+    return Trials(runs, epochs, tuple(filter(None, notices)), source), measure, Scale(better == "higher", asked.margin)
+
+
+def _missing(runs: pd.DataFrame) -> str:
+    """Blocks that not all groups have: there, nothing is paired."""
+    blocks = runs.groupby("configuration", sort=False)["seed"].agg(set)
+    everything = set().union(*blocks)
+    lacking = [f"{name} lacks {_listed(sorted(everything - own))}" for name, own in blocks.items() if own != everything]
+    return (
+        f"blocks differ: {'; '.join(lacking[:FEW])}{f'; and {len(lacking) - FEW} more lack some' if len(lacking) > FEW else ''}"
+        if lacking
+        else ""
+    )
+
+
+def _differing(known: list[Record], asked: Asked) -> str:
+    """Parameters that differ between runs of one group and are not what pairs them: perhaps the groups are too large."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for run in known:
+        for name, value in run.params.items():
+            values.setdefault((_name(run, asked.group_by), name), set()).add(value)
+    names = sorted({f"params.{name}" for (_, name), held in values.items() if len(held) > 1} - {asked.block})
+    return f"within a group {_listed(names)} differ: name in --group-by what matters" if names else ""
+
+
+def _frames(source: Records, known: list[Record], asked: Asked) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = [
+        {
+            "run_id": run.run_id,
+            "run_name": run.name,
+            "start_time": run.start_time,
+            "configuration": _name(run, asked.group_by),
+            "seed": _value(run, asked.block),
+        }
+        for run in known
+    ]
+    runs = pd.DataFrame(rows)
+    long = source.epochs(list(runs["run_id"]), [asked.metric]).rename(columns={"step": "epoch", "value": asked.metric})
+    if long.empty:
+        there = sorted({name for run in known for name in run.metrics})
+        raise UsageError(f"--metric {asked.metric!r}: no run has it; expected one of {_listed(there)}")
+    long[asked.metric] = long[asked.metric].where(long[asked.metric].abs() < LARGEST)
+    long = long.drop_duplicates(["run_id", "epoch"], keep="last").drop(columns="metric")
+    by_run = long.sort_values(["run_id", "epoch"]).groupby("run_id")[asked.metric]
+    last = by_run.apply(lambda s: _mean(s.tail(asked.last)))
+    there = runs[runs["run_id"].isin(last.index)]
+    averaged = there["run_id"].map(by_run.size().clip(upper=asked.last))
+    runs = there.assign(averaged=averaged, **{asked.metric: there["run_id"].map(last)})
+    runs["diverged"] = runs[asked.metric].isna()
+    return runs.sort_values(["configuration", "start_time"], ignore_index=True), long.merge(
+        runs[["run_id", "configuration", "seed"]], on="run_id"
+    )
+
+
+def _mean(values: "pd.Series[float]") -> float:
+    """NaN if one of them is: what a diverged run was before says nothing about where it went."""
+    return float(values.mean()) if values.notna().all() else math.nan
+
+
+def _latest(runs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    kept = runs.sort_values("start_time").drop_duplicates(["configuration", "seed"], keep="last").sort_index()
+    return kept.reset_index(drop=True), len(runs) - len(kept)
+
+
+def _value(run: Record, name: str) -> str | None:
+    kind, _, key = name.partition(".")
+    held: Mapping[str, str] = {"params": run.params, "tags": run.tags}[kind]
+    return held.get(key)
+
+
+def _name(run: Record, group_by: tuple[str, ...]) -> str:
+    return ", ".join(f"{name.partition('.')[2]} {_value(run, name)}" for name in group_by)
+
+
+def check_names(names: tuple[str, ...], option: str) -> None:
+    """UsageError for a name that is neither params.NAME nor tags.NAME."""
+    for name in names:
+        kind, _, key = name.partition(".")
+        if kind not in {"params", "tags"} or not key:
+            raise UsageError(f"{option} {name!r}: expected params.NAME or tags.NAME, such as params.lr")
+
+
+def _unknown(finished: list[Record], asked: Asked) -> str:
+    params = sorted({f"params.{name}" for run in finished for name in run.params})
+    wanted = " and ".join((*asked.group_by, asked.block))
+    lacking = all(_value(run, asked.block) is None for run in finished)
+    pairs = f"; none has {asked.block}: name with --block what pairs them" if lacking else ""
+    return f"no finished run has {wanted}; expected names such as {_listed(params)}{pairs}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "") if names else "none"
+
+
+def direction(metric: str) -> str:
+    """Which way is better, by the words of a metric's name; UsageError if they do not say, or say both."""
+    words = re.split(r"[^a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", metric).lower())
+    lower, higher = (any(map(known.fullmatch, words)) for known in (LOWER_IS_BETTER, HIGHER_IS_BETTER))
+    if lower == higher:
+        raise UsageError(
+            f"--metric {metric!r}: its name does not say which way is better: add --better higher or --better lower"
+        )
+    return "lower" if lower else "higher"
+
+
+def _decimals(values: "pd.Series[float]") -> int:
+    """So many that a hundredth of the values' spread shows."""
+    spread = float(values.std()) if values.notna().sum() > 1 else 0.0
+    return min(15, max(2, 2 - math.floor(math.log10(spread)))) if 0 < spread < math.inf else 4

@@ -1,0 +1,281 @@
+"""Records to tidy frames: the finished, comparable trials among all runs. Leaves other people's runs alone, and counts what it leaves out."""
+
+import json
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.reading import comparability, filters, stores, studies
+from analysis.reading.snapshot import Record
+from analysis.reading.stores import FIRST_RUN, Records
+from analysis.reading.studies import Study
+from regstudy import identity
+from regstudy.config import RunConfig
+from regstudy.design import design
+from regstudy.errors import ConfigError, NothingToAnalyse
+from regstudy.schema import COMPLETED, DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
+from regstudy.schema import Metric as Name
+
+ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
+"""What is made from curves; the names of such metrics begin so."""
+
+CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS, Name.TRAIN_ACCURACY)
+LARGEST = 1e150
+"""From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
+
+ANYBODYS = "--metric NAME --group-by params.NAME"
+SUMMARIES = tuple(metric.value for metric in Summary if "{" not in metric.value)
+OUTCOMES = frozenset({COMPLETED, DIVERGED})
+"""A trial with one of these is finished: it is written last, and without it nothing is, whatever the store calls the run."""
+
+IDENTIFIED = frozenset({Tag.CONFIG_DIGEST, Tag.CONFIGURATION_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION})
+CONFIGURED = identity.FIRST_FIELDS[RunConfig.__name__]
+"""What every configuration says, of whatever version."""
+
+MEASURED = frozenset({Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS})
+"""Curves that every run has, a diverged one too."""
+
+FAMILIES = tuple(metric.value.partition("{")[0] for metric in (Summary.BELOW, Summary.L1_REACH, Summary.INITIAL_SCALE))
+"""Names of metrics that come once per threshold or layer begin so."""
+
+TAGS = {
+    "configuration_digest": Tag.CONFIGURATION_DIGEST,
+    "data_digest": Tag.DATA_DIGEST,
+    "split_digest": Tag.SPLIT_DIGEST,
+    "data_warning": Tag.DATA_WARNING,
+    "parameter_count": Tag.PARAMETER_COUNT,
+    "numerics_version": Tag.NUMERICS_VERSION,
+    "metrics_version": Tag.METRICS_VERSION,
+    "version": Tag.VERSION,
+    "git_commit": Tag.GIT_COMMIT,
+    "git_dirty": Tag.GIT_DIRTY,
+    "packages": Tag.PACKAGES,
+    "device": Tag.DEVICE,
+    "processor": Tag.PROCESSOR,
+    "threads": Tag.THREADS,
+    "command": Tag.COMMAND,
+}
+"""Columns of the runs' frame that are tags of the run; empty where a run has none."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The comparable runs among all.
+
+    `runs` has one row per run: run_id, run_name, configuration, seed, every field of the configuration, dataset, what identifies and explains
+    the run (digests, versions, machine), test_images, diverged, a column per metric of schema.Summary (NaN where the run has none), accuracy
+    and loss (endpoint: mean of the last epochs; NaN for a diverged run), best_accuracy, best_epoch, best_train_accuracy, best_train_epoch, averaged.
+    `epochs` has one row per run and epoch: run_id, configuration, seed, epoch, and a column per curve, named as the metric.
+    `notices` say what was left out, what was allowed, and what differs all the same.
+    """
+
+    runs: pd.DataFrame
+    epochs: pd.DataFrame
+    notices: tuple[str, ...]
+    source: Records
+    study: Study | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs to read: an experiment's or snapshots'; all of them, or a study's; filtered; and in what they may differ."""
+
+    experiment: str | None = None
+    dataset: str | None = None
+    study: str | None = None
+    snapshots: Sequence[str] = ()
+    where: Sequence[str] = ()
+    allow: Collection[str] = ()
+
+
+EVERYTHING = Wanted()
+
+
+def open_source(wanted: Wanted = EVERYTHING) -> Records:
+    """The store or snapshots that are to be read."""
+    return stores.from_snapshots(wanted.snapshots) if wanted.snapshots else stores.from_store(wanted.experiment)
+
+
+def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
+    """Read the finished trials that are wanted, of this source or their own; NothingToAnalyse or NotComparable says what stands in the way."""
+    conditions = filters.parse(wanted.where)
+    source = source or open_source(wanted)
+    everything = source.runs()
+    planned = None if wanted.study is None else studies.find(source, everything, wanted.study)
+    trials = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]
+    kind = [run for run in trials if _is_whole(run)]
+    ours = [run for run in kind if planned is None or run.tags.get(Tag.TRIAL_DIGEST) in planned.trials]
+    finished = [run for run in ours if is_done(run)]
+    there = [run for run in finished if wanted.dataset in (None, run.tags[Tag.DATASET])]
+    configs = {run.run_id: _configuration(run) for run in there}
+    chosen = [run for run in there if filters.holds(conditions, configs[run.run_id])]
+    if not chosen:
+        raise NothingToAnalyse(_why_nothing(source, everything, ours, finished, there, wanted))
+    distinct = _distinct(chosen)
+    own = {TRIAL, REPORT, STUDY, STUDY_START}
+    foreign = sum(run.tags.get(Tag.KIND) not in own and Tag.FAILURE not in run.tags for run in everything)
+    counts = {
+        "{} of other kinds in this experiment, not made by regstudy, left alone": foreign,
+        "{} whose record is damaged or of another version, left out": len(trials) - len(kind),
+        "{} of no trial of this study, left out": len(kind) - len(ours),
+        "{} not finished (failed, killed, still running, or ended without an outcome), left out": len(ours) - len(finished),
+        "{} on another data set, left out as asked": len(finished) - len(there),
+        "{} that --where excludes, left out": len(there) - len(chosen),
+        "{} with the configuration and seed of another, counted once": len(chosen) - len(distinct),
+        "{} of this study not done yet": 0 if planned is None or conditions else len(planned.trials) - len(distinct),
+    }
+    notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
+    if planned is not None and planned.namesakes:
+        notices += (studies.of_several(planned),)
+    runs = _runs_frame(distinct)
+    notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}))
+    epochs = _epochs_frame(source, runs)
+    return Trials(_with_endpoints(runs, epochs), epochs, notices, source, planned)
+
+
+def is_done(run: Record) -> bool:
+    """Whether nothing is left to do: a trial of ours has its outcome, anybody else's run is called FINISHED."""
+    if run.tags.get(Tag.KIND) == TRIAL:
+        return run.tags.get(Tag.OUTCOME) in OUTCOMES
+    return run.status == "FINISHED"
+
+
+def _is_whole(run: Record) -> bool:
+    """Whether a trial says what is asked of every trial: anybody can write, or damage, what is in a store."""
+    if not is_done(run):
+        return True  # it is counted, not read
+    if not (run.tags.keys() >= IDENTIFIED and run.metrics.keys() >= MEASURED):
+        return False
+    try:
+        config = _configuration(run)
+        RunConfig.from_record(json.dumps({name: config[name] for name in {*CONFIGURED, *RunConfig.model_fields}}))
+        return int(run.tags[Tag.TEST_IMAGES]) > 0
+    except (KeyError, ValueError, TypeError, RecursionError, ConfigError):
+        return False
+
+
+def _configuration(run: Record) -> dict[str, Any]:
+    """What a run says that it is: fields that came after it as they were before they came, and those of a later version too."""
+    return {**identity.later_defaults(RunConfig), **json.loads(run.tags[Tag.CONFIG])}
+
+
+def _unknown(configs: Iterable[dict[str, Any]]) -> set[str]:
+    """Fields of a later version than this."""
+    return {name for config in configs for name in config} - set(RunConfig.model_fields)
+
+
+def _why_nothing(
+    source: Records,
+    everything: Sequence[Record],
+    ours: list[Record],
+    finished: list[Record],
+    there: list[Record],
+    wanted: Wanted,
+) -> str:
+    where = (
+        f"experiment {source.experiment!r} of the store {source.where}"
+        if source.experiment_id
+        else f"the snapshot {source.where}"
+    )
+    if there:
+        return f"{where} has {_count(len(there))}, but none with {' and '.join(wanted.where)}: change --where"
+    if finished:
+        known = ", ".join(sorted({run.tags[Tag.DATASET] for run in finished}))
+        return f"{where} has no finished run on {wanted.dataset!r}, only on {known}: name one of these with --dataset"
+    if wanted.study:
+        return f"{where} has no finished trial of the study {wanted.study!r}: wait, or run what is left of it with python -m regstudy study run"
+    if ours:
+        return f"{where} has {len(ours)} runs of regstudy, but none has finished: wait, or run {FIRST_RUN}"
+    anybodys = f"; for other runs: compare {ANYBODYS}" if any(run.status == "FINISHED" for run in everything) else ""
+    return f"{where} has no run of regstudy: first run, in this folder, {FIRST_RUN}{anybodys}{stores.elsewhere(source)}"
+
+
+def _distinct(runs: list[Record]) -> list[Record]:
+    """The latest run of each configuration and seed: the same numbers twice are no second replicate."""
+    identity = (Tag.CONFIG_DIGEST, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
+    return list({tuple(run.tags[tag] for tag in identity): run for run in runs}.values())
+
+
+def _count(n: int) -> str:
+    return "1 run" if n == 1 else f"{n:,} runs"
+
+
+def _runs_frame(runs: list[Record]) -> pd.DataFrame:
+    families = sorted({name for run in runs for name in run.metrics if name.startswith(FAMILIES)})
+    summaries = [*SUMMARIES, *families]
+    configs = [_configuration(run) for run in runs]
+    for name in sorted(_unknown(configs)):  # as text, since they may be of any kind; None where not recorded
+        configs = [{**config, name: identity.canonical(config[name]) if name in config else None} for config in configs]
+    rows = [
+        {
+            **config,
+            "run_id": run.run_id,
+            "run_name": run.name,
+            "start_time": run.start_time,
+            "configuration": name,
+            **{column: run.tags.get(tag, "") for column, tag in TAGS.items()},
+            "test_images": int(run.tags[Tag.TEST_IMAGES]),
+            "diverged": run.tags.get(Tag.OUTCOME) == DIVERGED,
+            **{name: run.metrics.get(name, math.nan) for name in summaries},
+        }
+        for run, config, name in zip(runs, configs, _names(runs, configs), strict=True)
+    ]
+    frame = pd.DataFrame(rows).sort_values(["l1", "l2", "configuration", "seed"], ignore_index=True)
+    # SQLite keeps an infinite number as the largest there is; neither that nor NaN is a measurement.
+    frame[summaries] = frame[summaries].astype(float).where(frame[summaries].abs() < LARGEST)
+    # A run that left the numbers has no endpoint: what it did before says nothing about where it went.
+    frame.loc[frame["diverged"], [name for name in summaries if name.startswith(ENDPOINTS)]] = math.nan
+    return frame
+
+
+def _names(runs: list[Record], configs: list[dict[str, Any]]) -> list[str]:
+    """What each configuration is called; with what else differs, should it have been allowed to."""
+    differing = {
+        "data": [run.tags[Tag.DATASET] for run in runs],
+        "recipe": [config["recipe"] for config in configs],
+        "numerics": [run.tags[Tag.NUMERICS_VERSION] for run in runs],
+    }
+    extra = {what: values for what, values in differing.items() if len(set(values)) > 1}
+    names = design.labels(configs)
+    return [", ".join([name, *(f"{what} {values[i]}" for what, values in extra.items())]) for i, name in enumerate(names)]
+
+
+def _epochs_frame(source: Records, runs: pd.DataFrame) -> pd.DataFrame:
+    long = source.epochs(list(runs["run_id"]), CURVES).rename(columns={"step": "epoch"})
+    long = long.merge(runs[["run_id", "configuration", "seed"]], on="run_id")
+    long = long.drop_duplicates(["run_id", "metric", "epoch"], keep="last")
+    # SQLite keeps an infinite loss as the largest number there is; neither that nor NaN is a measurement.
+    long["value"] = long["value"].where(long["value"].abs() < LARGEST)
+    index = ["run_id", "configuration", "seed", "epoch"]
+    wide = long.pivot(index=index, columns="metric", values="value")  # noqa: PD010  # pivot_table drops what is all NaN
+    return wide.reset_index().rename_axis(columns=None)
+
+
+def _with_endpoints(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
+    """Add means over the last epochs and the best epochs to each run."""
+    ordered = epochs.sort_values(["run_id", "epoch"])
+    last = ordered.groupby("run_id").tail(LAST_EPOCHS).groupby("run_id")
+    best, best_train = (_best(ordered, name.value) for name in (Name.TEST_ACCURACY, Name.TRAIN_ACCURACY))
+    endpoints = pd.DataFrame(
+        {
+            "accuracy": last[Name.TEST_ACCURACY.value].mean(),
+            "loss": last[Name.TEST_LOSS.value].mean(),
+            "averaged": last.size(),
+            "best_accuracy": best[Name.TEST_ACCURACY.value],
+            "best_epoch": best["epoch"],
+            "best_train_accuracy": best_train[Name.TRAIN_ACCURACY.value],
+            "best_train_epoch": best_train["epoch"],
+        }
+    )
+    together = runs.merge(endpoints, left_on="run_id", right_index=True)
+    together.loc[together["diverged"], ["accuracy", "loss", "best_accuracy", "best_train_accuracy"]] = math.nan
+    return together
+
+
+def _best(epochs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Each run's first epoch with the highest value; runs without any are left out."""
+    known = epochs[epochs[metric].notna()]
+    return known.loc[known.groupby("run_id")[metric].idxmax()].set_index("run_id")

@@ -1,0 +1,115 @@
+"""Which study is meant, of those that a store holds: by its name or its run. Refuses one whose run holds no design."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from analysis.reading.snapshot import Record, Records
+from regstudy.console.terminal import plural
+from regstudy.design import design_file
+from regstudy.design.design import Design, trial_digest
+from regstudy.errors import NothingToAnalyse
+from regstudy.schema import COMPLETED, DIVERGED, STUDY, Tag
+
+SAME = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
+"""Runs of studies that agree in these are one study, whatever their seeds."""
+
+IDENTIFIED = frozenset({Tag.STUDY, Tag.DATASET, Tag.DATA_DIGEST})
+"""What a study's run says of itself; one that does not is damaged, and left alone."""
+
+OUTCOMES = (COMPLETED, DIVERGED)
+FEW = 3
+"""Runs that a notice names."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's own run, its design, and the digests of the trials that it plans.
+
+    `namesakes` are the runs of other studies of its name, `unfinished` those of them that were started later and have no finished trial yet.
+    """
+
+    run_id: str
+    design: Design
+    trials: frozenset[str]
+    namesakes: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+
+def find(source: Records, everything: Sequence[Record], name: str) -> Study:
+    """The study of a name or run ID; NothingToAnalyse if there is none.
+
+    Of several that differ in design, data or version, the latest that has a finished trial, else the latest. The same study in several snapshots,
+    each with seeds of its own, is one study with all of them.
+    """
+    studies = [run for run in everything if run.tags.get(Tag.KIND) == STUDY and run.tags.keys() >= IDENTIFIED]
+    named = [run for run in studies if name in {run.tags[Tag.STUDY], run.run_id}]
+    if not named:
+        known = ", ".join(sorted({run.tags[Tag.STUDY] for run in studies})) or "none"
+        raise NothingToAnalyse(f"there is no study {name!r} in {source.where} (studies there: {known}): run it first")
+    starts = _starts(named)
+    place, found = _with_results(source, starts, _finished(everything), name)
+    own = {run.run_id for run in starts[place]}
+    namesakes = tuple(run.run_id for run in named if run.run_id not in own)
+    return replace(found, namesakes=namesakes, unfinished=tuple(run.run_id for start in starts[:place] for run in start))
+
+
+def of_several(study: Study) -> str:
+    """Which of the studies of its name this is, and how to name another."""
+    epochs = sorted({config.epochs for config in study.design.configs("mnist", 0)})
+    length = f"{' or '.join(plural(n, 'epoch') for n in epochs)}, {plural(len(study.design.seeds), 'seed')}"
+    which, later = "the latest", ""
+    if study.unfinished:
+        which, later = (
+            "the latest with a finished trial",
+            f"; what was started after it, run {_named(study.unfinished)}, has none yet",
+        )
+    return (
+        f"of several studies named {study.design.name} this is {which} ({length}){later}; of the others, name one by its run: "
+        f"--study {_named(study.namesakes)}"
+    )
+
+
+def _named(runs: Sequence[str]) -> str:
+    return ", ".join(runs[:FEW]) + (" and more" if len(runs) > FEW else "")
+
+
+def _starts(named: Sequence[Record]) -> list[list[Record]]:
+    """The runs of each study among these, the study that was started last first."""
+    groups: dict[tuple[str | None, ...], list[Record]] = {}
+    for run in named:
+        groups.setdefault(tuple(run.tags.get(tag) for tag in SAME), []).append(run)
+    return sorted(groups.values(), key=lambda runs: max(run.start_time for run in runs), reverse=True)
+
+
+def _finished(everything: Sequence[Record]) -> frozenset[str]:
+    """The trials that are done: their outcome is written last."""
+    return frozenset(run.tags.get(Tag.TRIAL_DIGEST, "") for run in everything if run.tags.get(Tag.OUTCOME) in OUTCOMES)
+
+
+def _with_results(
+    source: Records, starts: Sequence[Sequence[Record]], finished: frozenset[str], name: str
+) -> tuple[int, Study]:
+    """The place and the study of the first that has a finished trial, else of the first that has a design."""
+    first: tuple[int, Study] | None = None
+    for place, study in _designed(source, starts, name):
+        if study.trials & finished:
+            return place, study
+        first = first or (place, study)
+    if first is None:
+        raise NothingToAnalyse(
+            f"the study's run {starts[0][0].run_id} holds no design: start the study once more, which writes it"
+        )
+    return first
+
+
+def _designed(source: Records, starts: Sequence[Sequence[Record]], name: str) -> Iterator[tuple[int, Study]]:
+    """Those of which a run holds a design, with the seeds of all of its runs."""
+    for place, runs in enumerate(starts):
+        texts = [text for run in runs if (text := source.design(run.run_id)) is not None]
+        if texts:
+            designs, tags = [design_file.parse(text, f"the design of {name}") for text in texts], runs[0].tags
+            seeds = sorted({seed for own in designs for seed in own.seeds})
+            found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
+            planned, numerics = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST]), tags.get(Tag.NUMERICS_VERSION)
+            digests = frozenset(trial_digest(trial.config, trial.data_digest, numerics) for trial in planned)
+            yield place, Study(runs[0].run_id, found, digests)

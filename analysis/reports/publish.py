@@ -1,0 +1,96 @@
+"""The only module of analysis that writes to the store: a report becomes an artifact of a run. Uploads the report's files and no other."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
+from mlflow.store.db.utils import _get_latest_schema_revision
+from mlflow.tracking.context import registry
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from analysis.files import folders
+from regstudy.errors import TrackingError
+from regstudy.schema import REPORT, Tag
+from regstudy.store import store
+
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+
+
+def publish(report: Path, experiment_id: str, headline: str) -> str:
+    """Log a report's folder onto a new run of its own; the run's ID. TrackingError if the store does not take it."""
+    with _told():
+        tags = registry.resolve_tags(_about(headline))
+        run_id = store.client().create_run(experiment_id, tags=tags, run_name="report").info.run_id
+        _fill(report, run_id)
+    return run_id
+
+
+def adopt(report: Path, run_id: str, headline: str) -> None:
+    """Log a report's folder onto the run that `mlflow run` made; TrackingError if the store does not take it."""
+    with _told():
+        for name, value in _about(headline).items():
+            store.client().set_tag(run_id, name, value)
+        _fill(report, run_id)
+
+
+def attach(report: Path, run_id: str) -> None:
+    """Log a study's report onto the study's own run, in place of an earlier one; TrackingError if the store does not take it."""
+    with _told():
+        _upload(report, run_id)
+
+
+def require_current() -> None:
+    """TrackingError if MLflow would change the store's tables before it wrote: that is its owner's to decide."""
+    uri = store.uri()
+    database = store.sqlite_file(uri)
+    if not uri.startswith(DATABASES) or (database is not None and not database.is_file()):
+        return
+    engine = create_engine(uri)
+    try:
+        with closing(engine.connect()) as connection:
+            revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except SQLAlchemyError:
+        revision = None
+    finally:
+        engine.dispose()
+    if revision != _get_latest_schema_revision():
+        raise TrackingError(
+            f"the tracking store {store.shown(uri)} is of another version of MLflow, which could not open it any more once this one had written to it: "
+            "migrate it first, with mlflow db upgrade"
+        )
+
+
+def _about(headline: str) -> dict[str, str]:
+    return {Tag.KIND: REPORT, "mlflow.note.content": f"**{headline}**\n\nOpen `report/report.html` under Artifacts."}
+
+
+def _fill(report: Path, run_id: str) -> None:
+    """Log a report's folder and end its run."""
+    status = RunStatus.FAILED
+    try:
+        _upload(report, run_id)
+        status = RunStatus.FINISHED
+    finally:
+        store.client().set_terminated(run_id, RunStatus.to_string(status))
+
+
+def _upload(report: Path, run_id: str) -> None:
+    with folders.report_alone(report.parent) as alone:
+        store.client().log_artifacts(run_id, str(alone), "report")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """One line where the store does not take it."""
+    store.quieten()
+    store.require_writable()
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise TrackingError(
+            f"the report is written, but the tracking store {store.shown(store.uri())} did not take it: {reason}"
+        ) from error

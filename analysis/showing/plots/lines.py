@@ -1,0 +1,131 @@
+"""One number against another: sparsity over thresholds, the response to a factor, seeds against what they can detect."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from analysis.showing.plots.labels import label_ends
+from analysis.showing.plots.style import GREY, INK, TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
+from regstudy.console.terminal import plain, plural
+
+THRESHOLD = "threshold, in units of the layer's root mean square"
+
+ZERO_DECADES = 0.7
+"""Decades to the left of the smallest value at which 0 has its place."""
+
+CLOSEST = 0.09
+"""Distance of two labels below an axis, as a share of its length."""
+
+
+def sparsity(table: pd.DataFrame, look: dict[str, Look]) -> Figure:
+    """Share of weights below each threshold; columns configuration, seed, threshold (relative to the layer's RMS), share."""
+    seeds = int(table.groupby("configuration")["seed"].nunique().max())
+    subtitle = f"share of weights below a threshold, relative to their layer's root mean square; BatchNorm folded in; {plural(seeds, 'seed')}"
+    drawn = set(table["configuration"])
+    names = [name for name in look if name in drawn]
+    title = "How many weights are small?"
+    if len(names) <= TOGETHER:
+        figure = new_figure(8.0, 3.8, title, subtitle)
+        axis = figure.add_subplot()
+        axis.set_facecolor("none")
+        ends = {name: _shares(axis, table[table["configuration"] == name], look[name]) for name in names}
+        axis.set_xlabel(THRESHOLD)
+        axis.set_ylabel("% of weights")
+        label_ends(axis, ends, look, 6)
+        return figure
+    figure, axes = new_panels(names, look, title, subtitle)
+    for axis, name in zip(axes, names, strict=True):
+        _shares(axis, table[table["configuration"] == name], look[name])
+    figure.supxlabel(THRESHOLD, fontsize=10)
+    figure.supylabel("% of weights", fontsize=10)
+    return figure
+
+
+def _shares(axis: Axes, own: pd.DataFrame, look: Look) -> float:
+    """Draw one configuration; where its median ends."""
+    own = own.assign(percent=100 * own["share"]).sort_values("threshold")
+    seeds_thinly(axis, own, "threshold", "percent", look.colour)
+    median = own.groupby("threshold")["percent"].median()
+    axis.plot(median.index, median, color=look.colour, linestyle=look.dash, linewidth=2, marker=look.marker)
+    axis.set_xscale("log", subs=[])
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(f"{value:.3g}"))))
+    return float(median.iloc[-1])
+
+
+def response(scores: pd.DataFrame, summary: pd.DataFrame, *, factor: str, quantity: Quantity) -> Figure:
+    """Every seed a dot, the mean with its interval, over one factor; `scores`: value, seed, score; `summary`: value, mean, low, high."""
+    places = factor_places(summary["value"].to_numpy(float))
+    at = dict(zip(summary["value"], places, strict=True))
+    figure = new_figure(
+        8.0,
+        3.6,
+        f"How much {factor}?",
+        "every dot a seed, line: mean, bar: its 95% interval; logarithmic axis with a place for 0",
+    )
+    axis = figure.add_subplot()
+    axis.set_facecolor("none")
+    axis.plot(scores["value"].map(at), quantity.shown(scores["score"]), "o", color="#0072B2", alpha=0.5, markeredgewidth=0)
+    axis.plot(places, quantity.shown(summary["mean"]), color="#0072B2", linewidth=1.5)
+    for place, (low, high) in zip(places, summary[["low", "high"]].to_numpy(float), strict=True):
+        if np.isfinite(low):
+            axis.plot([place, place], quantity.shown(np.array([low, high])), color="#0072B2", linewidth=2.5)
+    axis.set_xticks(places, _spaced([plain(float(value)) for value in summary["value"]], places))
+    if summary["value"].iloc[0] == 0 and len(places) > 1:
+        axis.axvline((places[0] + places[1]) / 2, color=GREY, linewidth=1, linestyle=(0, (2, 3)))
+    axis.set_xlabel(factor)
+    axis.set_ylabel(quantity.short)
+    second_axis(axis, quantity, "right")
+    return figure
+
+
+def _spaced(labels: list[str], places: np.ndarray) -> list[str]:
+    """Labels, but for those that would run into the one before."""
+    shown, last = [], -np.inf
+    for label, place in zip(labels, places, strict=True):
+        far = place - last >= CLOSEST * (places[-1] - places[0])
+        shown.append(label if far else "")
+        last = place if far else last
+    return shown
+
+
+def factor_places(values: np.ndarray) -> np.ndarray:
+    """Ascending values ≥ 0 on a logarithmic axis, 0 a little to the left of the smallest."""
+    positive = values[values > 0]
+    zero = np.log10(positive.min()) - ZERO_DECADES if len(positive) else 0.0
+    with np.errstate(divide="ignore"):
+        return np.where(values > 0, np.log10(values), zero)
+
+
+def detectable(table: pd.DataFrame, ours: tuple[int, float], *, unit: str, margin: float | None) -> Figure:
+    """Seeds against the difference that they find with 80% power; columns n, difference; `ours` is where this study stands."""
+    figure = new_figure(
+        8.0,
+        3.4,
+        "How small a difference can be seen?",
+        "true difference found in 80% of studies, for one comparison, by the number of seeds",
+    )
+    axis = figure.add_subplot()
+    axis.set_facecolor("none")
+    shown = table[table["difference"] <= 6 * (margin or ours[1])]
+    shown = shown if len(shown) > 1 else table
+    axis.plot(shown["n"], shown["difference"], color=INK, linewidth=2)
+    axis.plot(*ours, "o", color="#D55E00", markersize=9, clip_on=False, zorder=3)
+    _annotate(axis, f"this study: {plural(ours[0], 'seed')}, {ours[1]:.2g} {unit}", ours)
+    if margin is not None:
+        axis.axhline(margin, color="#0072B2", linewidth=1.2, linestyle="--")
+        enough = table.loc[table["difference"] <= margin, "n"]
+        told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), 'seed')} would see it" if len(enough) else "")
+        # On the side where the curve is not: above the line once it is well below, else beneath.
+        early = len(enough) and enough.iloc[0] < 0.55 * shown["n"].max()
+        at, shift, ha, va = (1, (-2, 3), "right", "bottom") if early else (0, (6, -4), "left", "top")
+        axis.annotate(told, (at, margin), shift, ("axes fraction", "data"), "offset points", ha=ha, va=va)
+    axis.set_ylim(0)
+    axis.set_xlabel("seeds per configuration")
+    axis.set_ylabel(f"difference, {unit}")
+    return figure
+
+
+def _annotate(axis: Axes, told: str, where: tuple[float, float]) -> None:
+    axis.annotate(told, where, xytext=(12, 10), textcoords="offset points", fontweight="bold", annotation_clip=False)

@@ -1,0 +1,67 @@
+"""Figures as SVG: in files on white, within HTML in the page's own colours, light or dark."""
+
+import io
+import re
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from analysis.showing import plots
+from regstudy.console.text import visible
+
+HASHED = re.compile(r'id="([a-zA-Z](?:\d+_[0-9a-f]+_)?[0-9a-f]{10})"')
+ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}
+"""Series' colours that are too dark for dark paper, and what they become there."""
+
+STYLE = "*{stroke-linejoin: round; stroke-linecap: butt}"
+"""What matplotlib puts into each figure's style element."""
+
+LONG = re.compile(r"-?\d+\.\d{3,}")
+"""A coordinate finer than a hundredth of a point, which nobody sees: reports hold thousands."""
+
+
+def svg(figure: Figure) -> str:
+    """A figure as SVG on white, the same bytes each time."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+    short = re.sub(r' d="[^"]*"', lambda path: LONG.sub(lambda n: f"{float(n[0]):.2f}", path[0]), buffer.getvalue())
+    return _numbered(short)
+
+
+def _numbered(svg: str) -> str:
+    """IDs by their order: matplotlib's are hashes of unrounded coordinates, whose last digits the processor decides."""
+    numbers = {name: f"{name[0]}{place}" for place, name in enumerate(dict.fromkeys(HASHED.findall(svg)))}
+    return re.sub(r'(id="|url\(#|href="#)([^")]+)', lambda use: use[1] + numbers.get(use[2], use[2]), svg)
+
+
+def inline(svg: str, name: str, alt: str) -> Markup:
+    """For HTML: without the XML prologue, with IDs that begin with `name`, described for screen readers, in the page's ink on the page's paper."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = svg.replace(plots.INK, "var(--ink)").replace("#ffffff", "var(--paper)")
+    for colour in (*plots.OKABE_ITO, plots.GREY):
+        svg = re.sub(colour, f"var({_variable(colour)})", svg, flags=re.IGNORECASE)
+    described = f'role="img" aria-label="{Markup.escape(visible(alt))}"'
+    return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: f'<svg viewBox="{m[1]}" {described}>', svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
+
+
+def nested(svg: str, width: float) -> tuple[Markup, float]:
+    """For a place within another SVG: scaled to this width; with the height that it then has."""
+    opening = re.search(r'<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>', svg)
+    if opening is None:
+        raise ValueError("expected an SVG with a viewBox from 0 0")
+    height = round(width * float(opening[2]) / float(opening[1]))
+    tag = f'<svg width="{width:g}" height="{height}" viewBox="0 0 {opening[1]} {opening[2]}">'
+    return Markup(tag + svg[opening.end() :]), height  # noqa: S704  # matplotlib has escaped its texts
+
+
+def series_css() -> str:
+    """The series' colours as variables, lighter on dark paper where they would not stand out."""
+    light = {_variable(colour): colour for colour in (*plots.OKABE_ITO, plots.GREY)}
+    dark = light | {_variable(colour): lighter for colour, lighter in ON_DARK.items()}
+    rules = [" ".join(f"{name}: {colour};" for name, colour in colours.items()) for colours in (light, dark, light)]
+    return f":root {{ {rules[0]} }} @media (prefers-color-scheme: dark) {{ :root {{ {rules[1]} }} }} @media print {{ :root {{ {rules[2]} }} }}"
+
+
+def _variable(colour: str) -> str:
+    return f"--series-{colour[1:].lower()}"

@@ -1,0 +1,168 @@
+"""Tables for the terminal."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.files.rows import rows
+from analysis.judging import claims, findings, statistics
+from analysis.judging.findings import Findings
+from analysis.reading import measures
+from analysis.reading.measures import Measure
+from analysis.showing import wording
+from regstudy.console.screen import Table
+from regstudy.console.terminal import plural, say
+from regstudy.design.design import Contrast
+
+NONE = "–"
+NAME = 24
+"""Characters of a configuration's name that a table keeps on one line, even where the terminal is narrow."""
+
+
+def show_ranking(found: Findings) -> None:
+    """Print the ranking; ties share their rank, and nothing is emphasised."""
+    ours = found.ours
+    shown = Table(f"{_title(found)}; ± is the 95% interval of the mean")
+    shown.column("rank", justify="right")
+    shown.column("configuration", overflow="fold", min_width=min(NAME, found.table["configuration"].str.len().max()))
+    headings = ["seeds", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
+    for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if ours else []):
+        shown.column(*heading.split("\n"), justify="right", no_wrap=True)
+    for row in rows(found.table):
+        shown.row(*_ranked(row, found), *(_details(row) if ours else []))
+    shown.show()
+    say(wording.standing(found.ranking, wording.seeds_in_words(found.table)))
+
+
+def show_verdicts(found: Findings) -> None:
+    """Print each claim with its verdict, estimate, seeds and what would settle it."""
+    shown = Table("Verdicts")
+    shown.column("claim", ratio=4)
+    shown.column("verdict", ratio=3)
+    shown.column("estimate (95% interval)", ratio=4)
+    shown.column("n", justify="right")
+    shown.column("further", "seeds", justify="right")
+    for judged in found.judged:
+        n = str(judged.deciding.plain.n) if judged.deciding else NONE
+        further = (
+            NONE if judged.verdict != claims.Verdict.INCONCLUSIVE else f"{judged.further:,}" if judged.further else "> 100,000"
+        )
+        sign = wording.SIGNS[judged.verdict]
+        shown.row(judged.text, f"{sign} {wording.verdict_words(judged)}", wording.estimate(judged), n, further)
+    shown.show()
+    say(wording.counted(found.judged))
+
+
+def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -> None:
+    """Print a page about two configurations; `images` are sentences about their misclassified images."""
+    result = _endpoint(found, first, second)
+    say(f"{first} against {second}: {plural(result.plain.n, 'common seed')}, {_what(found)}")
+    say("")
+    for line in _judgement(found, result):
+        say(line)
+    say("")
+    _pair_table(found, first, second).show()
+    for line in images:
+        say(line)
+
+
+def _endpoint(found: Findings, first: str, second: str) -> claims.Compared:
+    margin = found.scale.margin or findings.MARGIN
+    asked = Contrast.model_construct(
+        metric=found.endpoint.key, of={}, against={}, expect="higher", scale="difference", margin=margin
+    )
+    return claims.compare(found.scores[first], found.scores[second], asked, found.scale.unit)
+
+
+def _judgement(found: Findings, result: claims.Compared) -> list[str]:
+    """What the endpoint says of the two: one contrast, not one of a family."""
+    reading, plain = found.endpoint, result.plain
+    if not plain.decidable:
+        return [f"{reading.words.capitalize()}: two common seeds that differ are needed to say anything; there are {plain.n}."]
+    interval = f"{reading.interval(plain.low, plain.high)}{reading.difference_unit}"
+    lines = [
+        f"{reading.words.capitalize()}: {reading.difference(plain.mean)}{reading.difference_unit}, 95% interval {interval}, n = {plain.n}.",
+        f"Paired t test p = {plain.p:.3g}; sign-flip test p = {result.p_sign_flip:.3g}; not adjusted for other comparisons.",
+        f"{result.subject} is higher in {result.won:.0%} of seeds.",
+    ]
+    if result.effect_size is not None:
+        lines.append(f"Standardised effect {result.effect_size:+.2f}, corrected for few seeds.".replace("-", measures.MINUS))
+    if result.correlation is not None:
+        lines.append(f"Correlation of the pairs over seeds {result.correlation:+.2f}: pairing helps as far as it is positive.")
+    margin = found.scale.margin
+    if margin is None:
+        return lines
+    if statistics.is_equivalent(plain.low90, plain.high90, margin):
+        lines.append(f"Practically equivalent: the 90% interval lies inside ±{reading.margin(margin)}.")
+    elif plain.p < found.alpha:
+        lines.append(f"The t test tells the two apart, by itself, at {found.alpha:.0%}.")
+    else:
+        needed = statistics.blocks_needed(margin, statistics.sd_upper(plain.sd, plain.n), found.alpha)
+        more = "more than 100,000" if needed is None else f"about {max(1, needed - plain.n):,}"
+        lines.append(
+            f"Not told apart: {more} further seeds would find a difference of {reading.margin(margin)} in 80% of studies."
+        )
+    return lines
+
+
+def _pair_table(found: Findings, first: str, second: str) -> Table:
+    shown = Table("Means over seeds; differences or ratios (×) with their 95% interval, unadjusted")
+    shown.column("")
+    for heading in (first, second, "first against second", "n"):
+        shown.column(heading, justify="right")
+    for key in [found.endpoint.key, *(key for key in measures.COMPARED if key in found.trials.runs)]:
+        reading = measures.measure(key)
+        scores = findings.score_table(found.trials.runs, key)[[first, second]]
+        if scores.notna().all(axis=1).sum() == 0:
+            continue
+        means = [reading.value(float(scores[name].mean())) for name in (first, second)]
+        difference, n = _difference(scores, reading, first, second)
+        shown.row(f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}", *means, difference, str(n))
+    return shown
+
+
+def _difference(scores: pd.DataFrame, reading: Measure, first: str, second: str) -> tuple[str, int]:
+    """The first against the second with its 95% interval, and the number of common seeds."""
+    values = np.log(scores.where(scores > 0)) if reading.ratio else scores
+    found = statistics.estimate(values[first], values[second])
+    interval = f" ({reading.interval(found.low, found.high)})" if found.decidable else ""
+    return f"{reading.difference(found.mean)}{reading.difference_unit}{interval}", found.n
+
+
+def _title(found: Findings) -> str:
+    return f"{found.trials.source.experiment}: {_what(found)}"
+
+
+def _what(found: Findings) -> str:
+    runs = found.trials.runs
+    if not found.ours:
+        return f"{plural(len(runs), 'run')}, {found.endpoint.words} ({'higher' if found.scale.higher_is_better else 'lower'} is better)"
+    return (
+        f"{runs['dataset'].iloc[0]}, {runs['test_images'].iloc[0]:,} test images, {plural(int(runs['epochs'].max()), 'epoch')}"
+    )
+
+
+def _in_unit(found: Findings) -> str:
+    return f"\n({found.endpoint.unit})" if found.endpoint.unit else ""
+
+
+def _ranked(row: dict[str, object], found: Findings) -> list[str]:
+    reading, seeds, diverged = found.endpoint, int(str(row["seeds"])), int(str(row["diverged"]))
+    low, high, sd, mean = (float(str(row[name])) for name in ("low", "high", "sd", "mean"))
+    half = f" ± {reading.spread((high - low) / 2)}" if math.isfinite(low) else ""
+    return [
+        f"{row['rank']}{'=' if row['shared'] else ''}",
+        str(row["configuration"]),
+        str(seeds) + (f" + {diverged} diverged" if diverged else ""),
+        (reading.value(mean) if seeds else "diverged") + half,
+        reading.spread(sd) if math.isfinite(sd) else NONE,
+    ]
+
+
+def _details(row: dict[str, object]) -> list[str]:
+    wrong, loss, best = (float(str(row[name])) for name in ("wrong_images", "test_loss", "best_epoch_accuracy_biased"))
+    if not math.isfinite(wrong):
+        return [NONE] * 3
+    return [f"{wrong:.1f}", f"{loss:.4f}", f"{100 * best:.2f}"]

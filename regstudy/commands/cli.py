@@ -1,0 +1,129 @@
+"""The command line `python -m regstudy`. Understands options without importing torch or mlflow, so that help and errors come at once."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from regstudy.config import RunConfig, expected
+from regstudy.console import signals, terminal
+from regstudy.data import sources
+from regstudy.errors import RegstudyError
+
+PROGRAM = "python -m regstudy"
+STUDY_EPILOG = "Shipped designs, and how to write one: docs/guides/studies.md. Store and experiment: MLflow's own defaults and MLFLOW_* variables."
+EPILOG = "Recipes and every option: docs/guides/configuration.md. Store and experiment: MLflow's own defaults and MLFLOW_* variables."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; give the exit status."""
+    given = terminal.dashed(sys.argv[1:] if arguments is None else arguments)
+    return terminal.run_command(PROGRAM, lambda: _command(given))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; the training options are made from RunConfig."""
+    top = terminal.Parser(
+        prog=PROGRAM, description="Train regularisation configurations as MLflow runs, one by one or as a study."
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+    train = commands.add_parser("train", help="train one configuration", description="Train one configuration.", epilog=EPILOG)
+    for name, field in RunConfig.model_fields.items():
+        default = "" if field.default is None else f"; default: {field.default}"
+        train.add_argument(
+            "--" + name.replace("_", "-"),
+            dest=name,
+            metavar=name.upper(),
+            default=argparse.SUPPRESS,
+            help=f"{field.description}; {expected(name)}{default}".replace("%", "%%"),
+        )
+    resume = commands.add_parser("resume", help="continue a run that was stopped", epilog=EPILOG)
+    resume.add_argument("run_id", metavar="RUN_ID", help="the MLflow run's ID")
+    _add_study(commands.add_parser("study", help="plan and run a study: many configurations, many seeds"))
+    return top
+
+
+def configuration(given: argparse.Namespace) -> RunConfig:
+    """The configuration that the options of `train` describe."""
+    return RunConfig.from_text({name: text for name, text in vars(given).items() if name != "command"})
+
+
+def _add_study(study: argparse.ArgumentParser) -> None:
+    actions = study.add_subparsers(title="what to do", metavar="ACTION", required=True, dest="action")
+    about = {
+        "plan": "say what would run, what is done already, and how long it will take",
+        "run": "run what is missing, and make the report",
+        "status": "say what is done, running, failed, stale and missing",
+        "schema": "print the JSON schema of design files",
+    }
+    for name, text in about.items():
+        action = actions.add_parser(name, help=text, description=text.capitalize() + ".", epilog=STUDY_EPILOG)
+        if name == "schema":
+            continue
+        action.add_argument("design", metavar="DESIGN", help="name of a shipped design, or the path of a YAML file")
+        action.add_argument(
+            "--seeds", default="", metavar="N or A,B,…", help="number of seeds, or a list; default: the design's"
+        )
+        action.add_argument("--epochs", default="", metavar="N", help="epochs per trial; default: the design's")
+        action.add_argument(
+            "--dataset", default="", metavar="NAME", help="data set; default: the design's, or the best there is"
+        )
+        action.add_argument(
+            "--data-root", default="", metavar="DIR", help="folder with the data sets (REGSTUDY_DATA goes before it)"
+        )
+        action.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="FIELD=VALUE",
+            help="a value that the design leaves open; may be repeated",
+        )
+        if name != "status":
+            action.add_argument("--jobs", default="", metavar="N", help="trials at a time; default: as many as there are cores")
+            action.add_argument("--threads", default="", metavar="N", help="cores per trial; default: what the jobs leave each")
+        if name == "run":
+            action.add_argument(
+                "--executor", default="", metavar="WHERE", help="here, processes or ray; default: as the jobs need"
+            )
+            action.add_argument(
+                "--address", default="", metavar="ADDRESS", help="of a Ray cluster; default: Ray on this machine"
+            )
+            action.add_argument("--gpus", default="", metavar="N", help="GPUs per trial on Ray, a fraction if they are shared")
+            action.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps; default: auto")
+
+
+def _command(arguments: list[str]) -> None:
+    # A second signal ends the process at once.
+    signals.interrupt_on((signal.SIGINT, signal.SIGTERM), lambda again: os._exit(128 + again))
+    try:
+        given = parser().parse_args(arguments)
+        if given.command != "study" or given.action == "run":
+            terminal.go_on_unheard()
+        if given.command == "train":
+            _train(configuration(given))
+        elif given.command == "resume":
+            from regstudy.run.trial import resume
+
+            resume(given.run_id)
+        else:
+            from regstudy.commands import study_cli
+
+            study_cli.command(given)
+    except RegstudyError as error:
+        if os.environ.get("MLFLOW_RUN_ID"):
+            from regstudy.tracking import adopted
+
+            adopted.fail(str(error))
+        raise
+
+
+def _train(config: RunConfig) -> None:
+    source = sources.locate(config.dataset, config.data_root)
+    # Imported here: torch and mlflow cost seconds, which help and errors need not wait for.
+    from regstudy.machine import cores
+
+    with cores.at_work() as share:
+        from regstudy.run.trial import run
+
+        run(config, source, share)

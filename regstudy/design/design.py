@@ -1,0 +1,379 @@
+"""What a study is, as data: configurations, seeds, endpoint, margin, claims. Reads no files; imports neither torch nor mlflow."""
+
+import hashlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self, cast
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from regstudy import identity
+from regstudy.config import SEEDS, RunConfig, quoted
+from regstudy.console.terminal import plain, plural
+from regstudy.errors import ConfigError, DesignError
+from regstudy.schema import NUMERICS_VERSION
+
+MOST_TRIALS = 100_000
+"""More is a slip of the pen: a grid with a value too many on each axis."""
+
+NOT_HERE = frozenset({"recipe", "seed", "data_root", "device", "threads"})
+"""Fields that no configuration of a design sets: said once for all of them, or where it is run."""
+
+Place = tuple[int | str, ...]
+"""Where something stands in a design file: keys and positions from the top."""
+
+
+def _scalar(given: object) -> object:
+    if isinstance(given, (int, float, str)) and not isinstance(given, bool):
+        return given
+    raise ValueError("expected a number or a word")
+
+
+def _open_or_scalar(given: object) -> object:
+    return None if given is None else _scalar(given)
+
+
+_SCALAR_SCHEMA = {"type": ["number", "string"]}
+Value = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema(_SCALAR_SCHEMA)]
+"""A field's value as YAML gives it; RunConfig says what each field takes."""
+
+Setting = Annotated[Any, BeforeValidator(_open_or_scalar), WithJsonSchema({"type": ["number", "string", "null"]})]
+"""A value, or null: left open until the study is run."""
+
+Fields = Annotated[dict[str, Setting], Field(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
+Metric = Literal[
+    "endpoint/test_accuracy",
+    "endpoint/test_loss",
+    "endpoint/validation_accuracy",
+    "endpoint/validation_loss",
+    "roughness/test_accuracy",
+    "roughness/test_loss",
+    "gap/accuracy",
+    "gap/loss",
+    "kernels/dead",
+    "sparsity/exact_zeros",
+    "calibration/negative_log_likelihood",
+    "calibration/brier_score",
+    "calibration/expected_calibration_error",
+]
+"""What can be claimed about: per-run numbers of schema.Summary."""
+
+SCALED_IN_POINTS = frozenset({"endpoint/test_accuracy", "endpoint/validation_accuracy", "gap/accuracy"})
+"""Their differences and margins are in points (0.01 of an accuracy); other differences are in the metric's own unit."""
+
+ALL_OTHERS = "every other"
+
+
+class Contrast(BaseModel, frozen=True, extra="forbid"):
+    """One comparison: a configuration against one rival, or against each of the others."""
+
+    metric: Metric = Field(description="per-run number that is compared")
+    of: Fields = Field(description="fields that pick the configuration that the claim is about")
+    against: Fields | Literal["every other"] = Field(description="fields that pick the rival, or 'every other'")
+    expect: Literal["higher", "lower", "not lower", "not higher"] = Field(description="what the claim says of the first")
+    scale: Literal["difference", "ratio"] = Field(default="difference", description="how the two are compared")
+    margin: PositiveFloat = Field(
+        description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit"
+    )
+
+
+class Claim(BaseModel, frozen=True, extra="forbid"):
+    """A sentence that the study may support or refute: true if all its contrasts, and all the claims it rests on, are."""
+
+    id: Name
+    text: str = Field(min_length=1, description="the claim in a sentence")
+    contrasts: tuple[Contrast, ...] = ()
+    together: tuple[Name, ...] = Field(default=(), description="ids of claims that this one is made of")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if bool(self.contrasts) == bool(self.together):
+            raise PydanticCustomError("design", "give either 'contrasts' or 'together'")
+        return self
+
+
+_SEEDS_SCHEMA = {
+    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}]
+}
+
+
+def _seed_list(given: object) -> object:
+    """A number n of seeds means 0 to n − 1."""
+    if isinstance(given, int) and not isinstance(given, bool) and 0 < given <= MOST_TRIALS:
+        return list(range(given))
+    if isinstance(given, (list, tuple)) and given:
+        return cast("object", given)
+    raise ValueError(f"expected a number of seeds from 1 to {MOST_TRIALS:,}, or a list of seeds")
+
+
+Seed = Annotated[int, Field(ge=0, lt=SEEDS, strict=True)]
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), WithJsonSchema(_SEEDS_SCHEMA)]
+
+
+class Design(BaseModel, frozen=True, extra="forbid"):
+    """A study, described before it runs."""
+
+    name: Name
+    about: str = Field(min_length=1, description="what the study asks, in a sentence or two")
+    recipe: Literal["published", "corrected"] = "published"
+    overrides: dict[str, Value] = Field(default={}, description="fields of the configuration that differ from the recipe's")
+    configurations: Annotated[tuple[Fields, ...], Field(min_length=1)] | None = Field(
+        default=None, description="what is compared, one by one; null: to be set when the study is run"
+    )
+    grid: dict[str, Annotated[tuple[Setting, ...], Field(min_length=1)]] | None = Field(
+        default=None, description="what is compared: every combination of these values"
+    )
+    seeds: Seeds = Field(description="a number of seeds, or a list of them: each is a block, in which every configuration runs")
+    endpoint: Metric = Field(default="endpoint/test_accuracy", description="the per-run number that ranks configurations")
+    margin: PositiveFloat = Field(
+        default=0.05, description="smallest difference of the endpoint that matters; accuracies: points"
+    )
+    alpha: float = Field(
+        default=0.05, gt=0, lt=1, description="level of the tests, shared out among the claims by Holm's method"
+    )
+    claims: tuple[Claim, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if (self.configurations is None) == (self.grid is None):
+            raise _at(("configurations",), "give either 'configurations' or 'grid'")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise _at(("seeds",), "a seed is listed twice")
+        _check_fields(self.grid or {}, ("grid",), NOT_HERE | {"dataset"})
+        self._check_number()
+        _check_fields(self.overrides, ("overrides",), NOT_HERE)
+        for number, fields in enumerate(self.configurations or ()):
+            _check_fields(fields, ("configurations", number), NOT_HERE | {"dataset"})
+        twice = self.overrides.keys() & {name for fields in self.cells() for name in fields}
+        if twice:
+            raise _at(("overrides", min(twice)), "is set for single configurations too: say it in one of the two places")
+        self._check_configurations()
+        self._check_claims()
+        return self
+
+    def _check_number(self) -> None:
+        """Counted before any of a grid is made."""
+        cells = len(self.configurations) if self.configurations is not None else math.prod(map(len, (self.grid or {}).values()))
+        if len(self.seeds) * cells > MOST_TRIALS:
+            raise _at(("seeds",), f"this makes {len(self.seeds) * cells:,} trials; there may be {MOST_TRIALS:,}")
+
+    def _check_configurations(self) -> None:
+        if self.unset():
+            return
+        RunConfig.from_text({"dataset": str(self.overrides.get("dataset", "auto"))})
+        seen: set[RunConfig] = set()
+        for number, config in enumerate(self.configs("mnist", 0)):
+            if config in seen:
+                place = ("configurations", number) if self.configurations else ("grid",)
+                raise _at(place, "this configuration is there twice")
+            seen.add(config)
+
+    def _check_claims(self) -> None:
+        seen, settled = set[str](), not self.unset()
+        for number, claim in enumerate(self.claims):
+            place = ("claims", number)
+            if claim.id in seen:
+                raise _at((*place, "id"), f"the claim {claim.id!r} is there twice")
+            unknown = set(claim.together) - seen
+            if unknown:
+                raise _at((*place, "together"), f"{min(unknown)!r} is no claim before this one")
+            seen.add(claim.id)
+            if settled:
+                for position, contrast in enumerate(claim.contrasts):
+                    self._check_contrast(contrast, (*place, "contrasts", position))
+
+    def _check_contrast(self, contrast: Contrast, place: Place) -> None:
+        for side, fields in {"of": contrast.of, "against": contrast.against}.items():
+            if not isinstance(fields, str):
+                _check_fields(fields, (*place, side), NOT_HERE | {"dataset"})
+        subject = self._find(contrast.of, (*place, "of"))
+        if contrast.against != ALL_OTHERS and self._find(contrast.against, (*place, "against")) == subject:
+            raise _at(place, "this compares a configuration with itself")
+
+    def _find(self, fields: Mapping[str, Any], place: Place) -> int:
+        try:
+            return self.pick(fields)
+        except LookupError:
+            described = ", ".join(f"{name} {plain(value)}" for name, value in fields.items())
+            raise _at(place, f"{described} is no configuration of this study") from None
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The fields of each configuration."""
+        if self.configurations is not None:
+            return [dict(fields) for fields in self.configurations]
+        grid = self.grid or {}
+        return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+    def unset(self) -> list[str]:
+        """Fields whose values are left open until the study is run."""
+        return sorted({name for fields in self.cells() for name, value in fields.items() if value is None})
+
+    def pick(self, fields: Mapping[str, Any]) -> int:
+        """Which configuration a claim's fields single out, the others being the recipe's; LookupError if none."""
+        wanted = self._config(fields, "mnist", 0)
+        if wanted not in self.places:
+            raise LookupError(fields)
+        return self.places[wanted]
+
+    @cached_property
+    def places(self) -> dict[RunConfig, int]:
+        """Where each configuration stands in a block."""
+        return {config: number for number, config in enumerate(self.configs("mnist", 0))}
+
+    def configs(self, dataset: str, seed: int) -> list[RunConfig]:
+        """The configurations of one block; ConfigError if one of them is out of range."""
+        return [self._config(fields, dataset, seed) for fields in self.cells()]
+
+    def _config(self, fields: Mapping[str, Any], dataset: str, seed: int) -> RunConfig:
+        given = {"recipe": self.recipe, **self.overrides, **fields, "dataset": dataset, "seed": seed}
+        return RunConfig.from_text({name: plain(value) for name, value in given.items() if value is not None})
+
+    def with_values(self, values: Mapping[str, str]) -> Self:
+        """The design with its open fields set; DesignError names one that is not open, or stays so."""
+        for name in values:
+            if name not in self.unset():
+                there = ", ".join(self.unset()) or "none"
+                raise DesignError(f"--set {name}: the design {self.name} leaves no such field open (open: {there})")
+        still = [name for name in self.unset() if name not in values]
+        if still:
+            given = " ".join(f"--set {name}=VALUE" for name in still)
+            raise DesignError(f"the design {self.name} leaves {' and '.join(still)} open: give {given}")
+
+        def filled(name: str, value: Any) -> Any:
+            return values[name] if value is None else value
+
+        cells = [{name: filled(name, value) for name, value in fields.items()} for fields in self.cells()]
+        if not values:
+            return self
+        try:
+            return self._changed({"configurations": cells, "grid": None})
+        except DesignError as error:
+            given = ",".join(f"{name}={value}" for name, value in values.items())
+            raise DesignError(f"--set {given}: {error}") from None
+
+    def with_changes(self, *, seeds: Sequence[int] | None, epochs: int | None, dataset: str | None) -> Self:
+        """The design with other seeds, epochs or data set than the file's."""
+        overrides = dict(self.overrides)
+        if epochs is not None:
+            overrides["epochs"] = epochs
+        if dataset is not None:
+            overrides["dataset"] = dataset
+        return self._changed({"overrides": overrides, "seeds": self.seeds if seeds is None else tuple(seeds)})
+
+    def _changed(self, changes: dict[str, Any]) -> Self:
+        try:
+            return type(self).model_validate(self.model_dump() | changes)
+        except (ValidationError, ConfigError) as error:
+            reason = first_reason(error)[1] if isinstance(error, ValidationError) else str(error)
+            raise DesignError(f"{self.name}: {reason}") from None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, of all but the seeds: adding blocks makes the same study larger."""
+        covered = cast("dict[str, object]", identity.lasting(self))
+        return identity.sha256({name: value for name, value in covered.items() if name != "seeds"})
+
+    def to_yaml(self) -> str:
+        """The design as a file that gives it again."""
+        return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True, width=100)
+
+    def trials(self, dataset: str, data_digest: str) -> list["Trial"]:
+        """What is to run, block by block, so that an interrupted study has complete blocks."""
+        configs = {seed: self.configs(dataset, seed) for seed in self.seeds}
+        names = labels([config.model_dump() for config in configs[self.seeds[0]]])
+        return [
+            Trial(config, name, data_digest) for seed in self.seeds for name, config in zip(names, configs[seed], strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration in one block: what one MLflow run trains."""
+
+    config: RunConfig
+    configuration: str
+    data_digest: str
+
+    @property
+    def digest(self) -> str:
+        """Its identity: configuration, data and numerics version."""
+        return trial_digest(self.config, self.data_digest)
+
+
+def trial_digest(config: RunConfig, data_digest: str, numerics: str | None = None) -> str:
+    """SHA-256, in hex, of what decides a run's numbers: configuration, data, numerics version (as recorded; None: this one's)."""
+    return hashlib.sha256(f"{config.digest()}/{data_digest}/{numerics or NUMERICS_VERSION}".encode()).hexdigest()
+
+
+def labels(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each configuration is called: its factors, and every other field in which these configurations differ."""
+    elsewhere = {"l1", "l2", "seed", "dataset", "data_root", "device", "threads", "recipe"}
+    varying = [name for name in configs[0] if name not in elsewhere and len({repr(config[name]) for config in configs}) > 1]
+    return [
+        ", ".join([_factors(config), *(f"{name} {plain(config[name])}" for name in varying if config[name] is not None)])
+        for config in configs
+    ]
+
+
+def _factors(config: Mapping[str, Any]) -> str:
+    parts = [f"{name.upper()} {plain(config[name])}" for name in ("l1", "l2") if config[name]]
+    return " + ".join(parts) or "none"
+
+
+def described(design: Design) -> str:
+    """The size of a study in words."""
+    cells = len(design.cells())
+    return f"{plural(cells, 'configuration')} × {plural(len(design.seeds), 'seed')}"
+
+
+def first_reason(error: ValidationError) -> tuple[Place, str]:
+    """Where in the file, and what is wrong there, in words."""
+    first = error.errors(include_url=False)[0]
+    place: Place = first.get("ctx", {}).get("place", first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        message += f", got {quoted(first['input'])}"
+    field = ".".join(str(part) for part in place)
+    if first["type"] == "extra_forbidden":
+        message = f"unknown field, expected one of {', '.join(_siblings(place))}"
+    elif first["type"] == "missing":
+        message = "is missing"
+    elif first["type"] in {"tuple_type", "list_type"}:
+        message = f"expected a list, such as [0, 0.001], got {quoted(first['input'])}"
+    elif first["type"] == "too_short":
+        message = "expected at least one value, got none"
+    elif first["type"] not in {"value_error", "design"}:
+        message = f"{message[0].lower()}{message[1:]}, got {quoted(first['input'])}"
+    return place, f"{field}: {message}" if field else message
+
+
+def _at(place: Place, message: str) -> PydanticCustomError:
+    """An error of the design as a whole that belongs to one place in it."""
+    return PydanticCustomError("design", "{message}", {"message": message, "place": place})
+
+
+def _check_fields(fields: Mapping[str, Any], place: Place, reserved: frozenset[str]) -> None:
+    for name in fields:
+        if name not in RunConfig.model_fields or name in reserved:
+            known = ", ".join(field for field in RunConfig.model_fields if field not in reserved)
+            raise _at((*place, name), f"expected one of {known}")
+
+
+def _siblings(place: Place) -> list[str]:
+    owner = Contrast if "contrasts" in place else Claim if "claims" in place else Design
+    return list(owner.model_fields)

@@ -1,0 +1,224 @@
+"""run(config): the one place where data, model, training, checkpoints and tracking are wired to a single MLflow run."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from regstudy.config import RunConfig
+from regstudy.console import invocation, terminal
+from regstudy.data import datasets, sources
+from regstudy.data.datasets import Splits
+from regstudy.data.sources import Source
+from regstudy.design.design import Trial, labels
+from regstudy.errors import ConfigError
+from regstudy.machine import cores
+from regstudy.run import figures, progress, provenance
+from regstudy.run.note import describe
+from regstudy.run.task import Assignment
+from regstudy.schema import COMPLETED, DIVERGED, WEIGHTS_FILE, Artifact, Metric, Summary, Tag
+from regstudy.store import store, tables
+from regstudy.tracking import checkpoint, ledger, recorder
+from regstudy.tracking.checkpoint import Checkpoint
+from regstudy.training import scores, summary
+from regstudy.training.loop import EpochMetrics, Learner, fit
+from regstudy.training.network import SqueezeExpandNet, build, parameter_count
+
+EXAMPLE_IMAGES = 4
+"""In the model's input example; torch.export would freeze a batch of one."""
+
+
+def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usable) -> str:
+    """Train one configuration as one MLflow run; its run ID. The data set is the source's, whatever the configuration names.
+
+    `share` says how many threads to take where the configuration does not.
+    """
+    begun = time.monotonic()
+    checkpoint.require_folder()
+    config = config.model_copy(update={"dataset": source.dataset})
+    trial = Trial(config, labels([config.model_dump()])[0], sources.DIGESTS[source.dataset])
+    device, data = choose_device(config.device), datasets.load(source, config)
+    run_id = recorder.start(config.run_name(), recorder.identity(config, trial))
+    with recorder.at_work(run_id) as require_own:
+        values = _fill(run_id, config, source, data, device, share, begun, require_own)
+    checkpoint.remove(run_id)
+    _say_what_next(run_id, values)
+    return run_id
+
+
+def run_trial(given: Assignment) -> str | None:
+    """Train a study's trial, from its last checkpoint if there is one; its run ID. None if it is done, or another process is at it."""
+    begun = time.monotonic()
+    store.quieten()
+    store.use(given.store)
+    config = given.trial.config
+    tags = recorder.identity(config, given.trial) | given.tags
+    claim = ledger.claimed(given.experiment_id, given.trial.digest, config.run_name(), tags)
+    with cores.at_work(), claim as run_id:
+        if run_id is None:
+            return None
+        with recorder.at_work(run_id) as require_own:
+            device, data = choose_device(config.device), datasets.load(given.source, config)
+            _fill(run_id, config, given.source, data, device, lambda: given.threads, begun, require_own)
+        checkpoint.remove(run_id)
+    return run_id
+
+
+def resume(run_id: str) -> str:
+    """Continue a run that was stopped, from its last checkpoint; its run ID. ResumeError if there is nothing to continue."""
+    begun = time.monotonic()
+    store.quieten()
+    tables.require_current(store.require_writable())
+    entry = ledger.resumable(run_id)
+    config = RunConfig.from_record(entry.tags.get(Tag.CONFIG, ""))
+    source = sources.locate(config.dataset, config.data_root)
+    device, data = choose_device(config.device), datasets.load(source, config)
+    ledger.take_over(entry)
+    with cores.at_work() as share, recorder.at_work(run_id) as require_own:
+        values = _fill(run_id, config, source, data, device, share, begun, require_own)
+    checkpoint.remove(run_id)
+    _say_what_next(run_id, values)
+    return run_id
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of a configuration; ConfigError if this machine does not have it."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, there in available.items() if there))
+    if not available[wanted]:
+        there = ", ".join(name for name, is_there in available.items() if is_there)
+        raise ConfigError(f"device: expected one that this machine has (auto, {there}), got {wanted!r}")
+    return torch.device(wanted)
+
+
+def reproduce(config: RunConfig) -> str:
+    """The command that gives this run again, bit for bit on the same machine."""
+    pinned = config.overrides() | {"l1": config.l1, "l2": config.l2, "seed": config.seed, "epochs": config.epochs}
+    pinned |= {"dataset": config.dataset, "recipe": config.recipe, "threads": torch.get_num_threads()}
+    pinned.pop("data_root", None)
+    options = [f"--{name.replace('_', '-')} {terminal.plain(value)}" for name, value in pinned.items()]
+    return "python -m regstudy train " + " ".join(options)
+
+
+def _be_repeatable(device: torch.device) -> None:
+    """On CPUs the kernels in use are repeatable for a given number of threads; on CUDA they have to be asked."""
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+
+def _fill(
+    run_id: str,
+    config: RunConfig,
+    source: Source,
+    data: Splits,
+    device: torch.device,
+    share: Callable[[], int],
+    begun: float,
+    require_own: Callable[[], None],
+) -> dict[str, float]:
+    """Train, and log everything that a run holds; from the checkpoint on, if there is one. Gives the per-run numbers."""
+    saved = checkpoint.load(run_id)
+    # Another number of threads would change the last bits.
+    torch.set_num_threads(saved.threads if saved else config.threads or share())
+    _be_repeatable(device)
+    if source.warning:
+        terminal.warn(f"WARNING: {source.warning}")
+    network = build(config)
+    state = provenance.source_state()
+    tags = provenance.tags(state, device) | {
+        Tag.PARAMETER_COUNT: str(parameter_count(network)),
+        Tag.COMMAND: reproduce(config),
+        **({Tag.DATA_WARNING: source.warning} if source.warning else {}),
+    }
+    tracked = recorder.describe(run_id, config, data, tags, require_own)
+    what = f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {device}"
+    terminal.say(f"{what}, from epoch {len(saved.history)} on" if saved else what)
+    history = _train(network.to(device), data.to(device), config, tracked, saved)
+    log_probabilities = scores.predict(network, data.to(device).test).cpu()
+    values = summary.summarise(network.cpu(), data, config, history, log_probabilities)
+    tracked.require_own()
+    with tempfile.TemporaryDirectory() as folder:
+        _write_artifacts(Path(folder), data, history, log_probabilities, config, state.diff)
+        tracked.log_files(Path(folder), Path(folder) / Artifact.CONTACT_SHEET, history[-1].epoch)
+        weights = Path(folder) / WEIGHTS_FILE
+        save_file({name: t.contiguous() for name, t in network.state_dict().items()}, weights)
+        tracked.log_model(network, data.test.images[:EXAMPLE_IMAGES].numpy(), weights)
+    earlier = sum(metrics.seconds for metrics in saved.history) if saved else 0.0
+    values[Summary.WALL_SECONDS] = time.monotonic() - begun + earlier
+    result = DIVERGED if history[-1].diverged else COMPLETED
+    tracked.log_outcome(values, history[-1].epoch, result, describe(config, data, values, tags))
+    return values | {Metric.EPOCHS_DONE: history[-1].epoch + 1}
+
+
+def _train(
+    network: SqueezeExpandNet, data: Splits, config: RunConfig, tracked: recorder.TrackedRun, saved: Checkpoint | None
+) -> Sequence[EpochMetrics]:
+    learner = Learner(network, config)
+    history = list(saved.history) if saved else []
+    if saved:
+        learner.restore(saved.state, len(history))
+        for metrics in history:
+            # A checkpoint comes before its epoch's metrics: those of the last may be missing.
+            tracked.log_epoch(summary.epoch_values(metrics), metrics.epoch)
+        if history[-1].diverged:
+            return history
+    with progress.shown(config.epochs, len(data.train), len(history)) as display:
+        for metrics in fit(learner, data, display.advance):
+            history.append(metrics)
+            tracked.require_own()
+            checkpoint.save_after_epoch(tracked.run_id, history, torch.get_num_threads(), learner.state())
+            tracked.log_epoch(summary.epoch_values(metrics), metrics.epoch)
+            display.epoch_done(metrics)
+    return history
+
+
+def _write_artifacts(
+    folder: Path, data: Splits, history: Sequence[EpochMetrics], log_probabilities: Tensor, config: RunConfig, diff: str
+) -> None:
+    """All files of the run, under the names in schema.py."""
+    errors = summary.errors(log_probabilities, data.test.labels)
+    names, title = figures.class_names(data.dataset), config.run_name()
+    counts = scores.confusion(log_probabilities, data.test.labels)
+    drawn = {
+        Artifact.CONTACT_SHEET: figures.contact_sheet(data.test.images, errors, names, title),
+        Artifact.CONFUSION: figures.confusion_matrix(counts, names, f"{title}: test images"),
+        Artifact.CURVES: figures.curves(history, title),
+    }
+    columns = summary.prediction_columns(log_probabilities, data.test.labels)
+    wrong = {name: column[errors.index] for name, column in columns.items()}
+    for name in Artifact if diff else set(Artifact) - {Artifact.SOURCE_DIFF}:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    for name, figure in drawn.items():
+        figure.savefig(folder / name, dpi=120)
+    _write_parquet(folder / Artifact.PREDICTIONS, columns)
+    pixels = [image.numpy().tobytes() for image in data.test.images[errors.index]]
+    _write_parquet(folder / Artifact.MISCLASSIFIED, wrong, pixels=pa.array(pixels, pa.binary(28 * 28)))
+    if diff:
+        (folder / Artifact.SOURCE_DIFF).write_text(diff)
+
+
+def _write_parquet(path: Path, columns: dict[str, Tensor], **more: pa.Array) -> None:
+    table = {name: pa.array(column.numpy()) for name, column in columns.items()}
+    pq.write_table(pa.table(table | more), path, compression="zstd")
+
+
+def _say_what_next(run_id: str, values: dict[str, float]) -> None:
+    """From memory: a store that is away by now does not make the end of a whole run an error."""
+    if Summary.ENDPOINT_TEST_ACCURACY in values:
+        accuracy, averaged = values[Summary.ENDPOINT_TEST_ACCURACY], int(values[Summary.ENDPOINT_EPOCHS])
+        result = f"test accuracy {accuracy:.2%} (mean of the last {terminal.plural(averaged, 'epoch')})"
+    else:
+        result = f"diverged in epoch {int(values[Metric.EPOCHS_DONE])}: a loss is no finite number any more"
+    terminal.say(f"done: {result}, run {run_id}")
+    terminal.say(f"store: {store.shown(store.uri())}")
+    epochs, address = int(values[Metric.EPOCHS_DONE]), store.uri()
+    there = store.shown(address) if address.startswith("http") else invocation.ui(address)
+    terminal.say(f"compare your runs: python -m analysis report --where epochs={epochs}        look at them: {there}")

@@ -1,0 +1,207 @@
+"""Running what is left of a study: round after round, until every trial is done or has failed too often."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from regstudy.console import terminal
+from regstudy.design.design import Trial
+from regstudy.errors import StudyError, TrackingError, UsageError
+from regstudy.machine import cores, locks
+from regstudy.patience import patience
+from regstudy.run.task import Assignment
+from regstudy.schema import Tag
+from regstudy.store import store
+from regstudy.study import executors
+from regstudy.study.display import Watch
+from regstudy.study.executors import End, Place
+from regstudy.study.plan import Plan
+from regstudy.tracking import checkpoint, ledger, study_run
+
+ATTEMPTS = 3
+"""How often a trial that fails is tried in one start of the study."""
+
+POLL_SECONDS = 2.0
+
+WAITING = "trials that are under way wait too"
+REMEDY = "what was trained is kept: start the study again once it does"
+
+
+@dataclass(frozen=True)
+class How:
+    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study."""
+
+    executor: str | None = None
+    jobs: int | None = None
+    threads: int | None = None
+    gpus: float = 0.0
+    address: str | None = None
+    device: str = "auto"
+
+
+def resolve(how: How, todo: int) -> How:
+    """Fill in what is left open: as many trials at a time as there are cores, which together are faster than one on all of them."""
+    if how.executor not in {None, "here", "processes", "ray"}:
+        raise UsageError(f"--executor: expected here, processes or ray, got {how.executor!r}")
+    usable = cores.usable()
+    jobs = how.jobs or (1 if how.executor == "here" or how.device not in {"auto", "cpu"} else usable // (how.threads or 1))
+    jobs = max(1, min(jobs, todo))
+    if how.executor == "here" and jobs > 1:
+        raise UsageError(f"--jobs {jobs}: the executor 'here' runs one trial at a time; choose processes")
+    threads = how.threads or (1 if how.executor == "ray" else max(1, usable // jobs))
+    return How(how.executor or ("processes" if jobs > 1 else "here"), jobs, threads, how.gpus, how.address, how.device)
+
+
+def run(planned: Plan, how: How) -> str:
+    """Run what is left; the ID of the study's own run. StudyError names what could not be finished."""
+    if how.executor != "ray":  # whose workers have folders of their own
+        checkpoint.require_folder()
+    adopted = os.environ.pop("MLFLOW_RUN_ID", None)  # else the first trial would take it for its own
+    run_id = study_run.open_run(planned.experiment_id, planned.design, planned.data_digest, planned.source.dataset)
+    if adopted:
+        study_run.mark_start(adopted, run_id, planned.design.name)
+    with patience.working(WAITING, REMEDY), _store_that_answers(), study_run.ended_properly(run_id):
+        _keep_design(planned, run_id)
+        errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
+        after = planned.again()
+        _settle(after)
+        record(_keep_design(after, run_id), run_id)
+        study_run.close(run_id, complete=not after.unfinished())
+    if errors:
+        trial = next(trial for trial in planned.trials if trial.digest in errors)
+        raise StudyError(
+            f"{terminal.plural(len(errors), 'trial')} of {len(after.trials)} failed {ATTEMPTS} times or cannot be run; the first, "
+            f"{trial.configuration} with seed {trial.config.seed}: {errors[trial.digest]}"
+        )
+    return run_id
+
+
+@contextmanager
+def _store_that_answers() -> Iterator[None]:
+    """One line where it stops to: MLflow has asked it again and again by then."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise TrackingError(
+            f"the tracking store {store.shown(store.uri())} has stopped answering ({reason}): what was trained is kept; start the study again "
+            "once it does"
+        ) from error
+
+
+def _settle(planned: Plan) -> None:
+    """A trial that is done is no longer claimed by anybody: whoever runs its study puts right what the store calls it."""
+    for trial in planned.trials:
+        entry = planned.entries.get(trial.digest)
+        if entry is not None:
+            ledger.settle(entry)
+
+
+def train(given: Assignment) -> str | None:
+    """Train a trial, in whichever process."""
+    from regstudy.run.trial import run_trial  # here: only processes that train need torch
+
+    return run_trial(given)
+
+
+def record(planned: Plan, run_id: str) -> None:
+    """Write onto the study's run how far it is."""
+    grouped = {name: [entry for entry in entries if entry] for name, entries in planned.by_configuration().items()}
+    study_run.log_progress(run_id, planned.design, grouped, len(planned.trials))
+    study_run.describe(run_id, planned.design, grouped)
+
+
+def _keep_design(planned: Plan, run_id: str) -> Plan:
+    """Write the design onto the study's run; the plan with what other starts of the study have completed, which stays part of it."""
+    whole = planned.with_complete_blocks(study_run.seeds(run_id))
+    study_run.write_design(run_id, whole.design)
+    return whole
+
+
+def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
+    """Run, round after round: what another process was at may have been left by it meanwhile. Trials that failed, by digest, and why."""
+    attempts: Counter[str] = Counter()
+    errors: dict[str, str] = {}
+    tags = {Tag.STUDY: planned.design.name, Tag.STUDY_DIGEST: planned.design.digest, "mlflow.parentRunId": run_id}
+    tags |= {Tag.OWNER: f"{locks.machine()}/{os.getpid()}/{time.time():.0f}"}
+    earlier = study_run.seeds(run_id)
+    with ExitStack() as stack:
+        place = stack.enter_context(_place(how))
+        watch = stack.enter_context(Watch(planned, live=how.executor != "here"))
+        told = False
+        while todo := [t for t in planned.unfinished() if t.digest not in errors]:
+            free = [trial for trial in todo if planned.state(trial) != "running"]
+            if not free and not told:
+                watch.say(f"waiting for {terminal.plural(len(todo), 'trial')} that another process is at")
+                told = True
+            _say_damage(planned, free, watch)
+            progress = False
+            for trial, end in _collect(place, [_assignment(trial, planned, tags, how) for trial in free]):
+                attempts[trial.digest] += 1
+                progress = progress or bool(end.run_id or end.error)
+                if end.error and (not end.mendable or attempts[trial.digest] >= ATTEMPTS):
+                    errors[trial.digest] = end.error
+                elif end.error:
+                    watch.say(f"{trial.configuration}, seed {trial.config.seed}: {end.error}; it will be tried again")
+                planned = planned.after(trial)
+                record(planned.with_complete_blocks(earlier), run_id)
+                watch.update(planned, trial, end)
+            if not progress:
+                time.sleep(POLL_SECONDS)  # all that is left is in other hands
+            planned = planned.again()
+    return errors
+
+
+def _say_damage(planned: Plan, trials: list[Trial], watch: Watch) -> None:
+    """Damaged checkpoints are set aside by whoever claims the trial, but here they can be named."""
+    for trial in trials:
+        entry = planned.entries.get(trial.digest)
+        line = ledger.without_damage(entry) if entry else ""
+        if line:
+            watch.say(f"{trial.configuration}, seed {trial.config.seed}: {line}")
+
+
+def _collect(place: Place, assignments: list[Assignment]) -> Iterator[tuple[Trial, End]]:
+    """Hand out what the place takes at a time, in order, and give each trial's end as it comes."""
+    waiting: dict[Future[End], Assignment] = {}
+    queue = iter(assignments)
+    while True:
+        while place.width is None or len(waiting) < place.width:
+            given = next(queue, None)
+            if given is None:
+                break
+            waiting[place.submit(given)] = given
+        if not waiting:
+            return
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield waiting.pop(future).trial, _end(future)
+
+
+def _end(future: "Future[End]") -> End:
+    """How it ended; a process that died has no words of its own."""
+    try:
+        return future.result()
+    except Exception as error:  # noqa: BLE001  # each library has its own for a process that died
+        return End(None, f"its process died ({type(error).__name__}: {next(iter(str(error).splitlines()), '')})")
+
+
+def _place(how: How) -> AbstractContextManager[Place]:
+    if how.executor == "ray":
+        return executors.ray_tasks(train, how.address, how.threads or 1, how.gpus)
+    return executors.processes(train, how.jobs or 1) if how.executor == "processes" else executors.here(train)
+
+
+def _assignment(trial: Trial, planned: Plan, tags: dict[str, str], how: How) -> Assignment:
+    threads = how.threads or 1
+    root = None if planned.source.root is None else str(planned.source.root)
+    config = trial.config.model_copy(update={"device": how.device, "threads": threads, "data_root": root})
+    own = Trial(config, trial.configuration, trial.data_digest)
+    return Assignment(own, planned.source, store.uri(), planned.experiment_id, tags, threads)

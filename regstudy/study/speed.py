@@ -1,0 +1,33 @@
+"""How fast this machine trains: a few real steps, for a study that has no runs to go by."""
+
+import torch
+
+from regstudy.config import RunConfig
+from regstudy.data import datasets
+from regstudy.data.datasets import Splits
+from regstudy.data.sources import Source
+from regstudy.training.loop import Learner, fit
+from regstudy.training.network import build
+
+STEPS, EVALUATED = 25, 2_000
+
+
+def epoch_seconds(source: Source, config: RunConfig, threads: int) -> float:
+    """Seconds that an epoch of this configuration will take on so many threads, evaluation included."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        data = datasets.load(source, config)
+        images = min(len(data.train), STEPS * config.batch_size)
+        few = Splits(data.dataset, data.train[:images], None, data.test[:EVALUATED], "", "")
+        short = config.model_copy(update={"epochs": 2 + LATE})
+        _, metrics = (m for m, _ in zip(fit(Learner(build(short), short), few), range(2), strict=False))
+    finally:
+        torch.set_num_threads(before)
+    training = len(data.train) / metrics.images_per_second
+    evaluation = (metrics.seconds - images / metrics.images_per_second) * len(data.test) / len(few.test)
+    return training + evaluation
+
+
+LATE = 5
+"""More epochs than are run: the last ones of a run are evaluated on training images too."""
