@@ -1,12 +1,19 @@
-"""Main effects and interaction of a study of two factors at two levels each, by ordinary least squares with the block as a factor."""
+"""Main effects and interaction of a study of two factors at two levels each, by ordinary least squares with the block as a factor.
 
+The layout is balanced, so the least-squares estimates are means; their sums are rounded once, so that every machine gives the same digits.
+"""
+
+import math
 from collections.abc import Sequence
+from math import fsum
 
 import pandas as pd
-from statsmodels.formula.api import ols  # pyright: ignore[reportMissingTypeStubs]
+from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 FACTORS = ("l1", "l2")
 LEVEL = 0.95
+SCALE = {"first": 2, "second": 2, "both": 1}
+"""What a block's signed sum of four cells is divided by: a main effect is a difference of means of two, the interaction one of differences."""
 
 
 def effects(runs: pd.DataFrame, value: str, factors: Sequence[str] = FACTORS) -> pd.DataFrame | None:
@@ -19,21 +26,43 @@ def effects(runs: pd.DataFrame, value: str, factors: Sequence[str] = FACTORS) ->
     table = _complete(runs, value, factors)
     if table is None:
         return None
-    fit = ols("value ~ first * second + C(block)", table).fit()
-    intervals = fit.conf_int(1 - LEVEL)
-    names = {"first": factors[0], "second": factors[1], "first:second": " × ".join(factors)}
+    by_block = [own for _, own in table.groupby("block")]
+    estimates = {term: _mean([fsum(_signs(own, term) * own["value"]) for own in by_block]) / SCALE[term] for term in SCALE}
+    residual = _residual_mean_square(by_block, estimates)
+    if residual == 0:
+        return None
+    names = {"first": factors[0], "second": factors[1], "both": " × ".join(factors)}
     rows = [
-        {
-            "effect": name.upper().replace(" X ", " × "),
-            "estimate": float(fit.params[term]),
-            "low": float(intervals.loc[term, 0]),
-            "high": float(intervals.loc[term, 1]),
-            "p": float(fit.pvalues[term]),
-            "blocks": int(table["block"].nunique()),
-        }
-        for term, name in names.items()
+        {"effect": names[term].upper().replace(" X ", " × ")}
+        | _inference(estimate, 2 * math.sqrt(residual / len(by_block)) / SCALE[term], 3 * (len(by_block) - 1))
+        | {"blocks": len(by_block)}
+        for term, estimate in estimates.items()
     ]
-    return pd.DataFrame(rows) if fit.mse_resid > 0 else None
+    return pd.DataFrame(rows)
+
+
+def _signs(block: pd.DataFrame, term: str) -> "pd.Series[float]":
+    """Of the four cells, ±1."""
+    first, second = 2 * block["first"], 2 * block["second"]
+    return {"first": first, "second": second, "both": first * second}[term]
+
+
+def _residual_mean_square(by_block: list[pd.DataFrame], estimates: dict[str, float]) -> float:
+    squares = []
+    for own in by_block:
+        fitted = _mean(own["value"]) + sum(_signs(own, term) * SCALE[term] * estimates[term] / 4 for term in SCALE)
+        squares += list((own["value"] - fitted) ** 2)
+    return fsum(squares) / (3 * (len(by_block) - 1))
+
+
+def _inference(estimate: float, error: float, freedom: int) -> dict[str, float]:
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    p = 2 * float(stats.t.sf(abs(estimate) / error, freedom))
+    return {"estimate": estimate, "low": estimate - half, "high": estimate + half, "p": p}
+
+
+def _mean(values: "Sequence[float] | pd.Series[float]") -> float:
+    return fsum(values) / len(values)
 
 
 def _complete(runs: pd.DataFrame, value: str, factors: Sequence[str]) -> pd.DataFrame | None:

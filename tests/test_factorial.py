@@ -1,0 +1,49 @@
+"""Factorial effects against ordinary least squares by statsmodels, which fits any layout."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.formula.api import ols
+
+from analysis.factorial import effects
+
+
+def study(blocks: int, noise: float = 1e-3) -> pd.DataFrame:
+    draw = np.random.default_rng(blocks)
+    cells = [(block, l1, l2) for block in range(blocks) for l1 in (0.0, 1e-3) for l2 in (0.0, 5e-4)]
+    runs = pd.DataFrame(cells, columns=["seed", "l1", "l2"])
+    runs["configuration"] = [f"{l1} {l2}" for _, l1, l2 in cells]
+    runs["score"] = 0.99 + 2 * runs["l1"] - runs["l2"] + runs["seed"] * 1e-4 + draw.normal(0, noise, len(runs))
+    return runs
+
+
+@pytest.mark.parametrize("blocks", [2, 3, 10])
+def test_effects_are_those_of_least_squares_with_blocks(blocks):
+    runs = study(blocks)
+    found = effects(runs, "score")
+    coded = runs.assign(a=runs["l1"].map({0.0: -0.5, 1e-3: 0.5}), b=runs["l2"].map({0.0: -0.5, 5e-4: 0.5}))
+    fit = ols("score ~ a * b + C(seed)", coded).fit()
+    terms = ["a", "b", "a:b"]
+    assert found is not None
+    assert found["effect"].tolist() == ["L1", "L2", "L1 × L2"]
+    np.testing.assert_allclose(found["estimate"], fit.params[terms], rtol=1e-9)
+    np.testing.assert_allclose(found[["low", "high"]], fit.conf_int(0.05).loc[terms], rtol=1e-9)
+    np.testing.assert_allclose(found["p"], fit.pvalues[terms], rtol=1e-9)
+
+
+def test_effects_do_not_depend_on_the_order_of_runs():
+    runs = study(5)
+    pd.testing.assert_frame_equal(
+        effects(runs, "score"), effects(runs.sample(frac=1, random_state=1), "score"), check_exact=True
+    )
+
+
+def test_a_block_that_lacks_a_cell_does_not_count():
+    runs = study(4)
+    assert effects(runs.drop(index=5), "score")["blocks"].tolist() == [3, 3, 3]
+    assert effects(study(2).drop(index=5), "score") is None, "one block shows no spread"
+
+
+def test_values_without_any_spread_give_no_interval():
+    runs = study(3).assign(score=0.5)
+    assert effects(runs, "score") is None
