@@ -86,7 +86,7 @@ def test_values_and_gradients_are_those_of_a_mask(layout, gradient_layout):
 
 
 def test_torchs_dropout_has_the_same_scale():
-    """What model.py folds into the normalisation is torch's own 1/(1 − p)."""
+    """What the network folds into the normalisation is torch's own 1/(1 − p)."""
     torch.manual_seed(0)
     out = F.dropout(torch.ones(10_000), 0.05)
     assert set(out.unique().tolist()) == {0.0, torch.tensor(1 / 0.95).item()}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from statsmodels.formula.api import ols
 
-from analysis.factorial import effects
+from analysis.judging.factorial import effects
 
 
 def study(blocks: int, noise: float = 1e-3) -> pd.DataFrame:

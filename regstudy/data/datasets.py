@@ -1,4 +1,4 @@
-"""Data sets as whole-set tensors, split, with digests. Reading and verifying files is data_files.py's."""
+"""Data sets as whole-set tensors, split, with digests. Reading and verifying files is sources.py's."""
 
 import hashlib
 from dataclasses import dataclass

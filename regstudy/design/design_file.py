@@ -1,6 +1,6 @@
 """Design files: YAML to a `Design`; a mistake is named by file, line, field and what was expected.
 
-A design is one YAML file: a shipped one by its name (regstudy/designs/), or anybody's own by its path.
+A design is one YAML file: a shipped one by its name (designs/), or anybody's own by its path.
 """
 
 from collections.abc import Iterator

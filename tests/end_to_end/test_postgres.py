@@ -125,7 +125,7 @@ def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace)
     assert time.monotonic() - begun < 20
     assert process.returncode == 143
     assert "waiting for it" in waiting
-    assert "Traceback" not in rest
+    assert "Traceback" not in end
     assert re.search(r"Go on with: \S*python3? -m regstudy study run small.yaml\n", end)
 
 
