@@ -60,7 +60,7 @@ def test_bad_training_input_is_one_line_and_status_2(arguments, words, capsys, m
 def test_help_and_errors_import_neither_torch_nor_mlflow(module, arguments, status, monkeypatch):
     monkeypatch.delenv("REGSTUDY_DATA", raising=False)
     code = (
-        f"import sys; from {module}.cli import main\n"
+        f"import sys; from {module}.commands.cli import main\n"
         f"try: status = main({arguments!r})\nexcept SystemExit as end: status = end.code or 0\n"
         "print('heavy:', sorted({'torch', 'mlflow', 'pandas', 'matplotlib'} & set(sys.modules))); sys.exit(status)"
     )

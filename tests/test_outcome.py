@@ -82,7 +82,6 @@ def test_errors_come_most_confident_first():
     assert errors.predicted.tolist() == [6, 7, 5]
     assert errors.label.tolist() == [2, 3, 1]
     assert errors.probability.tolist() == pytest.approx([0.8, 0.8, 0.6])
-    assert errors.label_probability.tolist() == pytest.approx([0.01] * 3)
 
 
 def test_no_errors_are_no_trouble():

@@ -30,16 +30,13 @@ COMPARISON = ["measure", "configuration", "seeds", "mean", "difference", "low", 
 class Power:
     """What differences of the endpoint a number of seeds finds with 80% power, by the pairs' pooled standard deviation.
 
-    `table`: seeds, difference. `for_margin`: seeds that find the margin, `for_equivalence`: that show equivalence if there is no difference;
-    None if there is no margin or no number suffices.
+    `table`: seeds, difference. `ours`: the difference that this study's `seeds` find.
     """
 
     sd: float
     seeds: int
     ours: float
     table: pd.DataFrame
-    for_margin: int | None
-    for_equivalence: int | None
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ def find(trials: Trials) -> Findings:
         judged=_judge(design, runs, by_measure),
         comparisons=_comparisons(runs, reference, by_measure),
         effects=factorial.effects(runs, key),
-        power=_power(ranked, scale, alpha),
+        power=_power(ranked, alpha),
         contest=_contest(runs, key, scale, alpha),
         responses=_responses(runs, key),
     )
@@ -142,7 +139,7 @@ def find_plain(trials: Trials, endpoint: Measure, scale: Scale, alpha: float) ->
         judged=(),
         comparisons=pd.DataFrame(columns=COMPARISON),
         effects=None,
-        power=_power(ranked, scale, alpha),
+        power=_power(ranked, alpha),
         contest=None,
         responses=(),
     )
@@ -234,21 +231,18 @@ def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure
     return compared
 
 
-def _power(ranked: Ranking, scale: Scale, alpha: float) -> Power | None:
+def _power(ranked: Ranking, alpha: float) -> Power | None:
     usable = ranked.pairs[ranked.pairs["seeds"].ge(2) & ranked.pairs["sd"].gt(0)]
     if usable.empty:
         return None
     sd, seeds = math.sqrt((usable["sd"] ** 2).mean()), int(usable["seeds"].min())
     counts = range(2, max(FURTHEST, 2 * seeds) + 1)
     table = pd.DataFrame({"seeds": counts, "difference": [statistics.detectable(sd, n, alpha) for n in counts]})
-    margin = scale.margin
     return Power(
         sd,
         seeds,
         statistics.detectable(sd, seeds, alpha),
         table,
-        None if margin is None else statistics.blocks_needed(margin, sd, alpha),
-        None if margin is None else statistics.blocks_for_equivalence(margin, sd),
     )
 
 

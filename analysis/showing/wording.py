@@ -19,7 +19,6 @@ SIGNS = {
 }
 """Beside the word, so that neither hangs on colour."""
 
-DECIDED = (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN)
 FEW = 3
 """Configurations that a sentence names; of more it says how many."""
 

@@ -13,7 +13,7 @@ from regstudy.training.loop import EpochMetrics
 from regstudy.training.summary import Errors
 
 ROWS = COLUMNS = 5
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8c8c8c"
+BLUE, GREY = "#0072B2", "#8c8c8c"
 
 
 def class_names(dataset: str) -> tuple[str, ...]:

@@ -28,7 +28,6 @@ class Errors:
     label: Tensor
     predicted: Tensor
     probability: Tensor  # of the predicted class
-    label_probability: Tensor
 
 
 def epoch_values(metrics: EpochMetrics) -> dict[str, float]:
@@ -72,8 +71,7 @@ def errors(log_probabilities: Tensor, labels: Tensor) -> Errors:
     highest, predicted = probabilities.max(1)
     wrong = (predicted != labels).nonzero().flatten()
     wrong = wrong[highest[wrong].argsort(descending=True, stable=True)]
-    of_label = probabilities.gather(1, labels[:, None]).flatten()
-    return Errors(wrong, labels[wrong], predicted[wrong], highest[wrong], of_label[wrong])
+    return Errors(wrong, labels[wrong], predicted[wrong], highest[wrong])
 
 
 def roughness(curve: Sequence[float]) -> float | None:
