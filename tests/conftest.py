@@ -8,6 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+# Before torch is loaded: processes that share the cores, as tests side by side do, would take them from each other by waiting busily.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import servers
 import torch
 from hypothesis import settings
