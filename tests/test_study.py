@@ -100,6 +100,13 @@ def test_the_parent_has_mean_sd_and_n_per_configuration(done):
     assert f"| none | {100 * metrics['mean/none']:.3f} |" in note
 
 
+def test_after_a_trial_only_its_own_configuration_is_written_anew(done):
+    (parent,) = runs("study")
+    client = MlflowClient()
+    points = {name: len(client.get_metric_history(parent.info.run_id, f"n/{name}")) for name in ("none", "L1 0.001")}
+    assert points == {"none": 1, "L1 0.001": 2}, "after the one trial that was trained, and at the end"
+
+
 def test_the_parent_holds_the_design(done, tmp_path):
     (parent,) = runs("study")
     text = Path(MlflowClient().download_artifacts(parent.info.run_id, "design.yaml", str(tmp_path))).read_text()

@@ -309,7 +309,7 @@ class Trial:
     configuration: str
     data_digest: str
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Its identity: configuration, data and numerics version."""
         return trial_digest(self.config, self.data_digest)

@@ -1,5 +1,6 @@
 """Running what is left of a study: round after round, until every trial is done or has failed too often."""
 
+import math
 import os
 import time
 from collections import Counter
@@ -29,6 +30,9 @@ ATTEMPTS = 3
 """How often a trial that fails is tried in one start of the study."""
 
 POLL_SECONDS = 2.0
+
+DESCRIBED_SECONDS = 10.0
+"""The note names every configuration: of a thousand it is not written after each trial."""
 
 WAITING = "trials that are under way wait too"
 REMEDY = "what was trained is kept: start the study again once it does"
@@ -72,7 +76,7 @@ def run(planned: Plan, how: How) -> str:
         errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
         after = planned.again()
         _settle(after)
-        record(_keep_design(after, run_id), run_id)
+        Record(run_id).write(_keep_design(after, run_id))
         study_run.close(run_id, complete=not after.unfinished())
     if errors:
         trial = next(trial for trial in planned.trials if trial.digest in errors)
@@ -111,16 +115,26 @@ def train(given: Assignment) -> str | None:
     return run_trial(given)
 
 
-def record(planned: Plan, run_id: str) -> None:
-    """Write onto the study's run how far it is."""
-    grouped = {name: [entry for entry in entries if entry] for name, entries in planned.by_configuration().items()}
-    study_run.log_progress(run_id, planned.design, grouped, len(planned.trials))
-    study_run.describe(run_id, planned.design, grouped)
+class Record:
+    """What the study's run says of how far the study is. After a trial only its own configuration is written anew, and the note now and then."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id, self._described = run_id, -math.inf
+
+    def write(self, planned: Plan, configuration: str | None = None) -> None:
+        """As the plan is now; `configuration`: nothing else has changed since."""
+        grouped = {name: [entry for entry in entries if entry] for name, entries in planned.by_configuration().items()}
+        done = sum(entry.finished for entries in grouped.values() for entry in entries)
+        changed = grouped if configuration is None else {configuration: grouped[configuration]}
+        study_run.log_progress(self._run_id, planned.design, changed, done, len(planned.trials))
+        if configuration is None or time.monotonic() - self._described > DESCRIBED_SECONDS:
+            study_run.describe(self._run_id, planned.design, grouped)
+            self._described = time.monotonic()
 
 
 def _keep_design(planned: Plan, run_id: str) -> Plan:
     """Write the design onto the study's run; the plan with what other starts of the study have completed, which stays part of it."""
-    whole = planned.with_complete_blocks(study_run.seeds(run_id))
+    whole = planned.with_complete(planned.other_blocks(study_run.seeds(run_id)))
     study_run.write_design(run_id, whole.design)
     return whole
 
@@ -131,7 +145,7 @@ def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
     errors: dict[str, str] = {}
     tags = {Tag.STUDY: planned.design.name, Tag.STUDY_DIGEST: planned.design.digest, "mlflow.parentRunId": run_id}
     tags |= {Tag.OWNER: f"{locks.machine()}/{os.getpid()}/{time.time():.0f}"}
-    earlier = study_run.seeds(run_id)
+    others, record = planned.other_blocks(study_run.seeds(run_id)), Record(run_id)
     with ExitStack() as stack:
         place = stack.enter_context(_place(how))
         watch = stack.enter_context(Watch(planned, live=how.executor != "here"))
@@ -151,7 +165,7 @@ def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
                 elif end.error:
                     watch.say(f"{trial.configuration}, seed {trial.config.seed}: {end.error}; it will be tried again")
                 planned = planned.after(trial)
-                record(planned.with_complete_blocks(earlier), run_id)
+                record.write(planned.with_complete(others), trial.configuration)
                 watch.update(planned, trial, end)
             if not progress:
                 time.sleep(POLL_SECONDS)  # all that is left is in other hands

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
@@ -18,6 +18,9 @@ from regstudy.schema import Metric, Summary, Tag
 from regstudy.store import store
 from regstudy.tracking import ledger, survey
 from regstudy.tracking.ledger import Entry
+
+Blocks = Mapping[int, tuple[Trial, ...]]
+"""Trials by seed."""
 
 TIMES = frozenset({Summary.WALL_SECONDS, Metric.SECONDS, Metric.EPOCHS_DONE})
 """What a run must hold to tell how long another will take."""
@@ -119,12 +122,19 @@ class Plan:
         entries = self.entries | {entry.trial: entry for entry in found}
         return Plan(self.design, self.source, self.experiment_id, self.trials, entries)
 
-    def with_complete_blocks(self, seeds: Iterable[int]) -> "Plan":
+    def other_blocks(self, seeds: Iterable[int]) -> Blocks:
+        """The trials of seeds that are not this plan's, by seed."""
+        return {seed: self._trials([seed]) for seed in seeds if seed not in self.design.seeds}
+
+    def with_complete(self, others: Blocks) -> "Plan":
         """The same, with those of other seeds' blocks in which every configuration is done."""
-        others = {seed: self._trials([seed]) for seed in seeds if seed not in self.design.seeds}
-        complete = [seed for seed, block in others.items() if all(self.state(trial) in ledger.FINAL for trial in block)]
-        design = self.design.with_changes(seeds=sorted({*self.design.seeds, *complete}), epochs=None, dataset=None)
-        return Plan(design, self.source, self.experiment_id, self._trials(design.seeds), self.entries)
+        complete = {seed: block for seed, block in others.items() if all(self.state(trial) in ledger.FINAL for trial in block)}
+        if not complete:
+            return self
+        design = self.design.model_copy(update={"seeds": tuple(sorted({*self.design.seeds, *complete}))})
+        blocks = {seed: [trial for trial in self.trials if trial.config.seed == seed] for seed in self.design.seeds} | complete
+        trials = tuple(trial for seed in design.seeds for trial in blocks[seed])
+        return Plan(design, self.source, self.experiment_id, trials, self.entries)
 
     def _trials(self, seeds: Sequence[int]) -> tuple[Trial, ...]:
         design = self.design.with_changes(seeds=seeds, epochs=None, dataset=None)

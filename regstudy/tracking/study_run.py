@@ -81,10 +81,9 @@ def close(run_id: str, *, complete: bool) -> None:
     store.client().set_terminated(run_id, RunStatus.to_string(status))
 
 
-def log_progress(run_id: str, design: Design, by_configuration: Mapping[str, list[Entry]], planned: int) -> None:
-    """Mean, SD and n of the endpoint per configuration, and how many trials are done, at the step of that number."""
+def log_progress(run_id: str, design: Design, by_configuration: Mapping[str, list[Entry]], done: int, planned: int) -> None:
+    """Mean, SD and n of the endpoint of these configurations, and how many trials are done, at the step of that number."""
     finished = {name: [e for e in entries if e.finished] for name, entries in by_configuration.items()}
-    done = sum(map(len, finished.values()))
     values: dict[str, float] = {Progress.DONE: done, Progress.PLANNED: planned}
     for name, entries in finished.items():
         values |= _summary(_plain_key(name), _scores(entries, design.endpoint))
