@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regstudy.data import sources
 from regstudy.config import RunConfig
+from regstudy.data import sources
 from regstudy.data.sources import Source
 from regstudy.errors import ConfigError, DataError
 from regstudy.randomness import generator
