@@ -11,6 +11,7 @@ from markupsafe import Markup
 import regstudy
 from analysis.files import folders
 from analysis.files.rows import csv, rows
+from analysis.judging import published
 from analysis.judging.findings import Findings
 from analysis.reports import bound
 from analysis.showing import (
@@ -108,6 +109,7 @@ def _context(
         "notices": trials.notices,
         "facts": _facts(found),
         "contest": _contest(found),
+        "apart": published.APART if _is_published(found) else "",
         "gallery": gallery.context(
             errors, _first(trials.runs, "dataset"), found.reference, every_image=len(trials.runs) <= run_pages.MOST_RUNS
         ),
@@ -219,6 +221,11 @@ def _contest(found: Findings) -> dict[str, object] | None:
         "test_images": n,
         "leads": f"{found.contest.clear:.0%}",
     }
+
+
+def _is_published(found: Findings) -> bool:
+    """Whether these are runs of the published study's own design."""
+    return found.trials.study is not None and found.trials.study.design.name == published.DESIGN
 
 
 def _first(runs: pd.DataFrame, column: str) -> str:
