@@ -1,11 +1,13 @@
 """Who may work on a trial: one process at a time, on this machine and elsewhere, and what is left by the dead is taken up."""
 
+import signal
 import time
 
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
+from regstudy.console.terminal import Interrupted
 from regstudy.errors import LostRun
 from regstudy.machine import locks
 from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
@@ -164,6 +166,27 @@ def test_one_run_remains_though_another_appears(workspace, monkeypatch):
 
     chosen = ledger.only_one("0", "tags.kind = 'parent'", create)
     assert {chosen} == visible()
+
+
+@pytest.mark.parametrize("epochs", [None, 0])
+def test_who_is_told_to_stop_in_the_midst_of_claiming_leaves_no_run_behind_that_is_running(workspace, monkeypatch, epochs):
+    if epochs is not None:
+        made("KILLED", epochs=epochs)
+    write = ledger.set_tags if epochs is not None else ledger.create
+
+    def stopped(*arguments: object) -> None:
+        once.undo()
+        write(*arguments)
+        raise Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as once:
+        once.setattr(ledger, write.__name__, stopped)
+        with pytest.raises(Interrupted), claim():
+            pass
+    (run,) = MlflowClient().search_runs(["0"])
+    assert run.info.status == "KILLED"
+    with claim() as run_id:
+        assert run_id == run.info.run_id
 
 
 def test_the_process_at_work_holds_a_lock_and_beats(workspace, monkeypatch):

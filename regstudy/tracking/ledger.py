@@ -24,6 +24,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy.console import terminal
+from regstudy.console.terminal import Interrupted
 from regstudy.errors import LostRun, ResumeError, TrackingError
 from regstudy.machine import locks
 from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
@@ -148,7 +149,12 @@ def claimed(experiment_id: str, trial: str, name: str, tags: dict[str, str]) -> 
     Gives the ID of the run to fill, new or to be continued.
     """
     with locks.held(_trial_lock(experiment_id, trial)) as first_here:
-        yield _claim(experiment_id, trial, name, tags) if first_here else None
+        try:
+            run_id = _claim(experiment_id, trial, name, tags) if first_here else None
+        except (Interrupted, KeyboardInterrupt):
+            _end_nobodys(experiment_id, trial)
+            raise
+        yield run_id
 
 
 @contextmanager
@@ -329,6 +335,16 @@ def _claim(experiment_id: str, trial: str, name: str, tags: dict[str, str]) -> s
         store.client().delete_run(own)
         _pause()
     return None
+
+
+def _end_nobodys(experiment_id: str, trial: str) -> None:
+    """A run that was just made or taken over, and that nobody is at work on: told to stop, this process leaves none RUNNING."""
+    with suppress(MlflowException, SQLAlchemyError, TrackingError):
+        for entry in find(experiment_id, trial):
+            here = entry.tags.get(Tag.MACHINE) == locks.machine()
+            if here and entry.status == RUNNING and not entry.finished and not locks.is_held(_run_lock(entry.run_id)):
+                set_tags(entry.run_id, {Tag.FAILURE: "stopped before it began"})
+                store.client().set_terminated(entry.run_id, RunStatus.to_string(RunStatus.KILLED))
 
 
 def _was_ours(entry: Entry, tags: Mapping[str, str]) -> bool:
