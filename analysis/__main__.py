@@ -2,8 +2,9 @@
 
 import sys
 
-from analysis.commands.cli import main
 from regstudy.console import hooks, terminal
+
+from .commands.cli import main
 
 hooks.keep_secrets()
 terminal.begin()

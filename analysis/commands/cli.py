@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.files import folders
 from regstudy.console import terminal
 from regstudy.console.redaction import redacted
 from regstudy.errors import RegstudyError, UsageError
+
+from ..files import folders
 
 PROGRAM = "python -m analysis"
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
@@ -123,14 +124,14 @@ def _command(given: list[str]) -> None:
 def _run(given: list[str]) -> None:
     arguments = _parse(given)
     if arguments.command == "verify":
-        from analysis.commands import verify
+        from . import verify
 
         verify.verify(arguments.report, _parse)
         return
     made = _make_folder(arguments)
     command = redacted(shlex.join(["python", "-m", "analysis", *given]))  # reports hold it
     try:
-        from analysis.commands import commands
+        from . import commands
 
         getattr(commands, arguments.command)(arguments, command)
     except BaseException:

@@ -8,18 +8,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from analysis.judging import findings
-from analysis.judging.findings import Findings
-from analysis.reading import foreign, query
-from analysis.reading import snapshot as snapshots
-from analysis.reading.query import Trials, Wanted
-from analysis.reading.snapshot import Records
-from analysis.reports import publish
-from analysis.reports import report as report_files
-from analysis.showing import gallery as gallery_page
-from analysis.showing import terminal_tables
 from regstudy.console import terminal
 from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
+
+from ..judging import findings
+from ..judging.findings import Findings
+from ..reading import foreign, query
+from ..reading import snapshot as snapshots
+from ..reading.query import Trials, Wanted
+from ..reading.snapshot import Records
+from ..reports import publish
+from ..reports import report as report_files
+from ..showing import gallery as gallery_page
+from ..showing import terminal_tables
 
 
 def rank(arguments: argparse.Namespace, _command: str) -> None:

@@ -16,15 +16,16 @@ from urllib.parse import unquote
 import pandas as pd
 
 import regstudy
-from analysis.commands import commands
-from analysis.files import folders, made_by
-from analysis.files.made_by import MadeBy
-from analysis.judging.findings import Findings
-from analysis.reading.snapshot import Records
-from analysis.reports import bound, report
 from regstudy.console import terminal
 from regstudy.console.text import visible
 from regstudy.errors import RegstudyError, UsageError, VerificationError
+
+from ..files import folders, made_by
+from ..files.made_by import MadeBy
+from ..judging.findings import Findings
+from ..reading.snapshot import Records
+from ..reports import bound, report
+from . import commands
 
 CLOSE = 1e-9
 """Relative difference that another version of a library may make in the last digits."""

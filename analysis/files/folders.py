@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import regstudy
-from analysis.files import made_by
 from regstudy.console.text import visible
 from regstudy.errors import FolderError, SnapshotError
+
+from . import made_by
 
 REPORT_MANIFEST, SNAPSHOT_MANIFEST = "report.manifest.json", "manifest.json"
 FORMAT, SNAPSHOT_FORMAT = 1, 1

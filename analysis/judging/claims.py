@@ -11,10 +11,11 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from analysis.judging import statistics
-from analysis.judging.statistics import Estimate
-from analysis.reading.measures import Unit
 from regstudy.design.design import ALL_OTHERS, SCALED_IN_POINTS, Claim, Contrast, Design
+
+from ..reading.measures import Unit
+from . import statistics
+from .statistics import Estimate
 
 
 class Verdict(StrEnum):

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.files.rows import rows, visible_names
-from analysis.judging import claims, factorial, ranking, single_runs, statistics
-from analysis.judging.claims import Judged
-from analysis.judging.ranking import Ranking
-from analysis.reading import measures
-from analysis.reading.measures import Measure, Scale, Unit
-from analysis.reading.query import Trials
 from regstudy.design.design import SCALED_IN_POINTS, Design
 from regstudy.schema import Summary
+
+from ..files.rows import rows, visible_names
+from ..reading import measures
+from ..reading.measures import Measure, Scale, Unit
+from ..reading.query import Trials
+from . import claims, factorial, ranking, single_runs, statistics
+from .claims import Judged
+from .ranking import Ranking
 
 ALPHA = float(Design.model_fields["alpha"].default)
 MARGIN = float(Design.model_fields["margin"].default)

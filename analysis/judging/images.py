@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.judging import statistics
+from . import statistics
 
 
 @dataclass(frozen=True)

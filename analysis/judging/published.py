@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.judging import statistics
 from regstudy.config import RunConfig
+
+from . import statistics
 
 CONFIGURATION = {
     name: value for name, value in RunConfig(dataset="mnist").identity().items() if name not in {"l1", "l2", "seed"}

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.files.rows import rows
-from analysis.judging import statistics
-from analysis.reading.measures import Scale
+from ..files.rows import rows
+from ..reading.measures import Scale
+from . import statistics
 
 BEST_FROM = 20
 """Seeds from which a bootstrap over seeds is good enough for the probability of being best."""

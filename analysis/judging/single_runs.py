@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.judging import statistics
-from analysis.reading.measures import Scale
+from ..reading.measures import Scale
+from . import statistics
 
 TIED = "tied"
 ROUNDING = 1e-9

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.reading import stores
-from analysis.reading.measures import Measure, Scale
-from analysis.reading.query import LARGEST, Trials, is_done
-from analysis.reading.snapshot import Record, Records
 from regstudy.console.terminal import plural
 from regstudy.console.text import visible
 from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import LAST_EPOCHS
+
+from . import stores
+from .measures import Measure, Scale
+from .query import LARGEST, Trials, is_done
+from .snapshot import Record, Records
 
 LOWER_IS_BETTER = re.compile(r".*loss|.*error|err|mae|mse|rmse|mape|perplexity|ppl|nll|brier|ece|wer|cer|.*entropy|latency")
 HIGHER_IS_BETTER = re.compile(

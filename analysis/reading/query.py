@@ -8,16 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.reading import comparability, filters, stores, studies
-from analysis.reading.snapshot import Record
-from analysis.reading.stores import FIRST_RUN, Records
-from analysis.reading.studies import Study
 from regstudy import identity
 from regstudy.config import RunConfig
 from regstudy.design import design
 from regstudy.errors import ConfigError, NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
+
+from . import comparability, filters, stores, studies
+from .snapshot import Record
+from .stores import FIRST_RUN, Records
+from .studies import Study
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
 """What is made from curves; the names of such metrics begin so."""

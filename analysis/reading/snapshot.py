@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import regstudy
-from analysis.files import folders
 from regstudy.design import design_file
 from regstudy.errors import SnapshotError
 from regstudy.schema import STUDY, TRIAL, Metric, Tag
+
+from ..files import folders
 
 FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, "studies.json"
 RUNS = "runs.parquet"

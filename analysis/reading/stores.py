@@ -15,8 +15,6 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from analysis.reading import rest, snapshot, sql
-from analysis.reading.snapshot import Record, Records
 from regstudy.errors import NothingToAnalyse, TrackingError
 from regstudy.schema import DESIGN_FILE, Artifact
 from regstudy.store import experiments, reading, store
@@ -24,6 +22,9 @@ from regstudy.store.filestore import FileStore
 from regstudy.store.server import Server
 from regstudy.store.stored import Stored, StoredRun
 from regstudy.store.tables import Tables
+
+from . import rest, snapshot, sql
+from .snapshot import Record, Records
 
 FIRST_RUN = "python -m regstudy train --l1 0.001"
 NAMED = 8

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from analysis.reading.snapshot import Record, Records
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
 from regstudy.design.design import Design, trial_digest
 from regstudy.errors import NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, STUDY, Tag
+
+from .snapshot import Record, Records
 
 SAME = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
 """Runs of studies that agree in these are one study, whatever their seeds."""

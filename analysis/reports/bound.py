@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.files.made_by import MadeBy
-from analysis.files.rows import rows
-from analysis.reading.query import Study, Trials, is_done
-from analysis.reading.snapshot import Record, Records
 from regstudy import identity
 from regstudy.config import RunConfig
 from regstudy.console.text import visible
 from regstudy.design import design_file
 from regstudy.errors import VerificationError
+
+from ..files.made_by import MadeBy
+from ..files.rows import rows
+from ..reading.query import Study, Trials, is_done
+from ..reading.snapshot import Record, Records
 
 PLAIN = ("run_id", "start_time", "configuration", "seed")
 """What is read of anybody's runs, beside their curves."""

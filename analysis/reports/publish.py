@@ -11,10 +11,11 @@ from mlflow.tracking.context import registry
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from analysis.files import folders
 from regstudy.errors import TrackingError
 from regstudy.schema import REPORT, Tag
 from regstudy.store import store
+
+from ..files import folders
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 

@@ -9,12 +9,12 @@ import pandas as pd
 from markupsafe import Markup
 
 import regstudy
-from analysis.files import folders
-from analysis.files.rows import csv, rows
-from analysis.judging import published
-from analysis.judging.findings import Findings
-from analysis.reports import bound
-from analysis.showing import (
+
+from ..files import folders
+from ..files.rows import csv, rows
+from ..judging import published
+from ..judging.findings import Findings
+from ..showing import (
     csv_numbers,
     figures,
     gallery,
@@ -26,10 +26,11 @@ from analysis.showing import (
     svg,
     wording,
 )
-from analysis.showing.figures import Drawing
-from analysis.showing.gallery import Errors
-from analysis.showing.report_tables import Grid
-from analysis.showing.run_pages import Single
+from ..showing.figures import Drawing
+from ..showing.gallery import Errors
+from ..showing.report_tables import Grid
+from ..showing.run_pages import Single
+from . import bound
 
 PNG_DPI = 144
 SECTIONS = {

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from analysis.judging.findings import Findings
-from analysis.showing import wording
+from ..judging.findings import Findings
+from . import wording
 
 
 def frames(found: Findings) -> dict[str, pd.DataFrame]:

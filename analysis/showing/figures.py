@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.files.rows import rows
-from analysis.judging import images, statistics
-from analysis.judging.claims import Compared, Judged
-from analysis.judging.findings import Findings
-from analysis.judging.single_runs import TIED
-from analysis.reading import measures
-from analysis.showing import plots, wording
-from analysis.showing.plots import Look, Quantity
 from regstudy.console.terminal import plural
 from regstudy.console.text import visible
 from regstudy.schema import Metric, Summary
+
+from ..files.rows import rows
+from ..judging import images, statistics
+from ..judging.claims import Compared, Judged
+from ..judging.findings import Findings
+from ..judging.single_runs import TIED
+from ..reading import measures
+from . import plots, wording
+from .plots import Look, Quantity
 
 Looks = dict[str, Look]
 CURVES = {

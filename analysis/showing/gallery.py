@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis.files import folders
-from analysis.files.rows import rows
-from analysis.judging import images
-from analysis.reading.query import Trials
-from analysis.showing import rendering
 from regstudy.console.terminal import plural
 from regstudy.errors import NothingToAnalyse
 from regstudy.schema import CLASS_NAMES
+
+from ..files import folders
+from ..files.rows import rows
+from ..judging import images
+from ..reading.query import Trials
+from . import rendering
 
 MOST_IMAGES, MOST_CONFIGURATIONS = 60, 8
 MOST_NAMED, CERTAIN = 10, 0.05

@@ -2,14 +2,15 @@
 
 import math
 
-from analysis.files.rows import rows
-from analysis.judging import statistics
-from analysis.judging.claims import Verdict
-from analysis.judging.findings import Findings
-from analysis.judging.ranking import BEST_FROM, Relation
-from analysis.showing import wording
 from regstudy.console.terminal import plural
 from regstudy.schema import LAST_EPOCHS
+
+from ..files.rows import rows
+from ..judging import statistics
+from ..judging.claims import Verdict
+from ..judging.findings import Findings
+from ..judging.ranking import BEST_FROM, Relation
+from . import wording
 
 
 def summary(found: Findings) -> list[str]:

@@ -7,15 +7,16 @@ import re
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from analysis.files.rows import csv
 from regstudy.console.terminal import plural
 from regstudy.console.text import visible
+
+from ..files.rows import csv
 
 
 def render(template: str, context: dict[str, object]) -> str:
     """A template of this package, filled; a name that the context lacks is an error."""
     environment = Environment(
-        loader=PackageLoader("analysis.showing"),
+        loader=PackageLoader(__package__ or "analysis.showing"),
         autoescape=select_autoescape(["html.j2", "svg.j2"], default=False),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from analysis.files.rows import rows as each
-from analysis.judging import published, single_runs
-from analysis.judging.claims import Compared, Verdict
-from analysis.judging.findings import Findings
-from analysis.reading import measures
-from analysis.reading.measures import Measure
-from analysis.showing import wording
 from regstudy.schema import Summary
+
+from ..files.rows import rows as each
+from ..judging import published, single_runs
+from ..judging.claims import Compared, Verdict
+from ..judging.findings import Findings
+from ..reading import measures
+from ..reading.measures import Measure
+from . import wording
 
 NONE = "–"
 REACH, SCALE = (metric.value.partition("{")[0] for metric in (Summary.L1_REACH, Summary.INITIAL_SCALE))

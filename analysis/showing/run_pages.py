@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.files.rows import rows
-from analysis.judging.findings import Findings
-from analysis.showing import figures, gallery, methods, plots, rendering, svg
-from analysis.showing.gallery import Errors
-from analysis.showing.plots import Look
 from regstudy.console.terminal import plural
 from regstudy.schema import Metric
+
+from ..files.rows import rows
+from ..judging.findings import Findings
+from . import figures, gallery, methods, plots, rendering, svg
+from .gallery import Errors
+from .plots import Look
 
 MOST_RUNS = 60
 """Runs up to which a report shows each: beyond, the page would take long to make and to open."""

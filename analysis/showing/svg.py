@@ -6,8 +6,9 @@ import re
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from analysis.showing import plots
 from regstudy.console.text import visible
+
+from . import plots
 
 HASHED = re.compile(r'id="([a-zA-Z](?:\d+_[0-9a-f]+_)?[0-9a-f]{10})"')
 ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}

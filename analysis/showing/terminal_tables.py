@@ -6,15 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.files.rows import rows
-from analysis.judging import claims, findings, statistics
-from analysis.judging.findings import Findings
-from analysis.reading import measures
-from analysis.reading.measures import Measure
-from analysis.showing import wording
 from regstudy.console.screen import Table
 from regstudy.console.terminal import plural, say
 from regstudy.design.design import Contrast
+
+from ..files.rows import rows
+from ..judging import claims, findings, statistics
+from ..judging.findings import Findings
+from ..reading import measures
+from ..reading.measures import Measure
+from . import wording
 
 NONE = "–"
 NAME = 24

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.judging.claims import Compared, Judged, Verdict
-from analysis.judging.ranking import Ranking, Relation
-from analysis.reading.measures import Measure, measure
 from regstudy.console.terminal import plural
+
+from ..judging.claims import Compared, Judged, Verdict
+from ..judging.ranking import Ranking, Relation
+from ..reading.measures import Measure, measure
 
 SIGNS = {
     Verdict.NONE: "–",

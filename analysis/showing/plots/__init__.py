@@ -1,11 +1,11 @@
 """Finished tables to figures. No statistics, no pyplot state, no files."""
 
-from analysis.showing.plots.curves import curves, single
-from analysis.showing.plots.labels import spread
-from analysis.showing.plots.lines import detectable, response, sparsity
-from analysis.showing.plots.rows import contest, dots, forest, ranking
-from analysis.showing.plots.sheets import hardest
-from analysis.showing.plots.style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, looks, style
+from .curves import curves, single
+from .labels import spread
+from .lines import detectable, response, sparsity
+from .rows import contest, dots, forest, ranking
+from .sheets import hardest
+from .style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, looks, style
 
 __all__ = [
     "GREY",

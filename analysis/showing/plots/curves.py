@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.showing.plots.labels import label_ends
-from analysis.showing.plots.style import NARROW, TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
+from .labels import label_ends
+from .style import NARROW, TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
 
 ZOOM_FROM = 6
 """Curves of at least so many epochs are zoomed: their first epochs would flatten all that matters."""

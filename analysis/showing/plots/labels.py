@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.showing.plots.style import WHOLE, Look, shortened
+from .style import WHOLE, Look, shortened
 
 LABEL_GAP = 0.055
 """Least distance of two line labels, as a fraction of the axis."""

@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from analysis.showing.plots.labels import label_ends
-from analysis.showing.plots.style import GREY, INK, TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
 from regstudy.console.terminal import plain, plural
+
+from .labels import label_ends
+from .style import GREY, INK, TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
 
 THRESHOLD = "threshold, in units of the layer's root mean square"
 

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from analysis.files.rows import rows
-from analysis.showing.plots.style import GREY, INK, Look, Quantity, new_figure, row_axis, row_height, second_axis
 from regstudy.console.terminal import plain
+
+from ...files.rows import rows
+from .style import GREY, INK, Look, Quantity, new_figure, row_axis, row_height, second_axis
 
 VERDICT_LOOK = {
     "supported": ("#009E73", "✓"),

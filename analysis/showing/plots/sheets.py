@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.showing.plots.style import Look, new_figure
 from regstudy.console.terminal import plural
+
+from .style import Look, new_figure
 
 ROW, GAP = 0.13, 0.9
 """Inches of a run's row; rows between two configurations."""
