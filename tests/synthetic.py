@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.reading.query import SUMMARIES, Study, Trials
+from analysis.reading import measures
+from analysis.reading.query import SUMMARIES, WORDS
+from analysis.reading.studies import Study
+from analysis.reading.trials import AVERAGED, Trials
 from regstudy.design import design, design_file
 from regstudy.schema import Metric, Summary
 
@@ -50,7 +53,7 @@ def trials(
                 pd.DataFrame({"run_id": run_id, "configuration": name, "seed": seed, "epoch": range(EPOCHS), **columns})
             )
     planned = Study("study", study, frozenset()) if claims and configurations == 4 else None
-    return Trials(pd.DataFrame(rows), pd.concat(epochs, ignore_index=True), (), NoArtifacts(), planned)  # pyright: ignore[reportArgumentType]  # all that is asked of it here
+    return Trials(pd.DataFrame(rows), pd.concat(epochs, ignore_index=True), (), NoArtifacts(), WORDS, measures.CURVES, planned)  # pyright: ignore[reportArgumentType]  # all that is asked of it here
 
 
 def _row(
@@ -64,6 +67,9 @@ def _row(
         Summary.ROUGHNESS_TEST_LOSS.value: 1e-3 * np.exp(rng.normal(0, 0.2)),
         Summary.GAP_ACCURACY.value: rng.normal(1e-3, 3e-4),
         Summary.DEAD_KERNELS.value: 0.0,
+        Summary.BEST_TEST_ACCURACY.value: accuracy + 5e-4,
+        Summary.BEST_EPOCH.value: 6.0,
+        AVERAGED: 5.0,
     }
     return {
         **config.model_copy(update={"seed": seed}).model_dump(),
@@ -77,13 +83,6 @@ def _row(
         "test_images": test_images,
         "diverged": False,
         "command": f"python -m regstudy train --seed {seed}",
-        "accuracy": accuracy,
-        "loss": summaries[Summary.ENDPOINT_TEST_LOSS.value],
-        "averaged": 5,
-        "best_accuracy": accuracy + 5e-4,
-        "best_epoch": 6,
-        "best_train_accuracy": accuracy + 1e-4,
-        "best_train_epoch": 7,
         **dict.fromkeys(
             ("split_digest", "parameter_count", "numerics_version", "metrics_version", "version", "git_commit"), "1"
         ),

@@ -8,7 +8,7 @@ from scipy import stats
 
 from analysis.judging import findings, ranking, single_runs, statistics
 from analysis.reading.measures import Scale
-from analysis.showing import report_tables
+from analysis.showing.sections import luck
 from benchmarks import calibrate
 
 
@@ -72,5 +72,5 @@ def test_a_configuration_against_itself_by_scipy_and_by_hand():
 
 def test_a_report_of_ten_seeds_has_the_test():
     found = findings.find(synthetic.trials(configurations=4, seeds=10))
-    assert [row[:2] for row in report_tables.against_itself(found).rows] == [(name, "2 × 5") for name in found.scores.columns]
-    assert report_tables.against_itself(findings.find(synthetic.trials(configurations=4, seeds=9))) is None
+    assert [row[:2] for row in luck.against_itself(found).rows] == [(name, "2 × 5") for name in found.scores.columns]
+    assert luck.against_itself(findings.find(synthetic.trials(configurations=4, seeds=9))) is None

@@ -13,8 +13,11 @@ from scipy import stats
 from analysis.commands import verify
 from analysis.judging import findings, published
 from analysis.judging.claims import Verdict
+from analysis.reading.trials import AVERAGED
 from analysis.reports import report
-from analysis.showing import methods, report_tables, wording
+from analysis.showing import gallery, grids, methods, wording
+from analysis.showing.sections import luck
+from analysis.showing.sections.section import Material
 from regstudy.schema import Summary
 
 KEY = Summary.ENDPOINT_TEST_ACCURACY.value
@@ -31,14 +34,14 @@ def diverged(trials, which):
     lost = which(trials.runs)
     runs = trials.runs.copy()
     runs["diverged"] = lost
-    runs.loc[lost, [*CURVE_MADE, "accuracy", "loss", "best_accuracy", "best_train_accuracy"]] = math.nan
+    runs.loc[lost, [*CURVE_MADE, findings.BEST, AVERAGED]] = math.nan
     return replace(trials, runs=runs)
 
 
 def identical():
     trials = synthetic.trials(seeds=5)
     runs = trials.runs.copy()
-    for name in [*findings.measures.KNOWN, "accuracy", "loss", "best_accuracy"]:
+    for name in [*findings.measures.KNOWN, findings.BEST]:
         runs[name] = 0.994
     return replace(trials, runs=runs)
 
@@ -68,10 +71,13 @@ CASES = {
 
 def said(found) -> str:
     """All words and tables of the findings."""
+    material = Material(found, {}, gallery.read(found.trials))
     tables = [
-        report_tables.ranking(found), report_tables.verdicts(found), report_tables.contrasts(found), report_tables.effects(found), report_tables.beside_published(found), report_tables.runs(found),
-        *(report_tables.comparisons(found, keys, "x") for keys in (report_tables.ROUGHNESS, report_tables.OVERFITTING, report_tables.ANATOMY, report_tables.CALIBRATION)),
-    ]  # fmt: skip
+        grids.ranking(found),
+        grids.verdicts(found),
+        grids.runs(found),
+        *(table for section in report.SECTIONS if found.trials.has(*section.needs) for table in section.tables(material)),
+    ]
     cells = [cell for table in tables if table is not None for row in table.rows for cell in row]
     sentences = [wording.sentence(judged) for judged in found.judged]
     return "\n".join(
@@ -176,21 +182,17 @@ def test_a_thousand_runs_make_a_report_of_bearable_size(tmp_path):
 
 def test_each_published_number_stands_beside_the_same_of_ours():
     trials = synthetic.trials(4, 5)
-    runs = trials.runs.assign(
-        epochs=40, best_accuracy=[*np.linspace(0.9940, 0.9948, 5)] * 4, best_epoch=[20, 30, 38, 35, 26] * 4
-    )
-    table = published.beside(runs).set_index(["study", "configuration", "number"])
+    best = {findings.BEST: [*np.linspace(0.9940, 0.9948, 5)] * 4, Summary.BEST_EPOCH.value: [20, 30, 38, 35, 26] * 4}
+    runs = trials.runs.assign(epochs=40, **best)
+    table = published.beside(replace(trials, runs=runs)).set_index(["study", "configuration", "number"])
     assert len(table) == 5 * 4, "four configurations of V1 and V2's none, four numbers each"
     own = table.loc[("V1", "none", "test accuracy (%)")]
     half = stats.t.ppf(0.975, 4) * own["sd"] * math.sqrt(1 + 1 / 5)
     assert (own["published"], own["mean"], own["high"]) == (99.47, pytest.approx(99.44), pytest.approx(99.44 + half))
     assert own["inside"]
     assert not table.loc[("V1", "L1 0.001 + L2 0.0005", "test accuracy (%)"), "inside"], "99.30, a tenth below the interval"
-    words = {
-        (row[0], row[1], row[2]): row[-1]
-        for row in report_tables.beside_published(findings.find(replace(trials, runs=runs))).rows
-    }
+    words = {(row[0], row[1], row[2]): row[-1] for row in luck.beside_published(findings.find(replace(trials, runs=runs))).rows}
     assert words["V1", "none", "its epoch"] == "in our range"
     assert words["V1", "L1 0.001 + L2 0.0005", "its epoch"] == "out of our range", "12, where ours are 20 to 38"
     for other in ({"schedule": "step"}, {"lr": 0.01}, {"l1_kind": "proximal"}, {"epochs": 3}, {"dataset": "fashion-mnist"}):
-        assert published.beside(runs.assign(**other)).empty, other
+        assert published.beside(replace(trials, runs=runs.assign(**other))).empty, other

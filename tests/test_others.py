@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from scipy import stats
 
-from analysis.commands import cli
+from analysis.commands import cli, verify
 from analysis.reading import foreign
 from analysis.reading.foreign import Asked
 from regstudy.errors import UsageError
@@ -54,7 +54,7 @@ def test_numbers_are_pandas_and_scipys(workspace):
     assert scale.higher_is_better
     from analysis.judging import findings
 
-    pair = findings.find_plain(trials, measure, scale, 0.05).ranking.pairs.iloc[0]
+    pair = findings.find(trials, measure, scale).ranking.pairs.iloc[0]
     test = stats.ttest_rel(ends["0.1"], ends["0.2"])
     assert pair["p"] == pytest.approx(test.pvalue)
 
@@ -141,9 +141,58 @@ def test_a_run_that_is_no_number_counts_as_diverged(workspace):
     trials, measure, scale = foreign.read(ASKED)
     from analysis.judging import findings
 
-    table = findings.find_plain(trials, measure, scale, 0.05).table
+    table = findings.find(trials, measure, scale).table
     assert list(table["configuration"]) == ["lr 0.2", "lr 0.1"]
     assert list(table["diverged"]) == [0, 1]
+
+
+NOT_THEIRS = re.compile(r"(?i)\b(images?|seeds?|epochs?|digits?|l1|l2|published study|misclassif\w*|kernels?|batchnorm)\b")
+
+
+@pytest.mark.parametrize("margin", [[], ["--margin", "0.5"]])
+def test_a_report_of_anybodys_runs_speaks_of_nothing_that_they_do_not_have(workspace, margin):
+    draw = np.random.default_rng(0)
+    for depth in (2, 4, 8):
+        for fold in range(4):
+            with mlflow.start_run():
+                mlflow.log_params({"depth": depth, "fold": fold})
+                for step in range(6):
+                    mlflow.log_metric("val_rmse", 4 - depth / 10 - step / 50 + draw.normal(0, 0.02), step=step)
+    command = ["compare", "--metric", "val_rmse", "--group-by", "params.depth", "--block", "params.fold"]
+    assert cli.main([*command, *margin, "--output", "report"]) == 0
+    pages = [path for path in (workspace / "report").rglob("*") if path.suffix in {".html", ".md", ".csv", ".svg"}]
+    for path in pages:
+        told = path.read_text().splitlines() if path.suffix == ".csv" else verify.seen(path)
+        strange = [line for line in told if NOT_THEIRS.search(line)]
+        assert not strange, path
+    said = "\n".join(verify.seen(workspace / "report" / "report.html"))
+    assert "3 configurations × 4 folds" in said
+    assert "within folds" in said
+    assert "fold,value" in (workspace / "report" / "figures" / "val_rmse.csv").read_text().replace("epoch,", "").replace(
+        "step,", ""
+    )
+    assert cli.main(["verify", "report"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("block", "word"),
+    [
+        ("params.seed", "seed"),
+        ("params.random_state", "seed"),
+        ("tags.cv_fold", "fold"),
+        ("params.Repeat", "repeat"),
+        ("params.what", "block"),
+    ],
+)
+def test_a_block_is_called_what_its_name_says(workspace, block, word):
+    kind, _, name = block.partition(".")
+    for value in "ab":
+        with mlflow.start_run():
+            mlflow.log_metric("val_acc", 0.5)
+            mlflow.log_param("lr", 1)
+            mlflow.log_param(name, value) if kind == "params" else mlflow.set_tag(name, value)
+    trials, _, _ = foreign.read(Asked("val_acc", ("params.lr",), block))
+    assert trials.words.block == word
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_labels_of_many_values_do_not_run_into_each_other():
     values = np.arange(50) / 10_000
     summary = pd.DataFrame({"value": values, "mean": 0.99, "low": 0.98, "high": 1.0})
     scores = pd.DataFrame({"value": values, "seed": 0, "score": 0.99})
-    axis = plots.response(scores, summary, factor="L1", quantity=ACCURACY).axes[0]
+    axis = plots.response(scores, summary, factor="L1", quantity=ACCURACY, block="seed").axes[0]
     canvas = FigureCanvasAgg(axis.get_figure())
     canvas.draw()
     extents = [text.get_window_extent(canvas.get_renderer()) for text in axis.get_xticklabels() if text.get_text()]
@@ -229,14 +229,14 @@ def test_the_response_shows_every_seed():
     summary = pd.DataFrame(
         {"value": [0.0, 0.001], "seeds": [2, 1], "mean": [0.905, 0.92], "low": [0.9, np.nan], "high": [0.91, np.nan]}
     )
-    figure = plots.response(scores, summary, factor="L1", quantity=ACCURACY)
+    figure = plots.response(scores, summary, factor="L1", quantity=ACCURACY, block="seed")
     assert figure.axes[0].lines[0].get_ydata() == pytest.approx([100, 90, 80])
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0", "0.001"]
 
 
 def test_what_can_be_seen_marks_this_study():
     table = pd.DataFrame({"n": [2, 5, 10], "difference": [0.5, 0.1, 0.05]})
-    axis = plots.detectable(table, (5, 0.1), unit="points", margin=0.05).axes[0]
+    axis = plots.detectable(table, (5, 0.1), unit="points", margin=0.05, block="seed").axes[0]
     told = " ".join(text.get_text() for text in axis.texts)
     assert "this study: 5 seeds, 0.1 points" in told
     assert "10 seeds would see it" in told

@@ -1,15 +1,17 @@
 """From the store to frames: only ours, only finished, only comparable; and what was left out is counted."""
 
 import json
+from dataclasses import replace
 
 import mlflow
 import pytest
 
 from analysis.reading import query
 from analysis.reading.query import Wanted
+from analysis.reading.trials import AVERAGED, EVERY_EPOCH, EVERY_RUN, OF_A_CURVE, OF_A_TRIAL, TEST_IMAGES
 from regstudy.design import design
 from regstudy.errors import NotComparable, NothingToAnalyse, UsageError
-from regstudy.schema import REPORT, STUDY, TRIAL, Metric, Tag
+from regstudy.schema import REPORT, STUDY, TRIAL, Metric, Summary, Tag
 
 
 def test_runs_and_epochs_are_the_stores(own_copy):
@@ -21,8 +23,8 @@ def test_runs_and_epochs_are_the_stores(own_copy):
         history = client.get_metric_history(row["run_id"], Metric.TEST_ACCURACY)
         own = trials.epochs[trials.epochs["run_id"] == row["run_id"]]
         assert own[Metric.TEST_ACCURACY.value].tolist() == [point.value for point in history]
-        assert row["accuracy"] == row["best_accuracy"] == history[0].value
-        assert (row["averaged"], row["best_epoch"], row["test_images"]) == (1, 0, 1_000)
+        assert row[Summary.ENDPOINT_TEST_ACCURACY.value] == row[Summary.BEST_TEST_ACCURACY.value] == history[0].value
+        assert (row[AVERAGED], row[Summary.BEST_EPOCH.value], row[TEST_IMAGES]) == (1, 0, 1_000)
     assert len(trials.epochs) == 4
 
 
@@ -288,3 +290,17 @@ def test_a_damaged_run_of_a_study_stops_no_other(own_copy):
     assert query.read(Wanted(study="mine")).study.run_id == wanted
     with pytest.raises(NothingToAnalyse, match="studies there: mine"):
         query.read(Wanted(study="nonesuch"))
+
+
+def test_frames_are_what_is_declared_and_others_are_refused_where_they_enter(trained):
+    trials = query.read()
+    whole = {column.name for column in (*EVERY_RUN, *OF_A_TRIAL)}
+    families = tuple(name.partition("{")[0] for name in Summary if "{" in name)
+    assert {name for name in trials.runs if not name.startswith(families)} == whole
+    assert {*trials.epochs} == {column.name for column in (*EVERY_EPOCH, *OF_A_CURVE)} | {Metric.TRAIN_ACCURACY}
+    with pytest.raises(TypeError, match="lacks configuration, git_commit; of another kind than declared: none"):
+        replace(trials, runs=trials.runs.drop(columns=["git_commit", "configuration"]))
+    with pytest.raises(TypeError, match=r"lacks nothing; of another kind than declared: diverged \(float64\)"):
+        replace(trials, runs=trials.runs.assign(diverged=0.5))
+    with pytest.raises(TypeError, match="lacks epoch"):
+        replace(trials, epochs=trials.epochs.drop(columns=["epoch"]))

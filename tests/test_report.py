@@ -135,7 +135,7 @@ def test_where_no_html_is_shown_a_runs_link_leads_to_its_curve_and_its_images(ow
 def test_a_runs_picture_holds_its_curve_and_its_images():
     curve = svg.svg(Figure(figsize=(4, 2)))
     images = [Wrong(3, "Bag", "Coat", "97%", gallery.png(np.zeros((28, 28), np.uint8))), Wrong(8, "Bag", "Shirt", "51%", "")]
-    whole = Single("run-0", "a <b> & c", "4", "0f", "99.37%", curve, "its curve", images)
+    whole = Single("run-0", "a <b> & c", "4", "0f", "99.37%", curve, "its curve", images, query.WORDS)
     root = ET.fromstring(run_pages.page(whole))
     texts = [text.text for text in root.iter(f"{SVG}text") if text.get("transform") is None]
     assert texts[:3] == ["a <b> & c, seed 4", "99.37%", "run 0f"]
@@ -219,7 +219,9 @@ def test_names_that_are_code_appear_as_text(own_copy):
     trials = query.read()
     renamed = trials.runs.assign(configuration=trials.runs["configuration"].replace("none", EVIL))
     epochs = trials.epochs.assign(configuration=trials.epochs["configuration"].replace("none", EVIL))
-    changed = query.Trials(renamed, epochs, (EVIL,), replace(trials.source, experiment=EVIL))
+    changed = replace(
+        trials, runs=renamed, epochs=epochs, notices=(EVIL,), source=replace(trials.source, experiment=EVIL), study=None
+    )
     report.write(findings.find(changed), own_copy / "out", EVIL)
     html, markdown = ((own_copy / "out" / name).read_text() for name in ("report.html", "report.md"))
     assert "<script>alert" not in html
@@ -247,8 +249,8 @@ def test_one_seed_says_that_it_allows_no_conclusion(own_copy, capsys):
 
 def test_runs_without_artifacts_have_no_gallery(own_copy):
     trials = query.read()
-    lost = query.Trials(trials.runs.assign(run_id=[str(i) * 32 for i in range(4)]), trials.epochs, (), trials.source)
-    assert gallery.context(gallery.read(lost), "mnist-5k") is None
+    lost = replace(trials, runs=trials.runs.assign(run_id=[str(i) * 32 for i in range(4)]), notices=(), study=None)
+    assert gallery.context(gallery.read(lost)) is None
     report.write(findings.find(lost), own_copy / "out", "command")
     assert "Which images?" not in (own_copy / "out" / "report.html").read_text()
 

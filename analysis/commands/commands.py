@@ -15,8 +15,9 @@ from ..judging import findings
 from ..judging.findings import Findings
 from ..reading import foreign, query
 from ..reading import snapshot as snapshots
-from ..reading.query import Trials, Wanted
+from ..reading.query import Wanted
 from ..reading.snapshot import Records
+from ..reading.trials import Trials
 from ..reports import publish
 from ..reports import report as report_files
 from ..showing import gallery as gallery_page
@@ -153,7 +154,7 @@ def _found_anybodys(arguments: argparse.Namespace, source: Records | None = None
         arguments.experiment or None,
     )
     trials, measure, scale = foreign.read(asked, source)
-    return findings.find_plain(trials, measure, scale, findings.ALPHA)
+    return findings.find(trials, measure, scale)
 
 
 def _read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:

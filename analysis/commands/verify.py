@@ -24,6 +24,7 @@ from ..files import folders, made_by
 from ..files.made_by import MadeBy
 from ..judging.findings import Findings
 from ..reading.snapshot import Records
+from ..reading.trials import TEST_IMAGES
 from ..reports import bound, report
 from . import commands
 
@@ -140,9 +141,9 @@ def _found(arguments: argparse.Namespace, source: Records, told: MadeBy) -> tupl
     if not told.runs:
         return commands.found(arguments, source), []
     found = commands.found(arguments, bound.exactly(source, told))
-    lacking = [
-        f"the report does not say: {notice}" for notice in found.trials.notices if found.ours and notice not in told.notices
-    ]
+    # Of anybody's runs, what differs within a group was told of those too that were left out.
+    now = found.trials.notices if found.trials.has(TEST_IMAGES) else ()
+    lacking = [f"the report does not say: {notice}" for notice in now if notice not in told.notices]
     return replace(found, trials=replace(found.trials, notices=told.notices)), lacking
 
 

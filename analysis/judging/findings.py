@@ -12,7 +12,7 @@ from regstudy.schema import Summary
 from ..files.rows import rows, visible_names
 from ..reading import measures
 from ..reading.measures import Measure, Scale, Unit
-from ..reading.query import Trials
+from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
 from . import claims, factorial, ranking, single_runs, statistics
 from .claims import Judged
 from .ranking import Ranking
@@ -24,6 +24,10 @@ FURTHEST = 40
 """Seeds up to which the power of the study is drawn, at least."""
 
 TWO_IMAGES = 2
+BEST = Summary.BEST_TEST_ACCURACY.value
+DETAILS = (Summary.ENDPOINT_TEST_ACCURACY.value, Summary.ENDPOINT_TEST_LOSS.value, BEST, AVERAGED, TEST_IMAGES)
+"""Columns of what stands beside the ranking."""
+
 COMPARISON = ["measure", "configuration", "seeds", "mean", "difference", "low", "high"]
 
 
@@ -31,12 +35,12 @@ COMPARISON = ["measure", "configuration", "seeds", "mean", "difference", "low", 
 class Power:
     """What differences of the endpoint a number of seeds finds with 80% power, by the pairs' pooled standard deviation.
 
-    `table`: seeds, difference. `ours`: the difference that this study's `seeds` find.
+    `table`: seeds, difference. `found_here`: the difference that this study's `seeds` find.
     """
 
     sd: float
     seeds: int
-    ours: float
+    found_here: float
     table: pd.DataFrame
 
 
@@ -66,7 +70,7 @@ class Findings:
     """What the data say.
 
     `scores`: the endpoint, a row per seed, a column per configuration in the order of the trials. `table`: the ranking's, with wrong_images,
-    test_loss, best_epoch_accuracy_biased and epochs_averaged beside it. `comparisons`: each other measure of each configuration against the
+    test_loss, best_epoch_accuracy_biased and epochs_averaged beside it where the runs have them. `comparisons`: each other measure of each configuration against the
     reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted). Where the measure is a ratio, the mean is geometric,
     the others are logarithms.
     """
@@ -86,23 +90,20 @@ class Findings:
     contest: Contest | None
     responses: tuple[Response, ...]
 
-    @property
-    def ours(self) -> bool:
-        """Whether these are regstudy's trials, of which more is known than a metric."""
-        return "test_images" in self.trials.runs
 
+def find(trials: Trials, endpoint: Measure | None = None, scale: Scale | None = None) -> Findings:
+    """Analyse trials by the endpoint that is asked for, else by their study's design if they have one, else by the defaults of a design.
 
-def find(trials: Trials) -> Findings:
-    """Analyse trials, by their study's design if they have one, else by the defaults of a design."""
+    Each part is left out, or empty, where the runs do not have the columns that it is made of.
+    """
     trials = _named(trials)
     runs, design = trials.runs, trials.study.design if trials.study else None
-    key = design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value
-    by_measure = measures.units(int(runs["test_images"].iloc[0]), int(runs["averaged"].min()))
-    endpoint, unit = measures.measure(key), by_measure.get(key, Unit())
+    by_measure = _units(trials)
+    endpoint = endpoint or measures.measure(design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value)
+    scale, key = scale or _scale(design, endpoint, by_measure), endpoint.key
     alpha = design.alpha if design else ALPHA
-    scale = Scale(endpoint.higher_is_better is not False, _margin(design, key, unit), unit)
     scores = score_table(runs, key)
-    ranked = ranking.rank(scores, scale, alpha=alpha, diverged=_diverged(runs), complexity=_complexity(runs))
+    ranked = ranking.rank(scores, scale, alpha=alpha, diverged=_diverged(runs), complexity=_complexity(trials))
     reference = _reference(scores)
     return Findings(
         trials=trials,
@@ -111,38 +112,14 @@ def find(trials: Trials) -> Findings:
         alpha=alpha,
         reference=reference,
         scores=scores,
-        table=_with_details(ranked.table, runs),
+        table=_with_details(ranked.table, trials),
         ranking=ranked,
         judged=_judge(design, runs, by_measure),
         comparisons=_comparisons(runs, reference, by_measure),
-        effects=factorial.effects(runs, key),
+        effects=factorial.effects(runs, key) if trials.has(*factorial.FACTORS) else None,
         power=_power(ranked, alpha),
-        contest=_contest(runs, key, scale, alpha),
-        responses=_responses(runs, key),
-    )
-
-
-def find_plain(trials: Trials, endpoint: Measure, scale: Scale, alpha: float) -> Findings:
-    """Analyse anybody's runs by the endpoint alone: columns configuration, seed, diverged and the endpoint's."""
-    trials = _named(trials)
-    runs = trials.runs
-    scores = score_table(runs, endpoint.key)
-    ranked = ranking.rank(scores, scale, alpha=alpha, diverged=_diverged(runs))
-    return Findings(
-        trials=trials,
-        endpoint=endpoint,
-        scale=scale,
-        alpha=alpha,
-        reference=_reference(scores),
-        scores=scores,
-        table=ranked.table,
-        ranking=ranked,
-        judged=(),
-        comparisons=pd.DataFrame(columns=COMPARISON),
-        effects=None,
-        power=_power(ranked, alpha),
-        contest=None,
-        responses=(),
+        contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
+        responses=_responses(runs, key) if trials.has(*factorial.FACTORS) else (),
     )
 
 
@@ -164,18 +141,30 @@ def _named(trials: Trials) -> Trials:
     return replace(trials, runs=runs, epochs=epochs)
 
 
-def _margin(design: Design | None, key: str, unit: Unit) -> float:
+def _units(trials: Trials) -> dict[str, Unit]:
+    """How to judge each measure; of runs that count nothing, nothing is known."""
+    if not trials.has(TEST_IMAGES):
+        return {}
+    averaged = trials.runs[AVERAGED].min()
+    return measures.units(int(trials.runs[TEST_IMAGES].iloc[0]), int(averaged) if math.isfinite(averaged) else 1)
+
+
+def _scale(design: Design | None, endpoint: Measure, by_measure: dict[str, Unit]) -> Scale:
+    unit = by_measure.get(endpoint.key, Unit())
     given = design.margin if design else MARGIN
-    return max(given / 100 if key in SCALED_IN_POINTS else given, unit.least_margin)
+    margin = max(given / 100 if endpoint.key in SCALED_IN_POINTS else given, unit.least_margin)
+    return Scale(endpoint.higher_is_better is not False, margin, unit)
 
 
 def _diverged(runs: pd.DataFrame) -> dict[str, int]:
     return {str(name): int(n) for name, n in runs.groupby("configuration", sort=False)["diverged"].sum().items()}
 
 
-def _complexity(runs: pd.DataFrame) -> dict[str, tuple[float, ...]]:
-    """How many regularisers a configuration has, then how strong they are."""
-    first = rows(runs.drop_duplicates("configuration"))
+def _complexity(trials: Trials) -> dict[str, tuple[float, ...]]:
+    """How many regularisers a configuration has, then how strong they are; empty where that is not known."""
+    if not trials.has(*factorial.FACTORS):
+        return {}
+    first = rows(trials.runs.drop_duplicates("configuration"))
     return {row["configuration"]: (float((row["l1"] > 0) + (row["l2"] > 0)), float(row["l1"] + row["l2"])) for row in first}
 
 
@@ -183,14 +172,18 @@ def _reference(scores: pd.DataFrame) -> str:
     return REFERENCE if REFERENCE in scores.columns else str(scores.columns[0])
 
 
-def _with_details(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    grouped = runs.groupby("configuration", sort=False)
+def _with_details(table: pd.DataFrame, trials: Trials) -> pd.DataFrame:
+    if not trials.has(*DETAILS):
+        return table
+    grouped = trials.runs.groupby("configuration", sort=False)
+    accuracy, loss, best, averaged, images = DETAILS
     details = pd.DataFrame(
         {
-            "wrong_images": (1 - grouped["accuracy"].mean()) * grouped["test_images"].first(),
-            "test_loss": grouped["loss"].mean(),
-            "best_epoch_accuracy_biased": grouped["best_accuracy"].mean(),
-            "epochs_averaged": grouped["averaged"].min(),
+            # Counts: what binary fractions leave beyond the ninth decimal is nothing.
+            "wrong_images": ((1 - grouped[accuracy].mean()) * grouped[images].first()).round(9),
+            "test_loss": grouped[loss].mean(),
+            "best_epoch_accuracy_biased": grouped[best].mean(),
+            "epochs_averaged": grouped[averaged].min().astype("Int64"),
         }
     )
     return table.merge(details, left_on="configuration", right_index=True, how="left")
@@ -211,6 +204,7 @@ def _comparisons(runs: pd.DataFrame, reference: str, by_measure: dict[str, Unit]
     rows = [
         row
         for key in measures.COMPARED
+        if key in runs
         for row in _compared(score_table(runs, key), measures.measure(key), reference, by_measure)
     ]
     return pd.DataFrame(rows, columns=COMPARISON)
@@ -249,17 +243,17 @@ def _power(ranked: Ranking, alpha: float) -> Power | None:
 
 def _contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contest | None:
     best = {
-        str(name): own["best_accuracy"].dropna().to_numpy(float)
+        str(name): own[BEST].dropna().to_numpy(float)
         for name, own in runs.groupby("configuration", sort=False)
-        if own["best_accuracy"].notna().any()
+        if own[BEST].notna().any()
     }
     if len(best) < 2:
         return None
-    two_images = TWO_IMAGES / int(runs["test_images"].iloc[0])
+    two_images = TWO_IMAGES / int(runs[TEST_IMAGES].iloc[0])
     lead = single_runs.wins(best, two_images)
     itself: list[dict[str, object]] = []
     for name, own in runs[runs[key].notna()].groupby("configuration", sort=False):
-        scores, epochs = (own[column].to_numpy(float) for column in (key, "best_accuracy"))
+        scores, epochs = (own[column].to_numpy(float) for column in (key, BEST))
         split = single_runs.against_itself(scores, epochs, scale, alpha, two_images, np.random.default_rng(0))
         if split is not None:
             itself.append({"configuration": str(name), **split})

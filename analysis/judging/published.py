@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from regstudy.config import RunConfig
+from regstudy.schema import Metric, Summary
 
+from ..reading.trials import Trials
 from . import statistics
 
 CONFIGURATION = {
@@ -48,29 +50,40 @@ APART = ", which is how far the published study's best epochs of none and L1 0.0
 """Of a lead of two test images; said in the report of its own design and in no other."""
 
 PERCENT = 100
+BEST, TRAINING = Summary.BEST_TEST_ACCURACY.value, Metric.TRAIN_ACCURACY.value
 NUMBERS = {
-    "test accuracy (%)": ("test_accuracy", "best_accuracy", PERCENT),
-    "its epoch": ("test_epoch", "best_epoch", 1),
+    "test accuracy (%)": ("test_accuracy", BEST, PERCENT),
+    "its epoch": ("test_epoch", Summary.BEST_EPOCH.value, 1),
     "training accuracy (%)": ("train_accuracy", "best_train_accuracy", PERCENT),
     "its epoch, of training": ("train_epoch", "best_train_epoch", 1),
 }
 """What was reported: its name here, there, the column of our runs that is the same statistic, and the factor to its unit."""
 
 
-def beside(runs: pd.DataFrame) -> pd.DataFrame:
+def beside(trials: Trials) -> pd.DataFrame:
     """Each published number beside the same statistic of our runs of that configuration; empty if there are none.
 
     Columns: study, configuration, number, published, seeds, mean, sd, lowest, highest, low, high: our 95% prediction interval for a single
     run, and inside: whether the published value lies in it. Both are missing below two seeds and for epochs, which are bounded and skewed: no t
     interval holds for them. Accuracies in percent, epochs counted from 0.
     """
+    if not trials.has(*CONFIGURATION, "l1", "l2", BEST):
+        return pd.DataFrame()
+    runs = trials.runs.merge(_best_in_training(trials.epochs), left_on="run_id", right_index=True)
     return pd.DataFrame([row for reported in REPORTED for row in _beside(reported, runs)])
+
+
+def _best_in_training(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Each run's first epoch with the highest training accuracy."""
+    known = epochs[epochs[TRAINING].notna()].sort_values(["run_id", "epoch"])
+    best = known.loc[known.groupby("run_id")[TRAINING].idxmax()].set_index("run_id")
+    return best[[TRAINING, "epoch"]].set_axis(["best_train_accuracy", "best_train_epoch"], axis=1)
 
 
 def _beside(reported: Reported, runs: pd.DataFrame) -> list[dict[str, object]]:
     wanted = {**CONFIGURATION, "l1": reported.l1, "l2": reported.l2}
     same = np.logical_and.reduce([runs[name] == value for name, value in wanted.items()])
-    own = runs[same & runs["best_accuracy"].notna()]
+    own = runs[same & runs[BEST].notna()]
     if own.empty or len(own["configuration"].unique()) > 1:
         return []
     rows: list[dict[str, object]] = []

@@ -13,15 +13,21 @@ from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import LAST_EPOCHS
 
 from . import stores
-from .measures import Measure, Scale
-from .query import LARGEST, Trials, is_done
+from .measures import Curve, Measure, Scale
+from .query import LARGEST, is_done
 from .snapshot import Record, Records
+from .trials import AVERAGED, Trials, Words
 
 LOWER_IS_BETTER = re.compile(r".*loss|.*error|err|mae|mse|rmse|mape|perplexity|ppl|nll|brier|ece|wer|cer|.*entropy|latency")
 HIGHER_IS_BETTER = re.compile(
     r"acc|.*accuracy|.*score|auc|auroc|auprc|f1|precision|recall|r2|bleu|iou|dice|reward|return|throughput"
 )
 """Words of a metric's name that tell which way is better."""
+
+BLOCKS = {word: word for word in ("seed", "fold", "split", "repeat", "replicate", "subject", "site", "task")} | {
+    "state": "seed"
+}
+"""Words in the name of what pairs runs, by which reports call it: `cv_fold` is a fold, scikit-learn's `random_state` a seed."""
 
 SHOWN, FEW = 8, 4
 """Names listed in an error message, groups in a notice."""
@@ -65,11 +71,27 @@ def read(asked: Asked, source: Records | None = None) -> tuple[Trials, Measure, 
         _differing(known, asked),
         "nothing says whether these runs share their data, code and budget: that is for you to know",
     ]  # fmt: skip
-    better = asked.better or direction(asked.metric)
-    measure = Measure(
-        asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=better == "higher"
+    higher = (asked.better or direction(asked.metric)) == "higher"
+    measure = Measure(asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=higher)
+    curve = Curve(asked.metric, _file(asked.metric), f"{measure.words} over steps", measure.words, higher_is_better=higher)
+    trials = Trials(runs, epochs, tuple(filter(None, notices)), source, _words(asked.block, higher=higher), (curve,))
+    return trials, measure, Scale(higher, asked.margin)
+
+
+def _words(block: str, *, higher: bool) -> Words:
+    """What can be said of anybody's runs: the block is called by the word in its parameter's name that is one for blocks."""
+    parts = re.split(r"[^a-z]+", block.partition(".")[2].lower())
+    word = next((BLOCKS[part] for part in parts if part in BLOCKS), "block")
+    return Words(
+        block=word,
+        step="step",
+        endpoint=f"{'higher' if higher else 'lower'} is better",
+        pairing=f"Runs of the same {word} are a pair; configurations are compared by differences within {word}s.",
     )
-    return Trials(runs, epochs, tuple(filter(None, notices)), source), measure, Scale(better == "higher", asked.margin)
+
+
+def _file(metric: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in metric)
 
 
 def _missing(runs: pd.DataFrame) -> str:
@@ -116,7 +138,7 @@ def _frames(source: Records, known: list[Record], asked: Asked) -> tuple[pd.Data
     last = by_run.apply(lambda s: _mean(s.tail(asked.last)))
     there = runs[runs["run_id"].isin(last.index)]
     averaged = there["run_id"].map(by_run.size().clip(upper=asked.last))
-    runs = there.assign(averaged=averaged, **{asked.metric: there["run_id"].map(last)})
+    runs = there.assign(**{AVERAGED: averaged, asked.metric: there["run_id"].map(last)})
     runs["diverged"] = runs[asked.metric].isna()
     return runs.sort_values(["configuration", "start_time"], ignore_index=True), long.merge(
         runs[["run_id", "configuration", "seed"]], on="run_id"

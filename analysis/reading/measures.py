@@ -94,6 +94,19 @@ class Measure:
         return replace(self, ratio=ratio)
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A metric that is drawn over epochs: the name of its figure's file, the figure's title, and what the axis says."""
+
+    metric: str
+    name: str
+    title: str
+    words: str
+    unit: str = ""
+    higher_is_better: bool = False
+    counts_images: bool = False
+
+
 _ALL = (
     Measure("endpoint/test_accuracy", "test accuracy", "%", 100, 2, 1, higher_is_better=True, counts_images=True),
     Measure("endpoint/test_loss", "test loss", "nats", 1, 4, higher_is_better=False, ratio=True),
@@ -109,6 +122,13 @@ _ALL = (
     Measure("calibration/brier_score", "Brier score", "", 1, 5, higher_is_better=False),
     Measure("calibration/expected_calibration_error", "expected calibration error", "", 1, 5, higher_is_better=False),
 )
+CURVES = (
+    Curve("test/accuracy", "test_accuracy", "Test accuracy over epochs", "test accuracy", "%", True, True),
+    Curve("test/loss", "test_loss", "Test loss over epochs", "negative log-likelihood", "nats"),
+    Curve("train/loss", "train_loss", "Train loss over epochs, without penalties", "negative log-likelihood", "nats"),
+)
+"""What the report draws of regstudy's trials."""
+
 KNOWN = {measure.key: measure for measure in _ALL}
 COMPARED = tuple(
     measure.key

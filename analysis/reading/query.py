@@ -12,13 +12,13 @@ from regstudy import identity
 from regstudy.config import RunConfig
 from regstudy.design import design
 from regstudy.errors import ConfigError, NothingToAnalyse
-from regstudy.schema import COMPLETED, DIVERGED, LAST_EPOCHS, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
+from regstudy.schema import COMPLETED, DIVERGED, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
-from . import comparability, filters, stores, studies
+from . import comparability, filters, measures, stores, studies
 from .snapshot import Record
 from .stores import FIRST_RUN, Records
-from .studies import Study
+from .trials import TEST_IMAGES, Trials, Words
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
 """What is made from curves; the names of such metrics begin so."""
@@ -62,22 +62,15 @@ TAGS = {
 """Columns of the runs' frame that are tags of the run; empty where a run has none."""
 
 
-@dataclass(frozen=True)
-class Trials:
-    """The comparable runs among all.
-
-    `runs` has one row per run: run_id, run_name, configuration, seed, every field of the configuration, dataset, what identifies and explains
-    the run (digests, versions, machine), test_images, diverged, a column per metric of schema.Summary (NaN where the run has none), accuracy
-    and loss (endpoint: mean of the last epochs; NaN for a diverged run), best_accuracy, best_epoch, best_train_accuracy, best_train_epoch, averaged.
-    `epochs` has one row per run and epoch: run_id, configuration, seed, epoch, and a column per curve, named as the metric.
-    `notices` say what was left out, what was allowed, and what differs all the same.
-    """
-
-    runs: pd.DataFrame
-    epochs: pd.DataFrame
-    notices: tuple[str, ...]
-    source: Records
-    study: Study | None = None
+WORDS = Words(
+    block="seed",
+    step="epoch",
+    counted="image",
+    endpoint="no epoch was chosen by its result",
+    pairing="Each seed is a block in which every configuration runs with the same split, initialisation, batch order, augmentation and dropout; "
+    "configurations are compared by differences within blocks.",
+)
+"""What regstudy's trials are made of."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +127,7 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     runs = _runs_frame(distinct)
     notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}))
     epochs = _epochs_frame(source, runs)
-    return Trials(_with_endpoints(runs, epochs), epochs, notices, source, planned)
+    return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned)
 
 
 def is_done(run: Record) -> bool:
@@ -218,7 +211,7 @@ def _runs_frame(runs: list[Record]) -> pd.DataFrame:
             "start_time": run.start_time,
             "configuration": name,
             **{column: run.tags.get(tag, "") for column, tag in TAGS.items()},
-            "test_images": int(run.tags[Tag.TEST_IMAGES]),
+            TEST_IMAGES: int(run.tags[Tag.TEST_IMAGES]),
             "diverged": run.tags.get(Tag.OUTCOME) == DIVERGED,
             **{name: run.metrics.get(name, math.nan) for name in summaries},
         }
@@ -253,30 +246,3 @@ def _epochs_frame(source: Records, runs: pd.DataFrame) -> pd.DataFrame:
     index = ["run_id", "configuration", "seed", "epoch"]
     wide = long.pivot(index=index, columns="metric", values="value")  # noqa: PD010  # pivot_table drops what is all NaN
     return wide.reset_index().rename_axis(columns=None)
-
-
-def _with_endpoints(runs: pd.DataFrame, epochs: pd.DataFrame) -> pd.DataFrame:
-    """Add means over the last epochs and the best epochs to each run."""
-    ordered = epochs.sort_values(["run_id", "epoch"])
-    last = ordered.groupby("run_id").tail(LAST_EPOCHS).groupby("run_id")
-    best, best_train = (_best(ordered, name.value) for name in (Name.TEST_ACCURACY, Name.TRAIN_ACCURACY))
-    endpoints = pd.DataFrame(
-        {
-            "accuracy": last[Name.TEST_ACCURACY.value].mean(),
-            "loss": last[Name.TEST_LOSS.value].mean(),
-            "averaged": last.size(),
-            "best_accuracy": best[Name.TEST_ACCURACY.value],
-            "best_epoch": best["epoch"],
-            "best_train_accuracy": best_train[Name.TRAIN_ACCURACY.value],
-            "best_train_epoch": best_train["epoch"],
-        }
-    )
-    together = runs.merge(endpoints, left_on="run_id", right_index=True)
-    together.loc[together["diverged"], ["accuracy", "loss", "best_accuracy", "best_train_accuracy"]] = math.nan
-    return together
-
-
-def _best(epochs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Each run's first epoch with the highest value; runs without any are left out."""
-    known = epochs[epochs[metric].notna()]
-    return known.loc[known.groupby("run_id")[metric].idxmax()].set_index("run_id")

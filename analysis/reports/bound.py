@@ -19,15 +19,16 @@ from regstudy.errors import VerificationError
 
 from ..files.made_by import MadeBy
 from ..files.rows import rows
-from ..reading.query import Study, Trials, is_done
+from ..reading.query import is_done
 from ..reading.snapshot import Record, Records
+from ..reading.studies import Study
+from ..reading.trials import TEST_IMAGES, Trials
 
 PLAIN = ("run_id", "start_time", "configuration", "seed")
 """What is read of anybody's runs, beside their curves."""
 
-NOT_READ = frozenset({"configuration", "run_name", "data_root", "data_warning", "averaged", "accuracy", "loss"})
-BEST = "best_"
-"""Columns of our trials, and how names of such begin, that are made from others, or change no number."""
+NOT_READ = frozenset({"configuration", "run_name", "data_root", "data_warning"})
+"""Columns of trials that are made from others, or change no number."""
 
 IMAGES = ("index", "label", "predicted", "predicted_probability")
 SHOWN = 5
@@ -126,7 +127,7 @@ def digests(trials: Trials, wrong: pd.DataFrame, known: Collection[str]) -> dict
 
 def _digest(run: dict[str, Any], curves: pd.DataFrame | None, images: pd.DataFrame | None, *, is_known: bool) -> str:
     as_before = {name for name, default in identity.later_defaults(RunConfig).items() if run.get(name) == default}
-    names = [name for name in run if _is_read(name) and name not in as_before] if "test_images" in run else PLAIN
+    names = [name for name in run if name not in NOT_READ | as_before] if TEST_IMAGES in run else PLAIN
     digest = hashlib.sha256(json.dumps({name: text for name in names if (text := _text(run[name]))}, sort_keys=True).encode())
     if curves is not None:
         own = curves.sort_values("epoch")
@@ -137,10 +138,6 @@ def _digest(run: dict[str, Any], curves: pd.DataFrame | None, images: pd.DataFra
         own = images.sort_values("index")
         digest.update(_numbers(own, IMAGES) + b"".join(own["pixels"]))
     return digest.hexdigest()
-
-
-def _is_read(name: str) -> bool:
-    return name not in NOT_READ and not name.startswith(BEST)
 
 
 def _text(value: object) -> str:

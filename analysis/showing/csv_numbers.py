@@ -3,11 +3,23 @@
 import pandas as pd
 
 from ..judging.findings import Findings
+from ..reading.trials import Words
 from . import wording
 
 
 def frames(found: Findings) -> dict[str, pd.DataFrame]:
     """Tables by file name."""
+    return {name: named(table, found.trials.words) for name, table in _tables(found).items()}
+
+
+def named(table: pd.DataFrame, words: Words) -> pd.DataFrame:
+    """A table whose columns say what these runs' blocks and steps are called; inside, they are seeds and epochs."""
+    block = words.block
+    own = {"seed": block, "seeds": f"{block}s", "further_seeds": f"further_{block}s", "epoch": words.step}
+    return table.rename(columns=own)
+
+
+def _tables(found: Findings) -> dict[str, pd.DataFrame]:
     tables = {"ranking": found.table, "pairs": found.ranking.pairs, "comparisons": found.comparisons}
     if found.judged:
         tables["verdicts"] = _verdict_frame(found)

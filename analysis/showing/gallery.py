@@ -16,12 +16,13 @@ from regstudy.schema import CLASS_NAMES
 from ..files import folders
 from ..files.rows import rows
 from ..judging import images
-from ..reading.query import Trials
+from ..reading.trials import TEST_IMAGES, Trials
 from . import rendering
 
 MOST_IMAGES, MOST_CONFIGURATIONS = 60, 8
 MOST_NAMED, CERTAIN = 10, 0.05
 SIDE, SPRITE_COLUMNS = 28, 10
+NAMED = ["run_id", "configuration", "seed", "index"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ class Errors:
     """All errors of the runs whose artifacts are there.
 
     `rows`: run_id, configuration, seed, index, label, predicted, predicted_probability, pixels. `runs` are those whose errors are known,
-    `unknown` how many are not.
+    `unknown` how many are not; `dataset` is the images'.
     """
 
     rows: pd.DataFrame
     runs: pd.DataFrame
     unknown: int
+    dataset: str = ""
 
     @property
     def labels(self) -> dict[int, int]:
@@ -48,13 +50,10 @@ class Errors:
         return images.wrong_table(self.rows, self.runs)
 
 
-def unread(trials: Trials) -> Errors:
-    """Of runs whose code is not ours: nothing is known."""
-    return Errors(pd.DataFrame(columns=["run_id", "configuration", "seed", "index"]), trials.runs.head(0), 0)
-
-
 def read(trials: Trials) -> Errors:
-    """Read the errors of all trials."""
+    """Read the errors of all trials; none of runs that are judged on no images."""
+    if not trials.has(TEST_IMAGES):
+        return Errors(pd.DataFrame(columns=NAMED), trials.runs.head(0), 0)
     parts: list[pd.DataFrame] = []
     known: list[str] = []
     for row in rows(trials.runs[["run_id", "configuration", "seed"]]):
@@ -62,14 +61,12 @@ def read(trials: Trials) -> Errors:
         if table is not None:
             parts.append(table.assign(**row))
             known.append(row["run_id"])
-    together = (
-        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["run_id", "configuration", "seed", "index"])
-    )
+    together = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=NAMED)
     runs = trials.runs[trials.runs["run_id"].isin(known)]
-    return Errors(together, runs, len(trials.runs) - len(known))
+    return Errors(together, runs, len(trials.runs) - len(known), str(trials.runs["dataset"].iloc[0]))
 
 
-def context(errors: Errors, dataset: str, reference: str = "", *, every_image: bool = False) -> dict[str, object] | None:
+def context(errors: Errors, reference: str = "", *, every_image: bool = False) -> dict[str, object] | None:
     """What the template shows, configurations against the reference if it is one; None if no run's errors are known, or there are none.
 
     `every_image`: the sprite also holds the images that only the page around the gallery shows.
@@ -79,7 +76,7 @@ def context(errors: Errors, dataset: str, reference: str = "", *, every_image: b
     wrong = errors.wrong
     table = images.hardest(wrong).head(MOST_IMAGES)
     names = list(dict.fromkeys(errors.runs["configuration"]))[:MOST_CONFIGURATIONS]
-    words = class_names(dataset)
+    words = class_names(errors.dataset)
     first = {int(row["index"]): row for row in rows(errors.rows.drop_duplicates("index"))}
     shown = [int(image) for image in table.index]
     cells = {name: _cells(errors, name, shown, words) for name in names}
@@ -158,7 +155,7 @@ def pair_in_words(errors: Errors, first: str, second: str) -> list[str]:
 
 def write(trials: Trials, page: Path) -> None:
     """Write the gallery as one page that needs no network; NothingToAnalyse if the runs' errors are not there."""
-    shown = context(read(trials), str(trials.runs["dataset"].iloc[0]))
+    shown = context(read(trials))
     if shown is None:
         raise NothingToAnalyse("none of these runs has misclassified images in its artifacts")
     title = f"Misclassified images: {trials.source.experiment}"

@@ -10,6 +10,7 @@ from ..judging import statistics
 from ..judging.claims import Verdict
 from ..judging.findings import Findings
 from ..judging.ranking import BEST_FROM, Relation
+from ..reading.trials import AVERAGED, TEST_IMAGES
 from . import wording
 
 
@@ -22,16 +23,16 @@ def advice(found: Findings) -> str:
     """One paragraph to paste: what to use, why, n, interval, and what could not be told apart from it."""
     ranked, reading = found.ranking, found.endpoint
     if len(ranked.table) < 2 or ranked.table["seeds"].max() < 2:
-        return "These runs allow no recommendation yet: two configurations with two seeds each are the least."
-    if wording.untested(ranked):
-        return f"These runs allow no recommendation: {wording.untested(ranked)}."
+        return f"These runs allow no recommendation yet: two configurations with two {_block(found)}s each are the least."
+    if wording.untested(ranked, _block(found)):
+        return f"These runs allow no recommendation: {wording.untested(ranked, _block(found))}."
     chosen = ranked.simplest or ranked.leading[0]
     row = next(row for row in rows(ranked.table) if row["configuration"] == chosen)
     n, mean = int(row["seeds"]), reading.value(row["mean"])
     interval = (
         f"95% interval {reading.value(row['low'])} to {reading.value(row['high'])}, " if math.isfinite(row["low"]) else ""
     )
-    value = f"{reading.words} {mean}{_unit(found)} ({interval}n = {plural(n, 'seed')}{endpoint_words(found)})"
+    value = f"{reading.words} {mean}{_unit(found)} ({interval}n = {plural(n, _block(found))}{endpoint_words(found)})"
     others = [name for name in ranked.leading if name != chosen]
     if not others:
         why = "diverged, or is separated" if ranked.table["diverged"].any() else "is separated"
@@ -47,20 +48,16 @@ def advice(found: Findings) -> str:
 def methods(found: Findings) -> list[str]:
     """How each number was made, one sentence or two per step."""
     reading, m = found.endpoint, sum(bool(judged.contrasts) for judged in found.judged)
+    words = found.trials.words
     pairs = len(found.ranking.pairs)
     steps = [
-        f"Endpoint: {reading.words}{endpoint_words(found)}; no epoch was chosen by its result."
-        if found.ours
-        else f"Endpoint: {reading.words}{endpoint_words(found)}; {'higher' if found.scale.higher_is_better else 'lower'} is better.",
-        "Each seed is a block in which every configuration runs with the same split, initialisation, batch order, augmentation and dropout; "
-        "configurations are compared by differences within blocks."
-        if found.ours
-        else "Runs of the same block are a pair; configurations are compared by differences within blocks.",
+        f"Endpoint: {reading.words}{endpoint_words(found)}; {words.endpoint}.",
+        words.pairing,
         f"Intervals and p-values are from Student's t distribution of the paired differences ({statistics.LEVEL:.0%} level).",
     ]
     if m:
         steps += [
-            f"The sign-flip test of the claims' contrasts, exact up to {statistics.EXACT_UP_TO} seeds, is a check; it decides nothing.",
+            f"The sign-flip test of the claims' contrasts, exact up to {statistics.EXACT_UP_TO} {words.block}s, is a check; it decides nothing.",
             (
                 f"Claims: one Holm family of {plural(m, 'claim')} at α = {found.alpha:g}. A claim about several rivals is supported only if each "
                 "contrast is (the largest p counts), and refuted by any (Bonferroni). That something is not lower is a one-sided test against the margin."
@@ -88,16 +85,16 @@ def _special(found: Findings) -> list[str]:
     steps: list[str] = []
     if found.ranking.table["best"].notna().any():
         steps.append(
-            f"P(best): the share of {statistics.RESAMPLES:,} redraws of the seeds in which the mean is best (from {BEST_FROM} seeds on)."
+            f"P(best): the share of {statistics.RESAMPLES:,} redraws of the {_block(found)}s in which the mean is best (from {BEST_FROM} {_block(found)}s on)."
         )
-    if (found.scale.unit.resolution > 0) and found.ours:
+    if found.scale.unit.resolution > 0:
         steps.append(
-            "Standard deviations are at least what rounding to whole images or kernels causes (step/√6), so that equal values do not pass for certainty."
+            f"Standard deviations are at least what rounding to whole {found.trials.words.counted}s or kernels causes (step/√6), so that equal values do not pass for certainty."
         )
     if any(judged.verdict == Verdict.INCONCLUSIVE for judged in found.judged):
         steps.append(
-            "Further seeds: until each open contrast by itself has 80% power against the margin, at α over the number of claims, the standard deviation "
-            "taken at its upper 80% bound. They are for planning, one look ahead: whoever adds seeds until a verdict changes is wrong more often than α says."
+            f"Further {_block(found)}s: until each open contrast by itself has 80% power against the margin, at α over the number of claims, the standard deviation "
+            f"taken at its upper 80% bound. They are for planning, one look ahead: whoever adds {_block(found)}s until a verdict changes is wrong more often than α says."
         )
     if found.trials.runs["diverged"].any():
         steps.append(
@@ -108,16 +105,16 @@ def _special(found: Findings) -> list[str]:
 
 def _what_was_run(found: Findings) -> str:
     runs, n = found.trials.runs, len(found.table)
-    size = f"{plural(n, 'configuration')} × {wording.seeds_in_words(found.table).removesuffix(' each')}"
-    if not found.ours:
+    size = f"{plural(n, 'configuration')} × {wording.blocks_in_words(found).removesuffix(' each')}"
+    if not found.trials.has("epochs", "dataset", TEST_IMAGES):
         return f"{size}, {plural(len(runs), 'run')}, compared by {found.endpoint.words}."
     epochs = sorted(set(runs["epochs"]))
     length = plural(int(epochs[0]), "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
-    return f"{size} × {length} on {runs['dataset'].iloc[0]}, judged on {int(runs['test_images'].iloc[0]):,} test images."
+    return f"{size} × {length} on {runs['dataset'].iloc[0]}, judged on {int(runs[TEST_IMAGES].iloc[0]):,} test images."
 
 
 def _what_holds(found: Findings) -> str:
-    standing = wording.standing(found.ranking, wording.seeds_in_words(found.table))
+    standing = wording.standing(found.ranking, wording.blocks_in_words(found), _block(found))
     held = [judged for judged in found.judged if judged.verdict in {Verdict.SUPPORTED, Verdict.REFUTED}]
     if not found.judged:
         return standing
@@ -135,8 +132,8 @@ def _what_is_open(found: Findings) -> str:
     if open_claims:
         most = [judged.further for judged in open_claims]
         if None in most:
-            return f"{plural(len(open_claims), 'claim')} could not be decided, and for at least one no number of seeds that can be run would do."
-        wanted = plural(max(n for n in most if n), "further seed")
+            return f"{plural(len(open_claims), 'claim')} could not be decided, and for at least one no number of {_block(found)}s that can be run would do."
+        wanted = plural(max(n for n in most if n), f"further {_block(found)}")
         if len(open_claims) == 1:
             return f"1 claim could not be decided; with {wanted} it would be in 80% of studies, if the effect is as large as the margin."
         return (
@@ -145,9 +142,10 @@ def _what_is_open(found: Findings) -> str:
         )
     power = found.power
     if power is None:
-        return "" if wording.untested(found.ranking) else "Two seeds or more per configuration would allow intervals and tests."
-    seen = found.endpoint.margin(power.ours)
-    return f"With {plural(power.seeds, 'seed')}, a single comparison that varies as these do on average finds a true difference of {seen} in 80% of studies."
+        untested = wording.untested(found.ranking, _block(found))
+        return "" if untested else f"Two {_block(found)}s or more per configuration would allow intervals and tests."
+    seen = found.endpoint.margin(power.found_here)
+    return f"With {plural(power.seeds, _block(found))}, a single comparison that varies as these do on average finds a true difference of {seen} in 80% of studies."
 
 
 def _tied(found: Findings, chosen: str, others: list[str]) -> str:
@@ -185,13 +183,18 @@ def _separated(found: Findings, chosen: str) -> str:
 
 def endpoint_words(found: Findings) -> str:
     """What was averaged, to follow a value."""
-    averaged = int(found.trials.runs["averaged"].min())
-    if not found.ours:
-        return f", {f'mean of the last {averaged} steps' if averaged > 1 else 'of the last step'}"
+    lowest, step = found.trials.runs[AVERAGED].min(), found.trials.words.step
+    averaged = int(lowest) if math.isfinite(lowest) else 0
+    if not found.trials.has("epochs"):
+        return f", {f'mean of the last {averaged} {step}s' if averaged > 1 else f'of the last {step}'}"
     epochs = int(found.trials.runs["epochs"].max())
     if averaged < LAST_EPOCHS:
-        return f", mean of the {plural(averaged, 'epoch')} there {'is' if averaged == 1 else 'are'}"
-    return f", mean of the last {averaged} of {epochs} epochs"
+        return f", mean of the {plural(averaged, step)} there {'is' if averaged == 1 else 'are'}"
+    return f", mean of the last {averaged} of {epochs} {step}s"
+
+
+def _block(found: Findings) -> str:
+    return found.trials.words.block
 
 
 def _count(names: list[str]) -> str:

@@ -7,10 +7,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from regstudy.console.terminal import plural
-from regstudy.schema import Metric
 
 from ..files.rows import rows
 from ..judging.findings import Findings
+from ..reading.trials import Words
 from . import figures, gallery, methods, plots, rendering, svg
 from .gallery import Errors
 from .plots import Look
@@ -37,7 +37,7 @@ class Wrong:
 class Single:
     """One run: `anchor` names its place in the page and its file; `told` is what came of it, in a line.
 
-    `curve` is SVG, None without at least two epochs; `images`, the surest first, None if they are not known.
+    `curve` is SVG, None without at least two points; `images`, the surest first, None if they are not known. `words` are the runs' own.
     """
 
     anchor: str
@@ -48,6 +48,7 @@ class Single:
     curve: str | None
     curve_in_words: str
     images: list[Wrong] | None
+    words: Words
 
     @property
     def inline(self) -> Markup | None:
@@ -60,7 +61,7 @@ def read(found: Findings, errors: Errors) -> dict[str, list[Single]]:
     runs = found.trials.runs
     if len(runs) > MOST_RUNS:
         return {}
-    words = gallery.class_names(str(runs["dataset"].iloc[0]) if found.ours else "")
+    words = gallery.class_names(errors.dataset)
     known = set(errors.runs["run_id"])
     look = plots.looks(list(dict.fromkeys(runs["configuration"])))
     singles: dict[str, list[Single]] = {}
@@ -72,7 +73,7 @@ def read(found: Findings, errors: Errors) -> dict[str, list[Single]]:
             counted = "" if images is None else f"; {plural(len(images), 'image')} wrong after the last epoch"
             told = _value(found, run[found.endpoint.key]) + counted
             curve, words_of_it = _curve(found, name, run["seed"], look[name])
-            single = Single(anchor(place), name, seed, str(run["run_id"]), told, curve, words_of_it, images)
+            single = Single(anchor(place), name, seed, str(run["run_id"]), told, curve, words_of_it, images, found.trials.words)
             singles.setdefault(name, []).append(single)
     return singles
 
@@ -99,12 +100,11 @@ def _value(found: Findings, value: float) -> str:
 
 
 def _curve(found: Findings, name: str, seed: object, look: Look) -> tuple[str | None, str]:
-    metric = str(Metric.TEST_ACCURACY if found.ours else found.endpoint.key)
-    epochs = found.trials.epochs
-    own = epochs.loc[epochs["configuration"] == name, ["seed", "epoch", metric]].rename(columns={metric: "value"})
+    shown, epochs, spoken = found.trials.curves[0], found.trials.epochs, found.trials.words
+    own = epochs.loc[epochs["configuration"] == name, ["seed", "epoch", shown.metric]].rename(columns={shown.metric: "value"})
     single = own[own["seed"] == seed]
-    quantity = figures.curve_quantity(found, metric)
-    words = f"{quantity.name} of {name}, seed {seed}, over epochs; its other seeds pale."
+    quantity = figures.curve_quantity(found, shown)
+    words = f"{quantity.name} of {name}, {spoken.block} {seed}, over {spoken.step}s; its other {spoken.block}s pale."
     if single["epoch"].nunique() < 2 or single["value"].isna().all():
         return None, words
     return svg.svg(plots.single(own, seed, look, quantity)), words

@@ -15,7 +15,9 @@ from ..judging import claims, findings, statistics
 from ..judging.findings import Findings
 from ..reading import measures
 from ..reading.measures import Measure
+from ..reading.trials import TEST_IMAGES
 from . import wording
+from .grids import DETAIL
 
 NONE = "–"
 NAME = 24
@@ -24,17 +26,17 @@ NAME = 24
 
 def show_ranking(found: Findings) -> None:
     """Print the ranking; ties share their rank, and nothing is emphasised."""
-    ours = found.ours
+    detailed, block = DETAIL in found.table, found.trials.words.block
     shown = Table(f"{_title(found)}; ± is the 95% interval of the mean")
     shown.column("rank", justify="right")
     shown.column("configuration", overflow="fold", min_width=min(NAME, found.table["configuration"].str.len().max()))
-    headings = ["seeds", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
-    for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if ours else []):
+    headings = [f"{block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
+    for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if detailed else []):
         shown.column(*heading.split("\n"), justify="right", no_wrap=True)
     for row in rows(found.table):
-        shown.row(*_ranked(row, found), *(_details(row) if ours else []))
+        shown.row(*_ranked(row, found), *(_details(row) if detailed else []))
     shown.show()
-    say(wording.standing(found.ranking, wording.seeds_in_words(found.table)))
+    say(wording.standing(found.ranking, wording.blocks_in_words(found), block))
 
 
 def show_verdicts(found: Findings) -> None:
@@ -44,7 +46,7 @@ def show_verdicts(found: Findings) -> None:
     shown.column("verdict", ratio=3)
     shown.column("estimate (95% interval)", ratio=4)
     shown.column("n", justify="right")
-    shown.column("further", "seeds", justify="right")
+    shown.column("further", f"{found.trials.words.block}s", justify="right")
     for judged in found.judged:
         n = str(judged.deciding.plain.n) if judged.deciding else NONE
         further = (
@@ -59,7 +61,7 @@ def show_verdicts(found: Findings) -> None:
 def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -> None:
     """Print a page about two configurations; `images` are sentences about their misclassified images."""
     result = _endpoint(found, first, second)
-    say(f"{first} against {second}: {plural(result.plain.n, 'common seed')}, {_what(found)}")
+    say(f"{first} against {second}: {plural(result.plain.n, f'common {found.trials.words.block}')}, {_what(found)}")
     say("")
     for line in _judgement(found, result):
         say(line)
@@ -79,19 +81,23 @@ def _endpoint(found: Findings, first: str, second: str) -> claims.Compared:
 
 def _judgement(found: Findings, result: claims.Compared) -> list[str]:
     """What the endpoint says of the two: one contrast, not one of a family."""
-    reading, plain = found.endpoint, result.plain
+    reading, plain, block = found.endpoint, result.plain, found.trials.words.block
     if not plain.decidable:
-        return [f"{reading.words.capitalize()}: two common seeds that differ are needed to say anything; there are {plain.n}."]
+        return [
+            f"{reading.words.capitalize()}: two common {block}s that differ are needed to say anything; there are {plain.n}."
+        ]
     interval = f"{reading.interval(plain.low, plain.high)}{reading.difference_unit}"
     lines = [
         f"{reading.words.capitalize()}: {reading.difference(plain.mean)}{reading.difference_unit}, 95% interval {interval}, n = {plain.n}.",
         f"Paired t test p = {plain.p:.3g}; sign-flip test p = {result.p_sign_flip:.3g}; not adjusted for other comparisons.",
-        f"{result.subject} is higher in {result.won:.0%} of seeds.",
+        f"{result.subject} is higher in {result.won:.0%} of {block}s.",
     ]
     if result.effect_size is not None:
-        lines.append(f"Standardised effect {result.effect_size:+.2f}, corrected for few seeds.".replace("-", measures.MINUS))
+        lines.append(f"Standardised effect {result.effect_size:+.2f}, corrected for few {block}s.".replace("-", measures.MINUS))
     if result.correlation is not None:
-        lines.append(f"Correlation of the pairs over seeds {result.correlation:+.2f}: pairing helps as far as it is positive.")
+        lines.append(
+            f"Correlation of the pairs over {block}s {result.correlation:+.2f}: pairing helps as far as it is positive."
+        )
     margin = found.scale.margin
     if margin is None:
         return lines
@@ -103,13 +109,13 @@ def _judgement(found: Findings, result: claims.Compared) -> list[str]:
         needed = statistics.blocks_needed(margin, statistics.sd_upper(plain.sd, plain.n), found.alpha)
         more = "more than 100,000" if needed is None else f"about {max(1, needed - plain.n):,}"
         lines.append(
-            f"Not told apart: {more} further seeds would find a difference of {reading.margin(margin)} in 80% of studies."
+            f"Not told apart: {more} further {block}s would find a difference of {reading.margin(margin)} in 80% of studies."
         )
     return lines
 
 
 def _pair_table(found: Findings, first: str, second: str) -> Table:
-    shown = Table("Means over seeds; differences or ratios (×) with their 95% interval, unadjusted")
+    shown = Table(f"Means over {found.trials.words.block}s; differences or ratios (×) with their 95% interval, unadjusted")
     shown.column("")
     for heading in (first, second, "first against second", "n"):
         shown.column(heading, justify="right")
@@ -138,11 +144,9 @@ def _title(found: Findings) -> str:
 
 def _what(found: Findings) -> str:
     runs = found.trials.runs
-    if not found.ours:
+    if not found.trials.has("dataset", "epochs", TEST_IMAGES):
         return f"{plural(len(runs), 'run')}, {found.endpoint.words} ({'higher' if found.scale.higher_is_better else 'lower'} is better)"
-    return (
-        f"{runs['dataset'].iloc[0]}, {runs['test_images'].iloc[0]:,} test images, {plural(int(runs['epochs'].max()), 'epoch')}"
-    )
+    return f"{runs['dataset'].iloc[0]}, {runs[TEST_IMAGES].iloc[0]:,} test images, {plural(int(runs['epochs'].max()), 'epoch')}"
 
 
 def _in_unit(found: Findings) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 from regstudy.console.terminal import plural
 
 from ..judging.claims import Compared, Judged, Verdict
+from ..judging.findings import Findings
 from ..judging.ranking import Ranking, Relation
 from ..reading.measures import Measure, measure
 
@@ -29,7 +30,7 @@ def verdict_words(judged: Judged) -> str:
     return "strongly supported" if judged.strongly else judged.verdict.value
 
 
-def sentence(judged: Judged) -> str:
+def sentence(judged: Judged, block: str = "seed") -> str:
     """What was found about a claim, in a sentence or two."""
     if judged.deciding is None:
         parts = "; ".join(f"“{part.text}” is {verdict_words(part)}" for part in judged.parts)
@@ -37,20 +38,20 @@ def sentence(judged: Judged) -> str:
     result = judged.deciding
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if judged.verdict == Verdict.NONE:
-        return _no_verdict(result, reading)
+        return _no_verdict(result, reading, block)
     said = _PHRASES[judged.verdict](result, reading)
     if judged.verdict == Verdict.SUPPORTED and judged.strongly:
         said += f" The whole interval lies beyond the margin, {_margin(result, reading)}."
     if judged.verdict == Verdict.INCONCLUSIVE:
-        said += f"{_corrected(judged, result)} {further(judged)}"
-    return said + _left_out(result)
+        said += f"{_corrected(judged, result)} {further(judged, block)}"
+    return said + _left_out(result, block)
 
 
-def further(judged: Judged) -> str:
-    """How many more seeds an inconclusive claim wants, as a sentence."""
+def further(judged: Judged, block: str = "seed") -> str:
+    """How many more blocks an inconclusive claim wants, as a sentence."""
     if judged.further is None:
-        return "More seeds than can be run would be needed to find an effect as large as the margin."
-    about = f"About {plural(judged.further, 'further seed')} would"
+        return f"More {block}s than can be run would be needed to find an effect as large as the margin."
+    about = f"About {plural(judged.further, f'further {block}')} would"
     if all(result.not_worse for result in judged.contrasts):
         return f"{about} show it in 80% of studies, if there is no difference."
     seen = any(result.beyond_chance and result.tested.low > result.margin for result in judged.contrasts)
@@ -75,11 +76,11 @@ def contrast(result: Compared) -> str:
     return f"{result.subject} {'∕' if result.scale == 'ratio' else '−'} {result.rival}"
 
 
-def standing(ranking: Ranking, seeds: str) -> str:
+def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:
     """What the ranking allows to be said, in one sentence."""
     table, leading = ranking.table, ranking.leading
-    if _nothing_yet(ranking):
-        return _nothing_yet(ranking)
+    if _nothing_yet(ranking, block):
+        return _nothing_yet(ranking, block)
     if len(leading) == 1:
         if table["diverged"].any():
             return f"Every other configuration diverged in at least one run, or is separated from {leading[0]} ({seeds})."
@@ -89,7 +90,7 @@ def standing(ranking: Ranking, seeds: str) -> str:
     return f"{_names(leading)} share the first rank ({seeds}); {_unresolved(ranking)}"
 
 
-def _nothing_yet(ranking: Ranking) -> str:
+def _nothing_yet(ranking: Ranking, block: str) -> str:
     """Why these runs allow no conclusion at all; empty if they may."""
     table = ranking.table
     if len(table) == 1:
@@ -97,31 +98,31 @@ def _nothing_yet(ranking: Ranking) -> str:
     if table["seeds"].max() == 0:
         return "Every run diverged: there is nothing to compare."
     if table["seeds"].max() < 2:
-        return "One seed for each configuration allows no conclusion: the order may be chance."
-    return f"Nothing could be tested: {untested(ranking)}." if untested(ranking) else ""
+        return f"One {block} for each configuration allows no conclusion: the order may be chance."
+    return f"Nothing could be tested: {untested(ranking, block)}." if untested(ranking, block) else ""
 
 
-def untested(ranking: Ranking) -> str:
+def untested(ranking: Ranking, block: str = "seed") -> str:
     """Why no two configurations can be tested against each other; empty if some can."""
     pairs = ranking.pairs
     if pairs["p"].notna().any() or pairs.empty:
         return ""
     if pairs["seeds"].max() < 2:
-        return "no two configurations have two seeds in common"
-    return "any two configurations differ by the same amount in all their seeds, and without variation there is no test"
+        return f"no two configurations have two {block}s in common"
+    return f"any two configurations differ by the same amount in all their {block}s, and without variation there is no test"
 
 
-def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str) -> str:
+def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str, block: str = "seed") -> str:
     """The finding, as far as there is one."""
     table, leading = ranking.table, ranking.leading
     supported = [claim.text for claim in judged if claim.verdict == Verdict.SUPPORTED]
     if len(table) == 1:
         return f"One configuration, {seeds.removesuffix(' each')}: nothing to compare yet"
     if table["seeds"].max() < 2:
-        seen = "one seed each" if table["seeds"].max() else "and every run diverged"
+        seen = f"one {block} each" if table["seeds"].max() else "and every run diverged"
         return f"{len(table)} configurations, {seen}: no winner can be named"
-    if untested(ranking):
-        return f"{len(table)} configurations that cannot be tested: {untested(ranking)}"
+    if untested(ranking, block):
+        return f"{len(table)} configurations that cannot be tested: {untested(ranking, block)}"
     if len(leading) == 1:
         others = "the others are separated from it, or diverged" if table["diverged"].any() else "separated from all others"
         first = f"{leading[0]} comes first, {others}"
@@ -144,11 +145,16 @@ def counted(judged: Sequence[Judged]) -> str:
     return f"Of {plural(len(judged), 'claim')}, {_listed(told)}."
 
 
-def seeds_in_words(table: pd.DataFrame) -> str:
-    """How many seeds, diverged ones included: '5 seeds each', '3 to 5 seeds each'."""
+def blocks_in_words(found: Findings) -> str:
+    """How many blocks each configuration has, as a phrase."""
+    return seeds_in_words(found.table, found.trials.words.block)
+
+
+def seeds_in_words(table: pd.DataFrame, block: str = "seed") -> str:
+    """How many blocks, diverged ones included: '5 seeds each', '3 to 5 seeds each'."""
     counts = table["seeds"] + table["diverged"]
     low, high = int(counts.min()), int(counts.max())
-    return f"{plural(low, 'seed')} each" if low == high else f"{low} to {high} seeds each"
+    return f"{plural(low, block)} each" if low == high else f"{low} to {high} {block}s each"
 
 
 def _supported(result: Compared, reading: Measure) -> str:
@@ -243,19 +249,19 @@ def _numbers(result: Compared, reading: Measure, level: int = 95) -> str:
     return f"{what}, {level}% interval {reading.interval(low, high)}, n = {result.plain.n}"
 
 
-def _no_verdict(result: Compared, reading: Measure) -> str:
+def _no_verdict(result: Compared, reading: Measure, block: str) -> str:
     if result.plain.n < 2:
-        there = "no seed has" if result.plain.n == 0 else "only one seed has"
+        there = f"no {block} has" if result.plain.n == 0 else f"only one {block} has"
         return f"{reading.words.capitalize()} cannot be compared: {there} it for both {result.subject} and {result.rival}; two are needed."
     return (
         f"{reading.words.capitalize()} differs by the same amount, {reading.difference(result.plain.mean)}{reading.difference_unit}, in all "
-        f"n = {result.plain.n} seeds: without variation there is no interval."
+        f"n = {result.plain.n} {block}s: without variation there is no interval."
     )
 
 
-def _left_out(result: Compared) -> str:
+def _left_out(result: Compared, block: str) -> str:
     n = len(result.left_out)
-    return f" {plural(n, 'seed')} could not be paired, since a run is missing or diverged." if n else ""
+    return f" {plural(n, block)} could not be paired, since a run is missing or diverged." if n else ""
 
 
 def _unresolved(ranking: Ranking) -> str:

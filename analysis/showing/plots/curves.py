@@ -22,7 +22,7 @@ def curves(
     """Curves of `epochs`, columns configuration, seed, epoch, value; more than six configurations get a panel each, and are never narrow."""
     shown = epochs.assign(value=quantity.shown(epochs["value"])).sort_values("epoch")
     limits = zoom(shown)
-    zoomed = ("; vertical axis zoomed to the later epochs") if limits else ""
+    zoomed = f"; vertical axis zoomed to the later {quantity.step}s" if limits else ""
     drawn = set(shown["configuration"])
     names = [name for name in look if name in drawn]
     if len(names) <= TOGETHER:

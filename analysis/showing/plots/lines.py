@@ -55,7 +55,7 @@ def _shares(axis: Axes, own: pd.DataFrame, look: Look) -> float:
     return float(median.iloc[-1])
 
 
-def response(scores: pd.DataFrame, summary: pd.DataFrame, *, factor: str, quantity: Quantity) -> Figure:
+def response(scores: pd.DataFrame, summary: pd.DataFrame, *, factor: str, quantity: Quantity, block: str) -> Figure:
     """Every seed a dot, the mean with its interval, over one factor; `scores`: value, seed, score; `summary`: value, mean, low, high."""
     places = factor_places(summary["value"].to_numpy(float))
     at = dict(zip(summary["value"], places, strict=True))
@@ -63,7 +63,7 @@ def response(scores: pd.DataFrame, summary: pd.DataFrame, *, factor: str, quanti
         8.0,
         3.6,
         f"How much {factor}?",
-        "every dot a seed, line: mean, bar: its 95% interval; logarithmic axis with a place for 0",
+        f"every dot a {block}, line: mean, bar: its 95% interval; logarithmic axis with a place for 0",
     )
     axis = figure.add_subplot()
     axis.set_facecolor("none")
@@ -99,31 +99,31 @@ def factor_places(values: np.ndarray) -> np.ndarray:
         return np.where(values > 0, np.log10(values), zero)
 
 
-def detectable(table: pd.DataFrame, ours: tuple[int, float], *, unit: str, margin: float | None) -> Figure:
-    """Seeds against the difference that they find with 80% power; columns n, difference; `ours` is where this study stands."""
+def detectable(table: pd.DataFrame, here: tuple[int, float], *, unit: str, margin: float | None, block: str) -> Figure:
+    """Blocks against the difference that they find with 80% power; columns n, difference; `here` is where this study stands."""
     figure = new_figure(
         8.0,
         3.4,
         "How small a difference can be seen?",
-        "true difference found in 80% of studies, for one comparison, by the number of seeds",
+        f"true difference found in 80% of studies, for one comparison, by the number of {block}s",
     )
     axis = figure.add_subplot()
     axis.set_facecolor("none")
-    shown = table[table["difference"] <= 6 * (margin or ours[1])]
+    shown = table[table["difference"] <= 6 * (margin or here[1])]
     shown = shown if len(shown) > 1 else table
     axis.plot(shown["n"], shown["difference"], color=INK, linewidth=2)
-    axis.plot(*ours, "o", color="#D55E00", markersize=9, clip_on=False, zorder=3)
-    _annotate(axis, f"this study: {plural(ours[0], 'seed')}, {ours[1]:.2g} {unit}", ours)
+    axis.plot(*here, "o", color="#D55E00", markersize=9, clip_on=False, zorder=3)
+    _annotate(axis, f"this study: {plural(here[0], block)}, {here[1]:.2g} {unit}", here)
     if margin is not None:
         axis.axhline(margin, color="#0072B2", linewidth=1.2, linestyle="--")
         enough = table.loc[table["difference"] <= margin, "n"]
-        told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), 'seed')} would see it" if len(enough) else "")
+        told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), block)} would see it" if len(enough) else "")
         # On the side where the curve is not: above the line once it is well below, else beneath.
         early = len(enough) and enough.iloc[0] < 0.55 * shown["n"].max()
         at, shift, ha, va = (1, (-2, 3), "right", "bottom") if early else (0, (6, -4), "left", "top")
         axis.annotate(told, (at, margin), shift, ("axes fraction", "data"), "offset points", ha=ha, va=va)
     axis.set_ylim(0)
-    axis.set_xlabel("seeds per configuration")
+    axis.set_xlabel(f"{block}s per configuration")
     axis.set_ylabel(f"difference, {unit}")
     return figure
 

@@ -58,13 +58,18 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Quantity:
-    """What an axis shows: a per-run number, its unit, which way is better, along what; an accuracy also says of how many test images."""
+    """What an axis shows: a per-run number, its unit, which way is better, along which steps; an accuracy also says of how many test images."""
 
     name: str
     unit: str = ""
     test_images: int | None = None
     better: str = "higher"
     over: str = "epoch (counted from 0)"
+
+    @property
+    def step(self) -> str:
+        """What it goes along, as a noun."""
+        return self.over.partition(" ")[0]
 
     @property
     def label(self) -> str:

@@ -1,0 +1,138 @@
+"""What would single runs have concluded? Contests of best epochs, beside what the published study reported, and runs against their like."""
+
+from ...files.rows import rows as each
+from ...judging import published, single_runs
+from ...judging.findings import BEST, Contest, Findings
+from ...judging.single_runs import TIED
+from ...reading.trials import TEST_IMAGES
+from .. import plots
+from ..figures import Drawing
+from ..grids import NONE, Column, Grid, is_number
+from .section import Material, Section
+
+
+def _tables(material: Material) -> list[Grid | None]:
+    return [beside_published(material.found), against_itself(material.found)]
+
+
+def _told(material: Material) -> dict[str, object] | None:
+    found = material.found
+    if found.contest is None:
+        return None
+    return {"contest": _drawn_from(found, found.contest), "apart": published.APART if _is_published(found) else ""}
+
+
+def _drawn_from(found: Findings, contest: Contest) -> dict[str, object]:
+    """What the slider draws from: best epochs' wrong test images by configuration and seed."""
+    runs = found.trials.runs
+    wide = runs.pivot(index="seed", columns="configuration", values=BEST)  # pivot_table drops what is all NaN
+    names = list(dict.fromkeys(runs["configuration"]))
+    n = int(runs[TEST_IMAGES].iloc[0])
+    wrong = {name: [round((1 - value) * n) for value in wide[name].dropna()] for name in names}
+    return {
+        "wrong": {name: values for name, values in wrong.items() if values},
+        "test_images": n,
+        "leads": f"{contest.clear:.0%}",
+    }
+
+
+def _is_published(found: Findings) -> bool:
+    """Whether these are runs of the published study's own design."""
+    return found.trials.study is not None and found.trials.study.design.name == published.DESIGN
+
+
+def _contest(material: Material) -> list[Drawing]:
+    contest = material.found.contest
+    if contest is None:
+        return []
+    table = contest.table
+    told = ", ".join(f"{row['configuration']} {row['share']:.0%}" for row in each(table))
+    caption = f"If each configuration had run once, and its best epoch had counted: how often each would have won. '{TIED}' is an exact tie."
+    return [Drawing("contest", plots.contest(table), caption, f"Winners of contests of single runs: {told}.", table)]
+
+
+def beside_published(found: Findings) -> Grid | None:
+    """The published numbers beside ours; None if these are not the published study's configurations."""
+    table = published.beside(found.trials)
+    if table.empty:
+        return None
+    rows = tuple(_beside_published(row) for row in each(table))
+    headings = (
+        "study",
+        "configuration",
+        "best epoch's",
+        "published",
+        "our mean",
+        "SD over seeds",
+        "our range",
+        "n",
+        "95% prediction interval",
+        "published value",
+    )
+    columns = tuple(
+        Column(text, text not in {"study", "configuration", "best epoch's", "published value"}) for text in headings
+    )
+    return Grid(
+        "published",
+        "Best epochs, as the published study reports them for single runs of its two versions, V1 and V2: biased upwards in both; epochs, bounded "
+        "and skewed, have a range only, outside of which one more run of the same kind falls in about 2 of n + 1 cases",
+        columns,
+        rows,
+    )
+
+
+def _beside_published(row: dict[str, float]) -> tuple[str, ...]:
+    value, mean, spread = (".0f", ".1f", ".1f") if "epoch" in str(row["number"]) else (".2f", ".2f", ".3f")
+    return (
+        str(row["study"]),
+        str(row["configuration"]),
+        str(row["number"]),
+        f"{row['published']:{value}}",
+        f"{row['mean']:{mean}}",
+        f"{row['sd']:{spread}}" if is_number(row["sd"]) else NONE,
+        f"{row['lowest']:{value}} to {row['highest']:{value}}",
+        str(row["seeds"]),
+        f"{row['low']:{mean}} to {row['high']:{mean}}" if is_number(row["low"]) else NONE,
+        _where(row),
+    )
+
+
+def _where(row: dict[str, float]) -> str:
+    """Where the published value lies: in the interval, or, if there is none, in the range."""
+    if is_number(row["low"]):
+        return "inside" if row["inside"] else "outside"
+    return ("in" if row["lowest"] <= row["published"] <= row["highest"] else "out of") + " our range"
+
+
+def against_itself(found: Findings) -> Grid | None:
+    """The A/A test on the runs themselves; None without a configuration of enough runs."""
+    if found.contest is None or found.contest.itself.empty:
+        return None
+    rows = tuple(
+        (
+            str(row["configuration"]),
+            f"2 × {int(row['group'])}",
+            f"{row['separated']:.1%}",
+            f"{row['equivalent']:.1%}",
+            f"{row['named']:.1%}",
+        )
+        for row in each(found.contest.itself)
+    )
+    headings = ("configuration", "groups", "told apart", "practically equivalent", "best epochs two images apart")
+    return Grid(
+        "itself",
+        f"A/A: runs of the same configuration, split at random into two groups {single_runs.SPLITS:,} times: how often this report's procedure tells "
+        "them apart, or shows them equivalent; and how often one run of each would have made a winner",
+        tuple(Column(text, text != "configuration") for text in headings),
+        rows,
+    )
+
+
+LUCK = Section(
+    "luck",
+    "What would single runs have concluded?",
+    needs=(BEST, TEST_IMAGES),
+    figures=_contest,
+    tables=_tables,
+    told=_told,
+)

@@ -1,0 +1,65 @@
+"""What a section is: a name, a title, the columns that it needs, and functions that make its figures, tables and words. Left out if they make nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ...judging.findings import Findings
+from ...reading.trials import Words
+from .. import csv_numbers
+from ..figures import Drawing, Looks
+from ..gallery import Errors
+from ..grids import Grid
+
+
+@dataclass(frozen=True)
+class Material:
+    """What sections are made of: what was found, how each configuration is drawn, and the images that runs misclassify."""
+
+    found: Findings
+    look: Looks
+    errors: Errors
+
+
+@dataclass(frozen=True)
+class Made:
+    """A section as it is shown. `told` is what its templates are given, which hold its words: `NAME.above`, `.between` its figures and tables, `.below`."""
+
+    name: str
+    title: str
+    figures: Sequence[Drawing]
+    tables: Sequence[Grid]
+    told: dict[str, object] | None
+
+
+def nothing(_material: Material) -> tuple[()]:
+    """No figures, no tables."""
+    return ()
+
+
+def silence(_material: Material) -> None:
+    """No words."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of every report whose runs have the columns that it `needs`, and of which it has something to show or tell."""
+
+    name: str
+    title: str
+    needs: tuple[str, ...] = ()
+    figures: Callable[[Material], Sequence[Drawing]] = nothing
+    tables: Callable[[Material], Sequence[Grid | None]] = nothing
+    told: Callable[[Material], dict[str, object] | None] = silence
+
+    def make(self, material: Material) -> Made | None:
+        """The section; None if it is left out."""
+        if not material.found.trials.has(*self.needs):
+            return None
+        tables = [grid for grid in self.tables(material) if grid is not None]
+        figures = [_named(drawing, material.found.trials.words) for drawing in self.figures(material)]
+        made = Made(self.name, self.title, figures, tables, self.told(material))
+        return made if made.figures or made.tables or made.told else None
+
+
+def _named(drawing: Drawing, words: Words) -> Drawing:
+    return replace(drawing, numbers=csv_numbers.named(drawing.numbers, words))

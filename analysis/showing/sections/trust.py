@@ -1,0 +1,63 @@
+"""Can I trust this? What differences could be found, what was done, what to keep in mind, what identifies the runs."""
+
+from regstudy.console.terminal import plural
+
+from ...judging.findings import Findings
+from .. import methods, plots
+from ..figures import Drawing
+from .section import Material, Section
+
+
+def _told(material: Material) -> dict[str, object]:
+    found = material.found
+    return {"methods": methods.methods(found), "notices": found.trials.notices, "facts": _facts(found)}
+
+
+def _detectable(material: Material) -> list[Drawing]:
+    found, block = material.found, material.found.trials.words.block
+    power = found.power
+    if power is None:
+        return []
+    reading = found.endpoint
+    table = power.table.rename(columns={"seeds": "n"}).assign(difference=power.table["difference"] * reading.factor)
+    margin = None if found.scale.margin is None else found.scale.margin * reading.factor
+    unit = reading.difference_unit.strip() or reading.words
+    figure = plots.detectable(table, (power.seeds, power.found_here * reading.factor), unit=unit, margin=margin, block=block)
+    alt = f"With {plural(power.seeds, block)}, differences of {reading.margin(power.found_here)} are found in 80% of studies; more {block}s find smaller ones."
+    return [
+        Drawing(
+            "power",
+            figure,
+            f"What differences so many {block}s find, for a single comparison that varies as these do on average; from few {block}s, a rough guess. {alt}",
+            alt,
+            table,
+        )
+    ]
+
+
+def _facts(found: Findings) -> list[tuple[str, str]]:
+    """What identifies the runs: digests, versions, machines."""
+    runs = found.trials.runs
+    named = {
+        "data, SHA-256": "data_digest",
+        "split, SHA-256": "split_digest",
+        "recipe": "recipe",
+        "numerics version": "numerics_version",
+        "metric definitions": "metrics_version",
+        "parameters": "parameter_count",
+        "regstudy": "version",
+        "commit": "git_commit",
+        "device": "device",
+        "processor": "processor",
+        "threads": "threads",
+        "packages": "packages",
+    }
+    facts = [
+        (label, ", ".join(sorted({str(value) for value in runs[column]} - {""})))
+        for label, column in named.items()
+        if column in runs
+    ]
+    return [(label, text) for label, text in facts if text]
+
+
+TRUST = Section("trust", "Can I trust this?", figures=_detectable, told=_told)
