@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.reading import snapshot
-from analysis.reading.snapshot import Record, SnapshotRecords
+from analysis.reading.records import snapshot
+from analysis.reading.records.snapshot import Record, SnapshotRecords
 from benchmarks import process
 from regstudy.config import RunConfig
 from regstudy.schema import TRIAL, Tag

@@ -104,7 +104,7 @@ def side_by_side(database: Path) -> tuple[float, float, float]:
 
 
 def _ours() -> None:
-    from analysis.reading import stores
+    from analysis.reading.records import stores
 
     source = stores.from_store(None)
     found = source.epochs([run.run_id for run in source.runs()], METRICS)

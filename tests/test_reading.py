@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from servers import serving
 
-from analysis.reading import rest, sql, stores
+from analysis.reading.records import rest, sql, stores
 from regstudy.errors import TrackingError
 from regstudy.store import database, store, tables
 from regstudy.store.server import Server

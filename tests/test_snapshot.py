@@ -13,8 +13,9 @@ import pytest
 
 from analysis.commands import cli
 from analysis.files import folders
-from analysis.reading import query, snapshot, stores
+from analysis.reading import query
 from analysis.reading.query import Wanted
+from analysis.reading.records import snapshot, stores
 from regstudy.errors import SnapshotError
 from regstudy.schema import Metric, Summary, Tag
 

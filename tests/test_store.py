@@ -10,7 +10,7 @@ import pytest
 from mlflow.utils.file_utils import path_to_local_sqlite_uri
 from sqlalchemy import create_engine
 
-from analysis.reading import stores
+from analysis.reading.records import stores
 from regstudy.errors import TrackingError, UsageError
 from regstudy.store import store
 from regstudy.tracking import checkpoint

@@ -14,9 +14,9 @@ from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
 from ..judging import findings
 from ..judging.findings import Findings
 from ..reading import foreign, query
-from ..reading import snapshot as snapshots
 from ..reading.query import Wanted
-from ..reading.snapshot import Records
+from ..reading.records import snapshot as snapshots
+from ..reading.records.snapshot import Records
 from ..reading.trials import Trials
 from ..reports import publish
 from ..reports import report as report_files

@@ -12,10 +12,10 @@ from regstudy.console.text import visible
 from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import LAST_EPOCHS
 
-from . import stores
 from .measures import Curve, Measure, Scale
 from .query import LARGEST, is_done
-from .snapshot import Record, Records
+from .records import stores
+from .records.snapshot import Record, Records
 from .trials import AVERAGED, Trials, Words
 
 LOWER_IS_BETTER = re.compile(r".*loss|.*error|err|mae|mse|rmse|mape|perplexity|ppl|nll|brier|ece|wer|cer|.*entropy|latency")

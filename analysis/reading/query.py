@@ -15,9 +15,10 @@ from regstudy.errors import ConfigError, NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
-from . import comparability, filters, measures, stores, studies
-from .snapshot import Record
-from .stores import FIRST_RUN, Records
+from . import comparability, filters, measures, studies
+from .records import stores
+from .records.snapshot import Record
+from .records.stores import FIRST_RUN, Records
 from .trials import TEST_IMAGES, Trials, Words
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")

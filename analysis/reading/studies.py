@@ -9,7 +9,7 @@ from regstudy.design.design import Design, trial_digest
 from regstudy.errors import NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, STUDY, Tag
 
-from .snapshot import Record, Records
+from .records.snapshot import Record, Records
 
 SAME = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
 """Runs of studies that agree in these are one study, whatever their seeds."""

@@ -10,7 +10,7 @@ from regstudy.config import RunConfig
 from regstudy.schema import Metric, Summary
 
 from .measures import Curve
-from .snapshot import Records
+from .records.snapshot import Records
 from .studies import Study
 
 AVERAGED = Summary.ENDPOINT_EPOCHS.value

@@ -17,7 +17,7 @@ from test_reading import make_untidy, public
 from test_studies import DESIGN, assert_each_once, trials
 
 from analysis.commands import cli
-from analysis.reading import rest, stores
+from analysis.reading.records import rest, stores
 from regstudy.commands import cli as regstudy_cli
 from regstudy.errors import TrackingError
 from regstudy.schema import Metric

@@ -23,7 +23,7 @@ from regstudy.design import design_file
 from regstudy.errors import SnapshotError
 from regstudy.schema import STUDY, TRIAL, Metric, Tag
 
-from ..files import folders
+from ...files import folders
 
 FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, "studies.json"
 RUNS = "runs.parquet"
