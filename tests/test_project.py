@@ -100,6 +100,12 @@ def test_every_module_is_in_the_architecture():
             assert path.name.startswith("__") or f"`{path.name}`" in text or f"{path.name}`" in text, path
 
 
+def test_no_room_has_more_than_ten_modules():
+    folders = {path.parent for package in ("regstudy", "analysis") for path in (ROOT / package).rglob("*.py")}
+    crowded = {folder: n for folder in folders if (n := len([*folder.glob("*.py")]) - 1) > 10}
+    assert not crowded
+
+
 def test_every_make_target_of_the_readme_exists():
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.M))
     for name in ("README.md", "CONTRIBUTING.md"):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import mlflow
 import pytest
+from conftest import ROOT
 
 from analysis.reading import query
 from analysis.reading.query import Wanted
@@ -304,3 +305,10 @@ def test_frames_are_what_is_declared_and_others_are_refused_where_they_enter(tra
         replace(trials, runs=trials.runs.assign(diverged=0.5))
     with pytest.raises(TypeError, match="lacks epoch"):
         replace(trials, epochs=trials.epochs.drop(columns=["epoch"]))
+
+
+def test_the_guide_lists_every_declared_column():
+    guide = (ROOT / "docs" / "guides" / "frames.md").read_text()
+    listed = [line for line in guide.splitlines() if line.startswith("| `")]
+    declared = (*EVERY_RUN, *OF_A_TRIAL, *EVERY_EPOCH, *OF_A_CURVE)
+    assert listed == [f"| `{column.name}` | {column.kind} | {column.about} |" for column in declared]
