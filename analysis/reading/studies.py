@@ -56,7 +56,7 @@ def find(source: Records, everything: Sequence[Record], name: str) -> Study:
 
 def of_several(study: Study) -> str:
     """Which of the studies of its name this is, and how to name another."""
-    epochs = sorted({config.epochs for config in study.design.configs("mnist", 0)})
+    epochs = sorted({config.epochs for config in study.design.configs()})
     length = f"{' or '.join(plural(n, 'epoch') for n in epochs)}, {plural(len(study.design.seeds), 'seed')}"
     which, later = "the latest", ""
     if study.unfinished:

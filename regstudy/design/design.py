@@ -76,6 +76,9 @@ Metric = Literal[
 SCALED_IN_POINTS = frozenset({"endpoint/test_accuracy", "endpoint/validation_accuracy", "gap/accuracy"})
 """Their differences and margins are in points (0.01 of an accuracy); other differences are in the metric's own unit."""
 
+ANY_DATA = "auto"
+"""A configuration whose data set is not resolved yet: it has no digest."""
+
 ALL_OTHERS = "every other"
 
 
@@ -177,7 +180,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             return
         RunConfig.from_text({"dataset": str(self.overrides.get("dataset", "auto"))})
         seen: set[RunConfig] = set()
-        for number, config in enumerate(self.configs("mnist", 0)):
+        for number, config in enumerate(self.configs()):
             if config in seen:
                 place = ("configurations", number) if self.configurations else ("grid",)
                 raise _at(place, "this configuration is there twice")
@@ -225,7 +228,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def pick(self, fields: Mapping[str, Any]) -> int:
         """Which configuration a claim's fields single out, the others being the recipe's; LookupError if none."""
-        wanted = self._config(fields, "mnist", 0)
+        wanted = self._config(fields, ANY_DATA, 0)
         if wanted not in self.places:
             raise LookupError(fields)
         return self.places[wanted]
@@ -233,10 +236,10 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     @cached_property
     def places(self) -> dict[RunConfig, int]:
         """Where each configuration stands in a block."""
-        return {config: number for number, config in enumerate(self.configs("mnist", 0))}
+        return {config: number for number, config in enumerate(self.configs())}
 
-    def configs(self, dataset: str, seed: int) -> list[RunConfig]:
-        """The configurations of one block; ConfigError if one of them is out of range."""
+    def configs(self, dataset: str = ANY_DATA, seed: int = 0) -> list[RunConfig]:
+        """The configurations of one block, on whatever data if none is named; ConfigError if one of them is out of range."""
         return [self._config(fields, dataset, seed) for fields in self.cells()]
 
     def _config(self, fields: Mapping[str, Any], dataset: str, seed: int) -> RunConfig:
