@@ -47,14 +47,14 @@ def test_numbers_are_pandas_and_scipys(workspace):
     data = {(lr, seed): 0.9 + rng.normal(0, 0.01, 8) for lr in ("0.1", "0.2") for seed in range(4)}
     for (lr, seed), values in data.items():
         log(lr, seed, values)
-    trials, measure, scale = foreign.read(ASKED)
+    trials = foreign.read(ASKED)
     ends = pd.Series({key: values[-5:].mean() for key, values in data.items()}).unstack(0)
     found = trials.runs.pivot(index="seed", columns="configuration", values="val_acc")
     np.testing.assert_allclose(found.to_numpy(), ends.to_numpy())
-    assert scale.higher_is_better
+    assert trials.scale.higher_is_better
     from analysis.judging import findings
 
-    pair = findings.find(trials, measure, scale).ranking.pairs.iloc[0]
+    pair = findings.find(trials).ranking.pairs.iloc[0]
     test = stats.ttest_rel(ends["0.1"], ends["0.2"])
     assert pair["p"] == pytest.approx(test.pvalue)
 
@@ -67,7 +67,7 @@ def test_what_is_left_out_is_counted(workspace):
     log("0.3", 0, [], metric="other")
     with mlflow.start_run():
         mlflow.log_param("seed", 0)
-    trials, _, _ = foreign.read(ASKED)
+    trials = foreign.read(ASKED)
     assert len(trials.runs) == 4
     assert trials.runs.set_index(["configuration", "seed"]).loc[("lr 0.1", "0"), "val_acc"] == 0.9, "the latest counts"
     told = " | ".join(trials.notices)
@@ -86,7 +86,7 @@ def test_a_run_of_ours_without_an_outcome_is_not_finished_here_either(own_copy):
     left, whole = (run.info.run_id for run in client.search_runs(["0"])[:2])
     client.delete_tag(left, Tag.OUTCOME)
     client.update_run(whole, "RUNNING")
-    trials, _, _ = foreign.read(asked)
+    trials = foreign.read(asked)
     assert left not in set(trials.runs["run_id"])
     assert whole in set(trials.runs["run_id"]), "its outcome is there: only its end did not reach the store"
     assert "1 run of regstudy that ended without an outcome, left out" in trials.notices
@@ -138,10 +138,10 @@ def test_names_and_numbers_that_libraries_would_interpret(workspace, capsys):
 def test_a_run_that_is_no_number_counts_as_diverged(workspace):
     log("0.1", 0, [0.5, float("nan")])
     log("0.2", 0, [0.5, 0.6])
-    trials, measure, scale = foreign.read(ASKED)
+    trials = foreign.read(ASKED)
     from analysis.judging import findings
 
-    table = findings.find(trials, measure, scale).table
+    table = findings.find(trials).table
     assert list(table["configuration"]) == ["lr 0.2", "lr 0.1"]
     assert list(table["diverged"]) == [0, 1]
 
@@ -191,7 +191,7 @@ def test_a_block_is_called_what_its_name_says(workspace, block, word):
             mlflow.log_metric("val_acc", 0.5)
             mlflow.log_param("lr", 1)
             mlflow.log_param(name, value) if kind == "params" else mlflow.set_tag(name, value)
-    trials, _, _ = foreign.read(Asked("val_acc", ("params.lr",), block))
+    trials = foreign.read(Asked("val_acc", ("params.lr",), block))
     assert trials.words.block == word
 
 

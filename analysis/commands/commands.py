@@ -153,8 +153,7 @@ def _found_anybodys(arguments: argparse.Namespace, source: Records | None = None
         arguments.last,
         arguments.experiment or None,
     )
-    trials, measure, scale = foreign.read(asked, source)
-    return findings.find(trials, measure, scale)
+    return findings.find(foreign.read(asked, source))
 
 
 def _read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:

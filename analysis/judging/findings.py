@@ -91,16 +91,16 @@ class Findings:
     responses: tuple[Response, ...]
 
 
-def find(trials: Trials, endpoint: Measure | None = None, scale: Scale | None = None) -> Findings:
-    """Analyse trials by the endpoint that is asked for, else by their study's design if they have one, else by the defaults of a design.
+def find(trials: Trials) -> Findings:
+    """Analyse trials by the endpoint that was asked for, else by their study's design if they have one, else by the defaults of a design.
 
     Each part is left out, or empty, where the runs do not have the columns that it is made of.
     """
     trials = _named(trials)
     runs, design = trials.runs, trials.study.design if trials.study else None
     by_measure = _units(trials)
-    endpoint = endpoint or measures.measure(design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value)
-    scale, key = scale or _scale(design, endpoint, by_measure), endpoint.key
+    endpoint = trials.endpoint or measures.measure(design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value)
+    scale, key = trials.scale or _scale(design, endpoint, by_measure), endpoint.key
     alpha = design.alpha if design else ALPHA
     scores = score_table(runs, key)
     ranked = ranking.rank(scores, scale, alpha=alpha, diverged=_diverged(runs), complexity=_complexity(trials))

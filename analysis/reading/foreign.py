@@ -46,7 +46,7 @@ class Asked:
     experiment: str | None = None
 
 
-def read(asked: Asked, source: Records | None = None) -> tuple[Trials, Measure, Scale]:
+def read(asked: Asked, source: Records | None = None) -> Trials:
     """Read the finished runs of an experiment, or of this source; NothingToAnalyse or UsageError says what is missing."""
     source = source or stores.from_store(asked.experiment)
     everything = source.runs()
@@ -74,8 +74,8 @@ def read(asked: Asked, source: Records | None = None) -> tuple[Trials, Measure, 
     higher = (asked.better or direction(asked.metric)) == "higher"
     measure = Measure(asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=higher)
     curve = Curve(asked.metric, _file(asked.metric), f"{measure.words} over steps", measure.words, higher_is_better=higher)
-    trials = Trials(runs, epochs, tuple(filter(None, notices)), source, _words(asked.block, higher=higher), (curve,))
-    return trials, measure, Scale(higher, asked.margin)
+    words, scale = _words(asked.block, higher=higher), Scale(higher, asked.margin)
+    return Trials(runs, epochs, tuple(filter(None, notices)), source, words, (curve,), endpoint=measure, scale=scale)
 
 
 def _words(block: str, *, higher: bool) -> Words:

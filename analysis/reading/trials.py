@@ -9,7 +9,7 @@ from pandas.api import types
 from regstudy.config import RunConfig
 from regstudy.schema import Metric, Summary
 
-from .measures import Curve
+from .measures import Curve, Measure, Scale
 from .records.snapshot import Records
 from .studies import Study
 
@@ -107,7 +107,8 @@ class Trials:
     """The comparable runs among all.
 
     `runs` has a row per run, `epochs` a row per run and point of a curve, with the columns that are declared above. `notices` say what was left
-    out, what was allowed, and what differs all the same. `curves` are those that are drawn, the endpoint's own first.
+    out, what was allowed, and what differs all the same. `curves` are those that are drawn, the endpoint's own first. `endpoint` and `scale` are
+    what was asked for; None: what the study's design says, or a design's defaults. `asked` are the command's words that read these again.
     """
 
     runs: pd.DataFrame
@@ -117,6 +118,9 @@ class Trials:
     words: Words
     curves: tuple[Curve, ...]
     study: Study | None = None
+    endpoint: Measure | None = None
+    scale: Scale | None = None
+    asked: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Hold the frames to what is declared, where they enter."""
