@@ -118,6 +118,16 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
                 raise ConfigError(f"{name}: expected {expected(name)}, got {quoted(text)}")
         return config
 
+    def changed(self, **values: Any) -> Self:
+        """The configuration with other values; what its recipe leaves to defaults follows the recipe. ConfigError says in one line what is wrong."""
+        unknown = sorted(set(values) - set(type(self).model_fields))
+        if unknown:
+            raise ConfigError(f"unknown parameter {unknown[0]!r}: expected one of {', '.join(type(self).model_fields)}")
+        try:
+            return type(self).model_validate(self.overrides() | values)
+        except ValidationError as error:
+            raise ConfigError(_in_words(error)) from None
+
     @classmethod
     def from_record(cls, text: str) -> Self:
         """Build from a run's tag; ConfigError where it is damaged, or holds what this version does not know."""

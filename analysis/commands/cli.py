@@ -15,22 +15,28 @@ from regstudy.errors import RegstudyError, UsageError
 from ..files import folders
 
 PROGRAM = "python -m analysis"
+ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
 ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
 """Fields of analysis.reading.comparability; a test holds the two together."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; give the exit status."""
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run a command; give the exit status. `program` is what the user calls it by."""
     given = terminal.dashed(sys.argv[1:] if arguments is None else arguments)
-    return terminal.run_command(PROGRAM, lambda: _command(given))
+    return terminal.run_command(program, lambda: _command(given, program))
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     """The parser of all commands."""
-    top = terminal.Parser(prog=PROGRAM, description="Compare the runs that regstudy, or anybody, has tracked.", epilog=EPILOG)
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+    top = terminal.Parser(prog=program, description=ABOUT, epilog=EPILOG)
+    add_commands(top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command"))
+    return top
+
+
+def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
+    """Add the commands that read."""
     source = _source()
     commands.add_parser("rank", parents=[source], help="print the ranking, with its ties", epilog=EPILOG)
     commands.add_parser("claims", parents=[source], help="print the verdict on each claim of a study", epilog=EPILOG)
@@ -59,7 +65,6 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     snapshot.add_argument("folder", metavar="DIR", help="folder to write; an earlier snapshot there is replaced")
-    return top
 
 
 def _source() -> terminal.Parser:
@@ -110,9 +115,9 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
     anyone.add_argument("--output", metavar="DIR", default="", help="write the report into this folder")
 
 
-def _command(given: list[str]) -> None:
+def _command(given: list[str], program: str) -> None:
     try:
-        _run(given)
+        _run(given, program)
     except RegstudyError as error:
         if os.environ.get("MLFLOW_RUN_ID"):
             from regstudy.tracking import adopted
@@ -121,15 +126,15 @@ def _command(given: list[str]) -> None:
         raise
 
 
-def _run(given: list[str]) -> None:
-    arguments = _parse(given)
+def _run(given: list[str], program: str) -> None:
+    arguments = parse(given, program)
     if arguments.command == "verify":
         from . import verify
 
-        verify.verify(arguments.report, _parse)
+        verify.verify(arguments.report, parse)
         return
     made = _make_folder(arguments)
-    command = redacted(shlex.join(["python", "-m", "analysis", *given]))  # reports hold it
+    command = as_command(given)
     try:
         from . import commands
 
@@ -137,6 +142,11 @@ def _run(given: list[str]) -> None:
     except BaseException:
         folders.unmake(made)
         raise
+
+
+def as_command(given: Sequence[str]) -> str:
+    """The command line as reports hold it, whoever called it however: without secrets."""
+    return redacted(shlex.join([*PROGRAM.split(), *given]))
 
 
 def _check_lists(arguments: argparse.Namespace) -> None:
@@ -167,9 +177,9 @@ def _make_folder(arguments: argparse.Namespace) -> list[Path]:
         raise UsageError(f"{option}{output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
 
 
-def _parse(given: list[str]) -> argparse.Namespace:
-    """Options that make sense together."""
-    arguments = parser().parse_args(given)
+def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
+    """Options that make sense together; UsageError says which do not."""
+    arguments = parser(program).parse_args(given)
     if arguments.command == "verify":
         return arguments
     _check_lists(arguments)

@@ -35,7 +35,7 @@ def claims(arguments: argparse.Namespace, _command: str) -> None:
     """Print the verdicts on a study's claims."""
     result = found(arguments)
     if not result.judged:
-        raise NothingToAnalyse(_no_claims(result.trials))
+        raise NothingToAnalyse(no_claims(result.trials))
     terminal_tables.show_verdicts(result)
     _say_notices(result.trials)
 
@@ -47,14 +47,14 @@ def compare(arguments: argparse.Namespace, command: str) -> None:
         return
     result = found(arguments)
     trials = result.trials
-    first, second = _known(arguments.configurations, trials)
+    first, second = known(arguments.configurations, trials)
     terminal_tables.show_pair(result, first, second, gallery_page.pair_in_words(gallery_page.read(trials), first, second))
     _say_notices(trials)
 
 
 def gallery(arguments: argparse.Namespace, _command: str) -> None:
     """Write the page of misclassified images."""
-    trials = _read(arguments)
+    trials = read(arguments)
     page = Path(arguments.output)
     gallery_page.write(trials, page)
     _say_notices(trials)
@@ -69,12 +69,12 @@ def report(arguments: argparse.Namespace, command: str) -> None:
     result = found(arguments)
     with _place(arguments.output) as folder:
         page = _write_report(result, folder, command, there_to_stay=bool(arguments.output))
-        _publish(page, result, asked=asked)
+        keep(page, result, asked=asked)
 
 
 def snapshot(arguments: argparse.Namespace, _command: str) -> None:
     """Write a snapshot of the trials."""
-    trials = _read(arguments)
+    trials = read(arguments)
     chosen = set(trials.runs["run_id"]) | ({trials.study.run_id} if trials.study else set())
     runs = [run for run in trials.source.runs() if run.run_id in chosen]
     folder = Path(arguments.folder)
@@ -92,8 +92,7 @@ def source(arguments: argparse.Namespace) -> Records:
 
 def found(arguments: argparse.Namespace, source: Records | None = None) -> Findings:
     """What a command's options ask to be analysed, of this source or the one that they name."""
-    anybodys = arguments.command == "compare" and arguments.metric
-    return _found_anybodys(arguments, source) if anybodys else findings.find(_read(arguments, source))
+    return findings.find(read(arguments, source))
 
 
 @contextmanager
@@ -106,7 +105,8 @@ def _place(output: str) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _publish(page: Path, result: Findings, *, asked: bool) -> None:
+def keep(page: Path, result: Findings, *, asked: bool) -> None:
+    """Keep a written report in the store: with the study that it is of, the run that `mlflow run` made, or, if asked, by itself."""
     trials, adopted = result.trials, os.environ.get("MLFLOW_RUN_ID")
     experiment_id, headline = trials.source.experiment_id, report_files.headline(result)
     if adopted:
@@ -133,7 +133,7 @@ def _attach(page: Path, run_id: str, *, asked: bool) -> None:
 
 
 def _compare_any(arguments: argparse.Namespace, command: str) -> None:
-    result = _found_anybodys(arguments)
+    result = found(arguments)
     if arguments.output:
         _write_report(result, Path(arguments.output), command, there_to_stay=True)
         return
@@ -141,7 +141,7 @@ def _compare_any(arguments: argparse.Namespace, command: str) -> None:
     _say_notices(result.trials)
 
 
-def _found_anybodys(arguments: argparse.Namespace, source: Records | None = None) -> Findings:
+def _read_anybodys(arguments: argparse.Namespace, source: Records | None) -> Trials:
     foreign.check_names(tuple(arguments.group_by), "--group-by")
     foreign.check_names((arguments.block,), "--block")
     asked = foreign.Asked(
@@ -153,10 +153,13 @@ def _found_anybodys(arguments: argparse.Namespace, source: Records | None = None
         arguments.last,
         arguments.experiment or None,
     )
-    return findings.find(foreign.read(asked, source))
+    return foreign.read(asked, source)
 
 
-def _read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:
+def read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:
+    """The trials that a command's options ask for, regstudy's or, with --metric, anybody's."""
+    if arguments.command == "compare" and arguments.metric:
+        return _read_anybodys(arguments, source)
     return query.read(_wanted(arguments), source)
 
 
@@ -180,7 +183,8 @@ def _write_report(result: Findings, folder: Path, command: str, *, there_to_stay
     return page
 
 
-def _known(names: Sequence[str], trials: Trials) -> list[str]:
+def known(names: Sequence[str], trials: Trials) -> list[str]:
+    """Two configurations of these trials; UsageError names one that is none."""
     there = list(dict.fromkeys(trials.runs["configuration"]))
     for name in names:
         if name not in there:
@@ -190,7 +194,8 @@ def _known(names: Sequence[str], trials: Trials) -> list[str]:
     return list(names)
 
 
-def _no_claims(trials: Trials) -> str:
+def no_claims(trials: Trials) -> str:
+    """Why there is nothing to judge."""
     if trials.study is None:
         return "claims belong to a study: name one with --study"
     return f"the design {trials.study.design.name} makes no claims"

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from .measures import Curve, Measure, Scale
 from .query import LARGEST, is_done
 from .records import stores
 from .records.snapshot import Record, Records
+from .records.unstored import Unstored
 from .trials import AVERAGED, Trials, Words
 
 LOWER_IS_BETTER = re.compile(r".*loss|.*error|err|mae|mse|rmse|mape|perplexity|ppl|nll|brier|ece|wer|cer|.*entropy|latency")
@@ -92,6 +93,23 @@ def _words(block: str, *, higher: bool) -> Words:
 
 def _file(metric: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in metric)
+
+
+def of_scores(scores: pd.DataFrame, *, higher_is_better: bool, margin: float | None) -> Trials:
+    """Trials of a frame of numbers, a row per block, a column per configuration; NaN is a missing one. UsageError if there are none."""
+    block, name = scores.index.name or "block", "score"
+    named = scores.rename_axis(index="seed", columns="configuration").reset_index()
+    long = named.melt("seed", value_name=name).dropna()
+    if long.empty or not pd.api.types.is_numeric_dtype(long[name]):
+        raise UsageError("scores: expected numbers, a row per block and a column per configuration")
+    long = long.assign(configuration=long["configuration"].astype(str), run_id=[str(i) for i in range(len(long))])
+    runs = long.assign(**{"run_name": "", "start_time": 0, "diverged": False, AVERAGED: 1})
+    epochs = long[["run_id", "configuration", "seed", name]].assign(epoch=0)
+    measure = Measure(name, name, decimals=_decimals(runs[name]), higher_is_better=higher_is_better)
+    words = replace(_words(f"params.{block}", higher=higher_is_better), step="")
+    scale = Scale(higher_is_better, margin)
+    curve = Curve(name, name, f"{name} over steps", name, higher_is_better=higher_is_better)
+    return Trials(runs, epochs, (), Unstored(), words, (curve,), endpoint=measure, scale=scale)
 
 
 def _missing(runs: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import pandas as pd
 from pandas.api import types
@@ -91,7 +92,7 @@ OF_A_CURVE = tuple(
 class Words:
     """What the runs' own people call things; sentences are made of these, so that a report speaks of nothing that its runs do not have.
 
-    `block` pairs runs (seed, fold), `step` is what a curve goes along, `counted` what the test metrics count, empty where that is not known.
+    `block` pairs runs (seed, fold), `step` is what a curve goes along, empty where there is none, `counted` what the test metrics count, empty where that is not known.
     `endpoint` is a clause on how its value came about, `pairing` a sentence on what the runs of a block have in common.
     """
 
@@ -127,6 +128,11 @@ class Trials:
         of_a_trial = TEST_IMAGES in self.runs
         check(self.runs, (*EVERY_RUN, *(OF_A_TRIAL if of_a_trial else ())))
         check(self.epochs, (*EVERY_EPOCH, *(OF_A_CURVE if of_a_trial else ())))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how many runs there are of each configuration, and the notices."""
+        runs = self.runs.groupby("configuration", sort=False)["seed"].agg(runs="size", blocks="nunique")
+        return f"{runs.to_html()}{''.join(f'<p>{escape(notice)}.</p>' for notice in self.notices)}"
 
     def has(self, *columns: str) -> bool:
         """Whether the runs have all of these columns."""

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from regstudy.console.screen import Table
 from regstudy.schema import Summary
 
 from ..files.rows import rows as each
@@ -13,6 +14,9 @@ from ..reading.measures import Measure
 from . import wording
 
 NONE = "–"
+WIDTH = 120
+"""Characters of a table in a notebook's text."""
+
 BEST, BEST_EPOCH = Summary.BEST_TEST_ACCURACY.value, Summary.BEST_EPOCH.value
 
 
@@ -86,6 +90,16 @@ def runs(found: Findings) -> Grid:
     texts = {"configuration", "command", "run"}
     columns = tuple(Column(text, text not in texts) for text in headings)
     return Grid("runs", "Every run", columns, rows, links=_links(found))
+
+
+def as_text(grid: Grid) -> str:
+    """A table in characters, for where no HTML is shown."""
+    shown = Table(grid.caption)
+    for column in grid.columns:
+        shown.column(column.heading, justify="right" if column.numeric else "left", overflow="fold")
+    for row in grid.rows:
+        shown.row(*row)
+    return shown.text(WIDTH)
 
 
 def is_number(value: object) -> bool:

@@ -185,6 +185,8 @@ def endpoint_words(found: Findings) -> str:
     """What was averaged, to follow a value."""
     lowest, step = found.trials.runs[AVERAGED].min(), found.trials.words.step
     averaged = int(lowest) if math.isfinite(lowest) else 0
+    if not step:
+        return ""
     if not found.trials.has("epochs"):
         return f", {f'mean of the last {averaged} {step}s' if averaged > 1 else f'of the last {step}'}"
     epochs = int(found.trials.runs["epochs"].max())

@@ -60,18 +60,25 @@ def show_verdicts(found: Findings) -> None:
 
 def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -> None:
     """Print a page about two configurations; `images` are sentences about their misclassified images."""
-    result = _endpoint(found, first, second)
+    result = endpoint(found, first, second)
     say(f"{first} against {second}: {plural(result.plain.n, f'common {found.trials.words.block}')}, {_what(found)}")
     say("")
-    for line in _judgement(found, result):
+    for line in judgement(found, result):
         say(line)
     say("")
-    _pair_table(found, first, second).show()
+    shown = Table(f"Means over {found.trials.words.block}s; differences or ratios (×) with their 95% interval, unadjusted")
+    shown.column("")
+    for heading in (first, second, "first against second", "n"):
+        shown.column(heading, justify="right")
+    for row in pair_rows(found, first, second):
+        shown.row(*row)
+    shown.show()
     for line in images:
         say(line)
 
 
-def _endpoint(found: Findings, first: str, second: str) -> claims.Compared:
+def endpoint(found: Findings, first: str, second: str) -> claims.Compared:
+    """Two configurations compared by the endpoint: one contrast, not one of a family."""
     margin = found.scale.margin or findings.MARGIN
     asked = Contrast.model_construct(
         metric=found.endpoint.key, of={}, against={}, expect="higher", scale="difference", margin=margin
@@ -79,8 +86,8 @@ def _endpoint(found: Findings, first: str, second: str) -> claims.Compared:
     return claims.compare(found.scores[first], found.scores[second], asked, found.scale.unit)
 
 
-def _judgement(found: Findings, result: claims.Compared) -> list[str]:
-    """What the endpoint says of the two: one contrast, not one of a family."""
+def judgement(found: Findings, result: claims.Compared) -> list[str]:
+    """What the endpoint says of the two, in sentences."""
     reading, plain, block = found.endpoint, result.plain, found.trials.words.block
     if not plain.decidable:
         return [
@@ -114,11 +121,9 @@ def _judgement(found: Findings, result: claims.Compared) -> list[str]:
     return lines
 
 
-def _pair_table(found: Findings, first: str, second: str) -> Table:
-    shown = Table(f"Means over {found.trials.words.block}s; differences or ratios (×) with their 95% interval, unadjusted")
-    shown.column("")
-    for heading in (first, second, "first against second", "n"):
-        shown.column(heading, justify="right")
+def pair_rows(found: Findings, first: str, second: str) -> list[tuple[str, ...]]:
+    """Each measure that both have: its words and unit, either's mean, the first against the second with its interval, common blocks."""
+    shown: list[tuple[str, ...]] = []
     for key in [found.endpoint.key, *(key for key in measures.COMPARED if key in found.trials.runs)]:
         reading = measures.measure(key)
         scores = findings.score_table(found.trials.runs, key)[[first, second]]
@@ -126,7 +131,7 @@ def _pair_table(found: Findings, first: str, second: str) -> Table:
             continue
         means = [reading.value(float(scores[name].mean())) for name in (first, second)]
         difference, n = _difference(scores, reading, first, second)
-        shown.row(f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}", *means, difference, str(n))
+        shown.append((f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}", *means, difference, str(n)))
     return shown
 
 

@@ -9,25 +9,32 @@ from collections.abc import Sequence
 from regstudy.config import RunConfig, expected
 from regstudy.console import signals, terminal
 from regstudy.data import sources
-from regstudy.errors import RegstudyError
+from regstudy.errors import RegstudyError, UsageError
 
 PROGRAM = "python -m regstudy"
+ABOUT = "Train regularisation configurations as MLflow runs, one by one or as a study."
+OF_TRAINING = {"torch", "torchvision", "safetensors", "mlxtend", "pebble"}
+"""What `pip install regstudy` leaves out, which is enough to read and judge."""
+
 STUDY_EPILOG = "Shipped designs, and how to write one: docs/guides/studies.md. Store and experiment: MLflow's own defaults and MLFLOW_* variables."
 EPILOG = "Recipes and every option: docs/guides/configuration.md. Store and experiment: MLflow's own defaults and MLFLOW_* variables."
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; give the exit status."""
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run a command; give the exit status. `program` is what the user calls it by."""
     given = terminal.dashed(sys.argv[1:] if arguments is None else arguments)
-    return terminal.run_command(PROGRAM, lambda: _command(given))
+    return terminal.run_command(program, lambda: _command(given, program))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; the training options are made from RunConfig."""
-    top = terminal.Parser(
-        prog=PROGRAM, description="Train regularisation configurations as MLflow runs, one by one or as a study."
-    )
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+def parser(program: str = PROGRAM) -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = terminal.Parser(prog=program, description=ABOUT)
+    add_commands(top.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command"))
+    return top
+
+
+def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
+    """Add the commands that train; the training options are made from RunConfig."""
     train = commands.add_parser("train", help="train one configuration", description="Train one configuration.", epilog=EPILOG)
     for name, field in RunConfig.model_fields.items():
         default = "" if field.default is None else f"; default: {field.default}"
@@ -41,7 +48,6 @@ def parser() -> argparse.ArgumentParser:
     resume = commands.add_parser("resume", help="continue a run that was stopped", epilog=EPILOG)
     resume.add_argument("run_id", metavar="RUN_ID", help="the MLflow run's ID")
     _add_study(commands.add_parser("study", help="plan and run a study: many configurations, many seeds"))
-    return top
 
 
 def configuration(given: argparse.Namespace) -> RunConfig:
@@ -93,15 +99,15 @@ def _add_study(study: argparse.ArgumentParser) -> None:
             action.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps; default: auto")
 
 
-def _command(arguments: list[str]) -> None:
+def _command(arguments: list[str], program: str) -> None:
     # A second signal ends the process at once.
     signals.interrupt_on((signal.SIGINT, signal.SIGTERM), lambda again: os._exit(128 + again))
     try:
-        given = parser().parse_args(arguments)
+        given = parser(program).parse_args(arguments)
         if given.command != "study" or given.action == "run":
             terminal.go_on_unheard()
         if given.command == "train":
-            _train(configuration(given))
+            train(configuration(given))
         elif given.command == "resume":
             from regstudy.run.trial import resume
 
@@ -110,6 +116,10 @@ def _command(arguments: list[str]) -> None:
             from regstudy.commands import study_cli
 
             study_cli.command(given)
+    except ModuleNotFoundError as error:
+        if error.name not in OF_TRAINING:
+            raise
+        raise UsageError(f"training needs {error.name}, which is not installed: pip install 'regstudy[train]'") from None
     except RegstudyError as error:
         if os.environ.get("MLFLOW_RUN_ID"):
             from regstudy.tracking import adopted
@@ -118,7 +128,8 @@ def _command(arguments: list[str]) -> None:
         raise
 
 
-def _train(config: RunConfig) -> None:
+def train(config: RunConfig) -> str:
+    """Train a configuration as one MLflow run; its ID."""
     source = sources.locate(config.dataset, config.data_root)
     # Imported here: torch and mlflow cost seconds, which help and errors need not wait for.
     from regstudy.machine import cores
@@ -126,4 +137,4 @@ def _train(config: RunConfig) -> None:
     with cores.at_work() as share:
         from regstudy.run.trial import run
 
-        run(config, source, share)
+        return run(config, source, share)

@@ -22,6 +22,13 @@ class Table:
         """Add a row."""
         self._table.add_row(*map(shown, cells))
 
+    def text(self, width: int) -> str:
+        """What would be printed, at most so wide."""
+        screen = console(width)
+        with screen.capture() as printed:
+            screen.print(self._table)
+        return "\n".join(line.rstrip() for line in printed.get().rstrip("\n").splitlines())
+
     def show(self, width: int | None = None) -> None:
         """Print it, as wide as the terminal or so many characters."""
         console(width).print(self._table)

@@ -4,12 +4,15 @@ Each has a pebble pool of its own: pebble gives up a pool, and all that waits in
 """
 
 import multiprocessing
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
 from threading import Lock
+from types import ModuleType
 from typing import Any
 
 from pebble import ProcessPool
@@ -19,6 +22,25 @@ STARTS = 4
 
 STOP_SECONDS = 8.0
 """How long processes have for ending what they are at, of the 10 s that service managers give; a pool would give 3."""
+
+
+class _Spawned(SpawnProcess):
+    def start(self) -> None:
+        """A new process imports the program that starts it, unless there is none to see: a script that is not guarded against that would run again."""
+        with _starting:
+            program = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = program
+
+
+_starting = Lock()
+
+
+class _WithoutMain(SpawnContext):
+    Process = _Spawned
 
 
 @dataclass(frozen=True)
@@ -102,6 +124,6 @@ class Crew:
                 if pool.active:
                     return pool
             # Not forked: neither torch's threads nor MLflow's connections survive that.
-            context: Any = multiprocessing.get_context("spawn")
+            context: Any = _WithoutMain()
             self._all.append(ProcessPool(1, initializer=self._initializer, context=context))
             return self._all[-1]

@@ -1,0 +1,176 @@
+"""The public face: read trials, rank, compare and judge them, report. What the commands do, for a notebook; `import analysis` gives these names.
+
+Objects show themselves, as text and as HTML. What a user can put right is a RegstudyError, in a line. Nothing here writes into a store unless asked.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from regstudy.errors import NothingToAnalyse
+
+from .commands import cli, commands
+from .commands import verify as verification
+from .files import folders
+from .judging import findings
+from .judging.findings import Findings
+from .reading import foreign
+from .reading.trials import Trials
+from .reports import report as report_files
+from .showing import csv_numbers, grids, methods, rendering, terminal_tables, wording
+from .showing.grids import Column, Grid
+
+
+@dataclass(frozen=True)
+class Result:
+    """A table with what it says in words."""
+
+    said: tuple[str, ...]
+    grid: Grid = field(repr=False)
+
+    def __str__(self) -> str:
+        """As a terminal shows it."""
+        return "\n".join([grids.as_text(self.grid), *self.said])
+
+    def _repr_html_(self) -> str:
+        return rendering.render("result.html.j2", {"result": self})
+
+
+@dataclass(frozen=True, repr=False)
+class Ranking(Result):
+    """Configurations in order, with ties: `table` and `pairs` as `analysis.judging.ranking.Ranking` has them, `leading` those that share the first rank."""
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    leading: tuple[str, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Pair(Result):
+    """Two configurations: `table` has a row per measure, in words and units as shown."""
+
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True, repr=False)
+class Judgement(Result):
+    """A study's claims: `verdicts` has a row per contrast of each, in stored units."""
+
+    verdicts: pd.DataFrame
+
+
+def read(
+    study: str = "",
+    *,
+    experiment: str = "",
+    dataset: str = "",
+    where: Mapping[str, object] | None = None,
+    snapshots: Iterable[str | Path] = (),
+    allow: Iterable[str] = (),
+) -> Trials:
+    """Read regstudy's finished, comparable trials from MLflow's store, or from snapshots.
+
+    `where` keeps runs with these values, a list being any of them; `allow` names fields in which they may differ. NothingToAnalyse or NotComparable
+    says what stands in the way.
+    """
+    options = [
+        word
+        for name, text in (("study", study), ("experiment", experiment), ("dataset", dataset))
+        if text
+        for word in (f"--{name}", text)
+    ]
+    options += [word for name, value in (where or {}).items() for word in ("--where", f"{name}={_values(value)}")]
+    options += [word for folder in snapshots for word in ("--from", str(folder))]
+    options += [word for name in allow for word in ("--allow", name)]
+    return _read(["report", *options])
+
+
+def read_runs(
+    metric: str,
+    group_by: str | Sequence[str],
+    *,
+    block: str = "params.seed",
+    better: str = "",
+    margin: float | None = None,
+    last: int = foreign.LAST_EPOCHS,
+    experiment: str = "",
+) -> Trials:
+    """Read the finished runs of any code: `group_by` and `block` name parameters or tags (`params.lr`), `better` is higher or lower where the metric's name does not say."""
+    groups = [group_by] if isinstance(group_by, str) else group_by
+    options = [
+        "--metric",
+        metric,
+        *(word for name in groups for word in ("--group-by", name)),
+        "--block",
+        block,
+        "--last",
+        str(last),
+    ]
+    options += ["--better", better] if better else []
+    options += ["--margin", repr(margin)] if margin is not None else []
+    options += ["--experiment", experiment] if experiment else []
+    return _read(["compare", *options])
+
+
+def rank(trials: Trials) -> Ranking:
+    """Rank configurations by the endpoint; ties share a rank."""
+    return _ranking(findings.find(trials))
+
+
+def rank_scores(scores: pd.DataFrame, *, margin: float | None = None, higher_is_better: bool = True) -> Ranking:
+    """Rank the columns of any frame by their mean over its rows, which are blocks; `margin` is the smallest difference that matters, in the scores' unit."""
+    return rank(foreign.of_scores(scores, higher_is_better=higher_is_better, margin=margin))
+
+
+def compare(trials: Trials, first: str, second: str) -> Pair:
+    """Compare two configurations, by name, in the blocks that they share."""
+    commands.known([first, second], trials)
+    found = findings.find(trials)
+    said = terminal_tables.judgement(found, terminal_tables.endpoint(found, first, second))
+    rows = tuple(terminal_tables.pair_rows(found, first, second))
+    headings = ("measure", first, second, "first against second", "n")
+    caption = f"{first} against {second}: means over {found.trials.words.block}s, unadjusted 95% intervals"
+    grid = Grid("pair", caption, tuple(Column(heading, heading != "measure") for heading in headings), rows)
+    return Pair(
+        tuple(said), grid, pd.DataFrame(list(rows), columns=["measure", "first", "second", "first_against_second", "n"])
+    )
+
+
+def judge(trials: Trials) -> Judgement:
+    """Judge the claims of the study's design; NothingToAnalyse if it makes none."""
+    found = findings.find(trials)
+    if not found.judged:
+        raise NothingToAnalyse(commands.no_claims(trials))
+    return Judgement((wording.counted(found.judged),), grids.verdicts(found), csv_numbers.frames(found)["verdicts"])
+
+
+def report(trials: Trials, folder: str | Path, *, publish: bool = False) -> Path:
+    """Write the report into a folder, replacing an earlier one there and nothing else; the path of its page. `publish`: keep it in the store, too."""
+    folders.check_report(Path(folder))
+    folders.make(Path(folder))
+    found = findings.find(trials)
+    page = report_files.write(found, Path(folder), cli.as_command([*trials.asked, "--output", str(folder)]))
+    if publish:
+        commands.keep(page, found, asked=True)
+    return page
+
+
+def verify(folder: str | Path) -> None:
+    """Compute every number of a report anew; VerificationError says which differ."""
+    verification.verify(str(folder), cli.parse)
+
+
+def _read(words: Sequence[str]) -> Trials:
+    return replace(commands.read(cli.parse(words)), asked=tuple(words))
+
+
+def _values(value: object) -> str:
+    values = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    return ",".join(str(one) for one in values)
+
+
+def _ranking(found: Findings) -> Ranking:
+    said = (wording.standing(found.ranking, wording.blocks_in_words(found), found.trials.words.block), methods.advice(found))
+    return Ranking(said, grids.ranking(found), found.table, found.ranking.pairs, found.ranking.leading)
