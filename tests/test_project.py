@@ -79,8 +79,9 @@ def test_the_documentation_lists_exactly_the_names_of_the_store():
 def test_one_list_of_dependencies():
     assert yaml.safe_load(read("python_env.yaml"))["dependencies"] == ["-r requirements.txt"]
     assert yaml.safe_load(read("conda.yaml"))["dependencies"][-1] == {"pip": ["-r requirements.txt"]}
-    project = tomllib.loads(read("pyproject.toml"))
-    assert project["tool"]["setuptools"]["dynamic"]["dependencies"] == {"file": ["requirements.txt"]}
+    reads = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
+    whole, trains = (re.findall(r"^[a-z].*", read(name), re.M) for name in ("requirements.txt", "requirements-train.txt"))
+    assert sorted(whole) == sorted([*reads, *trains, "virtualenv>=20.30"])
     wanted = re.findall(r"^([a-z0-9-]+)", read("requirements.txt"), re.M)
     assert {"torch", "torchvision", "mlflow", "matplotlib", "pandas"} <= set(wanted)
     locked = {re.split("==", line)[0].lower().replace("_", "-") for line in read("constraints.txt").splitlines()}
@@ -98,6 +99,14 @@ def test_every_module_is_in_the_architecture():
     for package in ("regstudy", "analysis"):
         for path in (ROOT / package).glob("*.py"):
             assert path.name.startswith("__") or f"`{path.name}`" in text or f"{path.name}`" in text, path
+
+
+def test_every_room_is_in_the_wheel():
+    rooms = {
+        path.parent.relative_to(ROOT) for package in ("regstudy", "analysis") for path in (ROOT / package).rglob("__init__.py")
+    }
+    names = {".".join(room.parts if room.parts[0] == "regstudy" else ("regstudy", *room.parts)) for room in rooms}
+    assert {*tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]["packages"]} == names
 
 
 def test_no_room_has_more_than_ten_modules():

@@ -218,13 +218,13 @@ def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -
     folder = Path("report") / name
     page = folder / "report.html"
     if under_mlflow and not _is_called_from_here(page, run_id):
-        subprocess.run([sys.executable, "-m", "analysis", "report", "--study", run_id, "--output="], check=False)
+        subprocess.run([sys.executable, "-m", invocation.analysis(), "report", "--study", run_id, "--output="], check=False)
         return
     if not anew and page.is_file() and run_id in page.read_text(encoding="utf-8"):  # another study may have the name
         terminal.say(f"report, from before: {page.absolute().as_uri()}")
         return
     alone = ["-P"] if sys.flags.safe_path else []
-    command = [sys.executable, *alone, "-m", "analysis", "report", "--study", run_id, "--output", str(folder)]
+    command = [sys.executable, *alone, "-m", invocation.analysis(), "report", "--study", run_id, "--output", str(folder)]
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL if streams.is_lost() else None)
 
 

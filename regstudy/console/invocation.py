@@ -15,6 +15,10 @@ CALL = "REGSTUDY_CALL"
 """Environment variable: what stands for `python` in printed commands. Processes that we start inherit it."""
 
 PYTHON = re.compile(r"(?<![\w/.-])python(?= -m (?:regstudy|analysis) )")
+MODULE = re.compile(r"(?<![\w/.-])python -m (?:regstudy|analysis)(?= )")
+INSTALLED = "regstudy"
+"""The command that a wheel brings."""
+
 PROJECT = Path(__file__).parent.parent.parent
 DEFAULT_EXPERIMENT = "0"
 
@@ -26,6 +30,8 @@ def remember() -> None:
 
 def pasteable(line: str) -> str:
     """A line whose commands work in the user's folder and shell."""
+    if _is_installed_command():
+        return MODULE.sub(lambda _: _remembered(), line)
     return PYTHON.sub(lambda _: _remembered(), line)
 
 
@@ -36,13 +42,22 @@ def path(text: str) -> str:
 
 def ui(address: str) -> str:
     """The command that opens MLflow's UI on a database."""
-    python = next(word for word in shlex.split(_remembered()) if "=" not in word)
+    python = _python() if _is_installed_command() else next(word for word in shlex.split(_remembered()) if "=" not in word)
     command = "mlflow ui" if python == "python" else f"{shlex.quote(python)} -m mlflow ui"
     if not _from_elsewhere() and address == _default_store(Path.cwd()):
         return command
     # Of the variables that MLflow itself reads, `mlflow ui` leaves this one out.
     there = '"$MLFLOW_TRACKING_URI"' if _may_be_secret(address) else shlex.quote(address)
     return f"{command} --backend-store-uri {there}"
+
+
+def analysis() -> str:
+    """The name of the module that reads, for a process of its own: in a wheel it is part of this package."""
+    return "regstudy.analysis" if (Path(__file__).parent.parent / "analysis").is_dir() else "analysis"
+
+
+def _is_installed_command() -> bool:
+    return Path(shlex.split(_remembered())[-1]).stem == INSTALLED
 
 
 def _remembered() -> str:
@@ -56,7 +71,7 @@ def _from_elsewhere() -> bool:
 def _call() -> str:
     """With all that `mlflow run` has set and the user's shell has not, and nothing of a folder of the user's that is named as we are."""
     if "MLFLOW_RUN_ID" not in os.environ:
-        return _python()
+        return _command() if Path(sys.argv[0]).stem == INSTALLED else _python()
     address, python = os.environ.get("MLFLOW_TRACKING_URI", ""), _python()
     variables: dict[str, str] = {}
     if address != _default_store(PROJECT):
@@ -67,6 +82,12 @@ def _call() -> str:
     if experiment != DEFAULT_EXPERIMENT and "MLFLOW_EXPERIMENT_NAME" not in os.environ:
         variables["MLFLOW_EXPERIMENT_ID"] = experiment
     return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), python])
+
+
+def _command() -> str:
+    """`regstudy` where the user's shell means this one by it, else its path."""
+    own, found = Path(sys.argv[0]).absolute(), shutil.which(INSTALLED)
+    return INSTALLED if found is not None and own.exists() and Path(found).samefile(own) else shlex.quote(str(own))
 
 
 def _python() -> str:
