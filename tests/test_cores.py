@@ -1,10 +1,12 @@
 """Cores are shared out among the runs at work, with real processes."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from regstudy.machine import cores
 
@@ -16,6 +18,35 @@ with cores.at_work(Path(sys.argv[1])):
     print("at work", flush=True)
     sys.stdin.read()
 """
+
+
+def counted() -> int:
+    code = "from regstudy.machine import cores; print(cores.usable())"
+    return int(subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True, cwd=ROOT).stdout)
+
+
+def test_a_process_counts_the_cores_that_it_may_run_on(monkeypatch):
+    assert counted() == len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert counted() == 1
+
+
+CGROUP = Path("/sys/fs/cgroup/cpu")
+
+
+@pytest.mark.skipif(not os.access(CGROUP / "cpu.cfs_quota_us", os.W_OK), reason="needs root and control groups of version 1")
+@pytest.mark.parametrize(("quota", "cores"), [(100_000, 1), (150_000, 2)])
+def test_a_containers_quota_is_obeyed(quota, cores):
+    """As a container sees it: its own group lies where the machine's is."""
+    own = CGROUP / f"regstudy-{os.getpid()}"
+    own.mkdir()
+    try:
+        (own / "cpu.cfs_quota_us").write_text(str(quota))
+        code = f"mount --bind {own} {CGROUP} && {sys.executable} -c 'from regstudy.machine import cores; print(cores.usable())'"
+        told = subprocess.run(["unshare", "--mount", "sh", "-c", code], text=True, capture_output=True, check=True, cwd=ROOT)
+        assert int(told.stdout) == min(cores, len(os.sched_getaffinity(0)))
+    finally:
+        own.rmdir()
 
 
 @pytest.fixture
