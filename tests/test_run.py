@@ -201,7 +201,7 @@ def test_a_failing_run_ends_failed_with_the_reason(workspace, monkeypatch):
     def broken(*_: object) -> None:
         raise RuntimeError("the disk is full\nand more")
 
-    monkeypatch.setattr(trial, "_write_artifacts", broken)
+    monkeypatch.setattr(trial.figures, "contact_sheet", broken)
     with pytest.raises(RuntimeError):
         train()
     failed = only_run(workspace)

@@ -100,7 +100,7 @@ def test_it_names_no_machine_path_or_user(taken, own_copy):
     ],
 )
 def test_its_warnings_name_no_folder_of_a_machine(warning, kept):
-    assert snapshot._portable(Tag.DATA_WARNING, warning) == kept
+    assert snapshot.portable(Tag.DATA_WARNING, warning) == kept
 
 
 def test_two_snapshots_are_one_store(taken, own_copy):

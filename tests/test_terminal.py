@@ -220,12 +220,19 @@ def test_a_folder_of_any_name_has_an_answer_and_no_traceback(folder, locale, tmp
     assert not list(here.iterdir())
 
 
+def call() -> str:
+    """What stands for `python` in the commands that a process prints which is called in these surroundings."""
+    os.environ.pop(invocation.CALL, None)
+    invocation.remember()
+    return os.environ[invocation.CALL]
+
+
 def test_printed_commands_are_plain_where_the_shell_knows_them(monkeypatch, tmp_path):
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-    assert invocation._call() == "python"
+    assert call() == "python"
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert invocation._call() == sys.executable
+    assert call() == sys.executable
 
 
 def test_under_mlflow_run_they_name_project_store_and_experiment(monkeypatch):
@@ -233,7 +240,7 @@ def test_under_mlflow_run_they_name_project_store_and_experiment(monkeypatch):
     monkeypatch.setenv("MLFLOW_RUN_ID", "1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////some where/mlflow.db")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "7")
-    monkeypatch.setenv(invocation.CALL, invocation._call())
+    call()
     assert invocation.pasteable("go: python -m analysis report --where a=1") == (
         f"go: PYTHONPATH={ROOT} MLFLOW_TRACKING_URI='sqlite:////some where/mlflow.db' MLFLOW_EXPERIMENT_ID=7 "
         "python -P -m analysis report --where a=1"
@@ -246,14 +253,15 @@ def test_passwords_are_in_no_printed_command(monkeypatch):
     for address in ("postgresql://me:secret@host/db", "postgresql:///db?password=secret"):
         monkeypatch.setenv("MLFLOW_RUN_ID", "1")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        assert "secret" not in invocation._call()
+        assert "secret" not in call()
         assert invocation.ui(address).endswith('mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"')
 
 
 def test_the_environment_that_mlflow_made_is_called_by_its_path(monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     monkeypatch.setenv("MLFLOW_ENV_ROOT", str(Path(sys.executable).parent.parent))
-    assert invocation._python() == sys.executable
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    assert call() == sys.executable
 
 
 def only_status(folder: Path) -> str:

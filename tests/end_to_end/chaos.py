@@ -103,7 +103,7 @@ class Chaos:
 
     def study(self, workers_too: bool) -> Start:
         where = ["--executor", "processes", "--jobs", "2"] if workers_too else ["--executor", "here"]
-        return self.start("study", "run", "small.yaml", "--threads", "1", *where)
+        return self.start("study", "run", "small.yaml", "--threads", "1", "--no-report", *where)
 
     def end(self, started: Start) -> int | None:
         """Wait for its end, which must come; judge what it said. The exit status."""
