@@ -30,6 +30,8 @@ HOSTILE = (
     "=HYPERLINK(\"http://evil.example\",\"x\")",
     "--><script>alert(1)</script>&lt;",
     "`x` ``y | [a](javascript:alert(1)) <b> $x$ @all https://evil.example www.evil.example",
+    "a[/]b",
+    "$\\frac{a$",
 )  # fmt: skip
 
 
@@ -57,6 +59,12 @@ def report(migrated_database, tmp_path_factory) -> Path:
         assert cli.main(["verify", "report"]) == 0
         yield folder / "report"
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+
+
+def test_a_report_of_anybodys_runs_makes_no_claims_of_ours(report):
+    text = (report / "report.md").read_text(encoding="utf-8")
+    assert "claim" not in text.lower()
+    assert "nothing says whether these runs share their data" in text
 
 
 def acting(text: str) -> list[str]:

@@ -38,10 +38,9 @@ def without_source(text: str) -> str:
     return re.sub(r"This report: .*|from “.*|<script type=.application/json. id=.made-by.*", "", text)
 
 
-def test_the_report_is_the_stores_number_for_number(taken, own_copy):
-    cli.main(["report", "--output", "from_store"])
+def test_the_report_is_the_stores_number_for_number(taken, own_copy, reported):
     cli.main(["report", "--output", "from_snapshot", "--from", "snap"])
-    one, other = own_copy / "from_store", own_copy / "from_snapshot"
+    one, other = reported.report, own_copy / "from_snapshot"
     files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
     for file in files:
@@ -49,7 +48,7 @@ def test_the_report_is_the_stores_number_for_number(taken, own_copy):
             continue  # lists the digests of pages that say where they are from
         if file.suffix in {".html", ".md"}:
             first, second = (without_source((folder / file).read_text()) for folder in (one, other))
-            assert first.replace(str(own_copy), "") == second.replace(str(own_copy), ""), file
+            assert first.replace(str(reported.folder), "") == second.replace(str(own_copy), ""), file
         else:
             assert (one / file).read_bytes() == (other / file).read_bytes(), file
 

@@ -17,7 +17,11 @@ from test_reading import by_sql, make_untidy, ordered, public
 from test_studies import DESIGN, assert_each_once, trials
 
 from analysis.commands import cli
-from analysis.reading import rest
+from analysis.judging import findings
+from analysis.reading import query, rest
+from analysis.reading.query import Wanted
+from analysis.reports import report
+from analysis.showing import gallery
 from regstudy.commands import cli as regstudy_cli
 from regstudy.errors import TrackingError
 from regstudy.schema import Metric
@@ -49,7 +53,7 @@ def on_a_machine_of_its_own(folder: Path, address: str) -> subprocess.Popen[str]
         "PYTHONPATH": str(ROOT),
     }
     environment = os.environ | own | {"MLFLOW_TRACKING_URI": address}
-    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1"]
+    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1", "--no-report"]
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -104,8 +108,9 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
         ids = [run.info.run_id for run in trials()]
         in_bulk = ordered(rest.points(address, ids, list(Metric)))
         pd.testing.assert_frame_equal(in_bulk, by_sql(tables.open_tables(database), ids, list(Metric)), check_exact=True)
-        assert cli.main(["report", "--study", "small", "--output", "report"]) == 0
-    assert "one seed each" in Path("report/report.md").read_text(encoding="utf-8").splitlines()[0]
+        found = findings.find(query.read(Wanted(study="small")))
+        assert "one seed each" in report.headline(found)
+        assert set(gallery.read(found.trials).runs["run_id"]) == set(ids), "their files come through the server too"
 
 
 def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace):
