@@ -94,6 +94,16 @@ def test_under_mlflow_run_the_report_is_on_that_run(own_copy, monkeypatch, inste
     assert not (own_copy / "report").exists(), "mlflow run works in the project's folder, whoever calls it"
 
 
+def test_under_mlflow_run_the_report_is_where_it_is_to_be_too(own_copy, monkeypatch, instead_of_writing):
+    run_id = mlflow.MlflowClient().create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
+    with instead_of_writing():
+        assert cli.main(["report", "--output", "there"]) == 0
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    assert "L1 0.001" in (own_copy / "there" / "report.md").read_text()
+    assert mlflow.get_run(run_id).data.tags[Tag.KIND] == REPORT
+
+
 def test_under_mlflow_run_a_report_that_cannot_be_made_fails_with_its_reason(own_copy, monkeypatch):
     run_id = mlflow.MlflowClient().create_run("0").info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", run_id)

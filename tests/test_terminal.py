@@ -285,6 +285,18 @@ def test_what_is_being_trained_goes_on_unheard(output, workspace):
 STUDY = "name: small\nabout: x\nconfigurations: [{l1: 0}, {l1: 0.001}]\nseeds: 1\noverrides: {dataset: mnist-5k, epochs: 1}\n"
 
 
+EACH = """
+import runpy, sys
+for command in " ".join(sys.argv[1:]).split(" , "):
+    module, *sys.argv[1:] = command.split()
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        print("ended with", end.code, flush=True)
+"""
+"""Commands as they come from a shell, in one process: its start takes longer than most of them."""
+
+
 @pytest.mark.slow
 def test_a_study_in_a_c_locale_and_a_folder_with_an_umlaut_is_run_to_its_report(tmp_path):
     here = tmp_path / "Müller−☃"
@@ -296,17 +308,18 @@ def test_a_study_in_a_c_locale_and_a_folder_with_an_umlaut_is_run_to_its_report(
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith(b"study small: 2 configurations x 1 seed")
     assert (here / "report" / "small" / "report.html").is_file()
-    for module, *command in (
-        ["regstudy", "study", "status", "entwürfe.yaml"],
-        ["analysis", "rank"],
-        ["analysis", "report", "--output", "bericht−ö"],
-        ["analysis", "gallery", "--output", "ö.html"],
-        ["analysis", "snapshot", "schnapß"],
-        ["analysis", "rank", "--from", "schnapß"],
-    ):
-        done = called(module, *command, folder=here, **C_LOCALE)
-        assert (done.returncode, done.stderr) == (0, b""), (command, done.stderr)
-        done.stdout.decode("ascii")
+    (here / "each.py").write_text(EACH, encoding="utf-8")
+    commands = (
+        "regstudy study status entwürfe.yaml",
+        "analysis rank",
+        "analysis report --output bericht−ö",
+        "analysis gallery --output ö.html",
+        "analysis snapshot schnapß",
+        "analysis rank --from schnapß",
+    )
+    done = called("each", *" , ".join(commands).split(), folder=here, **C_LOCALE | {"PYTHONPATH": f"{ROOT}:{here}"})
+    assert (done.returncode, done.stderr) == (0, b""), done.stderr
+    assert done.stdout.decode("ascii").count("ended with 0") == 6
     assert {"bericht−ö", "ö.html", "schnapß"} <= {path.name for path in here.iterdir()}
 
 
