@@ -93,7 +93,7 @@ def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
         except subprocess.TimeoutExpired:
             _kill(kill, process, draw)
         process.communicate()
-    last = study(workspace, "--jobs", "2", "--threads", "1")
+    last = study(workspace, "--executor", "here", "--threads", "1")
     output, _ = last.communicate()
     assert last.returncode == 0, output
     assert_each_once()
@@ -133,7 +133,7 @@ def test_a_worker_that_dies_costs_the_study_nothing(workspace):
 @pytest.mark.slow
 def test_two_studies_started_together_do_no_trial_twice(workspace):
     (workspace / "small.yaml").write_text(DESIGN)
-    both = [study(workspace, "--jobs", "2", "--threads", "1") for _ in range(2)]
+    both = [study(workspace, *where, "--threads", "1") for where in (("--jobs", "2"), ("--executor", "here"))]
     outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert_each_once()
