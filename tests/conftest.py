@@ -1,10 +1,12 @@
 """Shared fixtures: real MLflow on SQLite, real digits. The database is migrated once per session and copied per test."""
 
+import io
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,10 @@ for _name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", 
 import mlflow
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from analysis.commands import cli
+from analysis.files import folders
+from analysis.judging.findings import Findings
+from analysis.reports import report
 from regstudy.config import RunConfig
 from regstudy.data import sources
 from regstudy.run.trial import run
@@ -125,6 +131,64 @@ def trained(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -
                 train(l1=l1, seed=seed)
         yield folder
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A user's folder with a report in it, `report`; what the command printed, and the store's file before it."""
+
+    folder: Path
+    printed: str
+    warned: str
+    store_before: bytes
+
+    @property
+    def report(self) -> Path:
+        """The report's folder."""
+        return self.folder / "report"
+
+    @property
+    def uri(self) -> str:
+        """The store that it is of."""
+        return f"sqlite:///{self.folder}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def reported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    """What `analysis report` writes of the trained store: once, since that takes seconds. For reading only."""
+    folder = tmp_path_factory.mktemp("reported")
+    shutil.copy(trained / "mlflow.db", folder / "mlflow.db")
+    before = (folder / "mlflow.db").read_bytes()
+    printed, warned = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(printed), redirect_stderr(warned):
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        assert cli.main(["report"]) == 0
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+    return Reported(folder, printed.getvalue(), warned.getvalue(), before)
+
+
+@pytest.fixture
+def instead_of_writing(reported: Reported) -> Callable[[], AbstractContextManager[list[Findings]]]:
+    """While inside, commands that write a report put that one there: for tests of what they do before and after. Gives the findings that they had."""
+
+    @contextmanager
+    def instead() -> Iterator[list[Findings]]:
+        had: list[Findings] = []
+
+        def put(found: Findings, folder: Path, _command: str) -> Path:
+            had.append(found)
+            manifest = shutil.ignore_patterns(folders.REPORT_MANIFEST)
+            with folders.replacing_report(folder) as new:
+                shutil.copytree(reported.report, new, dirs_exist_ok=True, ignore=manifest)
+            return folder / "report.html"
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(report, "write", put)
+            yield had
+
+    return instead
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
+import mlflow.store.db_migrations
 from alembic import command
-from mlflow.store.db.utils import InitialBase, _get_alembic_config
+from alembic.config import Config
+from mlflow.store.db.utils import InitialBase
 from sqlalchemy import create_engine
 
 from regstudy.store import tables
@@ -24,7 +26,11 @@ def older_tables(file: Path, revision: str | None = OLDER) -> Path:
     InitialBase.metadata.create_all(engine)
     engine.dispose()
     if revision is not None:
-        command.upgrade(_get_alembic_config(f"sqlite:///{file}"), revision)
+        migrations = Path(mlflow.store.db_migrations.__file__).parent
+        config = Config(migrations / "alembic.ini")
+        config.set_main_option("script_location", str(migrations))
+        config.set_main_option("sqlalchemy.url", f"sqlite:///{file}".replace("%", "%%"))
+        command.upgrade(config, revision)
     return file
 
 

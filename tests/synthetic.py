@@ -5,10 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.judging.findings import Findings
 from analysis.reading import measures
 from analysis.reading.query import SUMMARIES, WORDS
 from analysis.reading.studies import Study
 from analysis.reading.trials import AVERAGED, Trials
+from analysis.reports import report
+from analysis.showing import gallery, plots, svg
+from analysis.showing.sections.first import FIRST
+from analysis.showing.sections.section import Material
 from regstudy.design import design, design_file
 from regstudy.schema import Metric, Summary
 
@@ -89,3 +94,12 @@ def _row(
         **dict.fromkeys(("git_dirty", "packages", "device", "processor", "threads"), "1"),
         **summaries,
     }
+
+
+def figures(found: Findings) -> dict[str, str]:
+    """Every figure that a report of these findings has, as SVG, by name."""
+    names = list(dict.fromkeys(found.trials.runs["configuration"]))
+    material = Material(found, plots.looks(names), gallery.read(found.trials))
+    with plots.style():
+        made = [section.make(material) for section in (FIRST, *report.SECTIONS)]
+        return {drawing.name: svg.svg(drawing.figure) for section in made if section for drawing in section.figures}

@@ -58,10 +58,10 @@ def test_kernels_that_never_fire_are_found_as_forward_passes_show():
     normalised = ((images().images.float() / 255 - 0.1307) / 0.3081)[:, None]
     highest = F.conv2d(normalised, first).amax((0, 2, 3))
     alive = (highest > 0).nonzero().flatten()
-    assert torch.equal(weights._fires(model, images())[:16], highest > 0)
+    assert torch.equal(weights.fires(model, images())[:16], highest > 0)
     first[alive[0]] = 0.0  # never fires, and has no norm
     first[alive[1]] *= 1e-4  # fires, but next to nothing
-    fires = weights._fires(model, images())
+    fires = weights.fires(model, images())
     assert torch.equal(fires[:16], (highest > 0) & (torch.arange(16) != alive[0]))
     after = weights.kernels(model, images())
     assert (before.small_norm, after.small_norm) == (0, 2)

@@ -44,7 +44,7 @@ def test_every_pixel_is_torchvisions(images):
 
 @pytest.mark.parametrize("degrees", [0.0, -0.0, 7.0, -7.0, 1e-4, 3.3333])
 def test_rotation_of_particular_angles(images, degrees):
-    batch = augmentation._rotate(torch.from_numpy(images).float(), augmentation.rotation(torch.full((len(images),), degrees)))
+    batch = augmentation.rotate(torch.from_numpy(images).float(), augmentation.rotation(torch.full((len(images),), degrees)))
     for i, image in enumerate(images):
         expected = functional.rotate(Image.fromarray(image), degrees, fill=[1.0])
         np.testing.assert_array_equal(batch[i].numpy(), np.asarray(expected))

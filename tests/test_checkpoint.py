@@ -27,7 +27,7 @@ def file() -> Path:
     """A run's checkpoint, beside that of another run."""
     for run_id in (RUN, OTHER):
         checkpoint.save_after_epoch(run_id, [], 1, {"weight": torch.arange(6.0)})
-    return checkpoint._path(RUN)
+    return checkpoint.where(RUN)
 
 
 def flip(path: Path, bit: int) -> None:
@@ -72,7 +72,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "is empty": lambda path: path.write_bytes(b""),
     "has no digest": lambda path: path.write_text("a letter to somebody"),
     "from an earlier version of regstudy": _without_digest,
-    f"is that of another run, {OTHER}": lambda path: shutil.copy(checkpoint._path(OTHER), path),
+    f"is that of another run, {OTHER}": lambda path: shutil.copy(checkpoint.where(OTHER), path),
     "is no file": _folder,
 }
 
@@ -99,7 +99,7 @@ def test_what_is_set_aside_is_kept_when_the_run_is_done(file):
 def test_a_run_with_epochs_is_given_up_with_the_reason_and_the_trial_gets_another(workspace, capsys):
     left = made("KILLED", epochs=2, **{Tag.FAILURE: "Interrupted: stopped by SIGTERM"})
     checkpoint.save_after_epoch(left, [], 1, {})
-    flip(checkpoint._path(left), 99)
+    flip(checkpoint.where(left), 99)
     with claim() as run_id:
         assert run_id not in {None, left}
     told = capsys.readouterr().err.splitlines()
@@ -113,7 +113,7 @@ def test_a_run_with_epochs_is_given_up_with_the_reason_and_the_trial_gets_anothe
 def test_a_run_without_epochs_loses_nothing_and_goes_on_from_the_start(workspace):
     left = made("RUNNING")
     checkpoint.save_after_epoch(left, [], 1, {})
-    flip(checkpoint._path(left), 99)
+    flip(checkpoint.where(left), 99)
     with claim() as run_id:
         assert run_id == left
         assert not checkpoint.exists(left)
@@ -122,7 +122,7 @@ def test_a_run_without_epochs_loses_nothing_and_goes_on_from_the_start(workspace
 def test_resume_says_what_is_wrong_and_changes_nothing(workspace, stopped_after, capsys):  # noqa: F811
     stopped_after(1)
     stopped = stopped_run()
-    path = checkpoint._path(stopped)
+    path = checkpoint.where(stopped)
     flip(path, 12345)
     before = path.read_bytes(), MlflowClient().get_run(stopped).to_dictionary()
     assert cli.main(["resume", stopped]) == 2
@@ -137,7 +137,7 @@ def test_a_study_trains_the_trial_anew_and_doubles_nothing(workspace, stopped_af
     text = "name: small\nabout: Sound?\noverrides: {epochs: 3, dataset: mnist-5k}\nconfigurations: [{l1: 0}]\nseeds: 1\n"
     stopped_after(2)
     stopped = stopped_run(threads=2)
-    flip(checkpoint._path(stopped), 77777)
+    flip(checkpoint.where(stopped), 77777)
     coordinator.run(planned(text), HERE)
     assert f"{stopped}.safetensors is damaged" in capsys.readouterr().out
     (entry, given_up) = ledger.find("0", planned(text).trials[0].digest)

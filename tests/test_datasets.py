@@ -55,7 +55,7 @@ def test_the_split_is_the_blocks():
 @given(st.lists(st.integers(1, 7_000), min_size=10, max_size=10), st.data())
 def test_apportionment_is_complete_and_within_one_of_the_quota(counts, data):
     size = data.draw(st.integers(0, sum(counts) - 1))
-    places = datasets._apportion(torch.tensor(counts), size)
+    places = datasets.apportion(torch.tensor(counts), size)
     assert places.sum() == size
     for place, count in zip(places.tolist(), counts, strict=True):
         assert abs(place - count * size / sum(counts)) < 1
@@ -71,11 +71,11 @@ def test_a_validation_set_larger_than_the_training_images_is_refused():
 
 def test_digest_covers_every_pixel_and_label():
     images, labels = torch.zeros(2, 28, 28, dtype=torch.uint8), torch.tensor([1, 2])
-    digest = datasets._sha256(images, labels)
+    digest = datasets.sha256(images, labels)
     changed = images.clone()
     changed[1, 27, 27] = 1
-    assert datasets._sha256(changed, labels) != digest
-    assert datasets._sha256(images, torch.tensor([1, 3])) != digest
+    assert datasets.sha256(changed, labels) != digest
+    assert datasets.sha256(images, torch.tensor([1, 3])) != digest
 
 
 @pytest.mark.full_mnist

@@ -30,6 +30,8 @@ HOSTILE = (
     "=HYPERLINK(\"http://evil.example\",\"x\")",
     "--><script>alert(1)</script>&lt;",
     "`x` ``y | [a](javascript:alert(1)) <b> $x$ @all https://evil.example www.evil.example",
+    "a[/]b",
+    "$\\frac{a$",
 )  # fmt: skip
 
 
@@ -57,6 +59,12 @@ def report(migrated_database, tmp_path_factory) -> Path:
         assert cli.main(["verify", "report"]) == 0
         yield folder / "report"
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+
+
+def test_a_report_of_anybodys_runs_makes_no_claims_of_ours(report):
+    text = (report / "report.md").read_text(encoding="utf-8")
+    assert "claim" not in text.lower()
+    assert "nothing says whether these runs share their data" in text
 
 
 def acting(text: str) -> list[str]:
@@ -140,7 +148,7 @@ def test_a_command_is_told_as_it_was_given_and_can_be_run_again(report):
 
 @pytest.mark.parametrize("text", ["a`b", "``", "`", "a``` b", "x"])
 def test_a_code_span_ends_where_it_should(text):
-    (token,) = MarkdownIt().parseInline(rendering._markdown_code(text))[0].children
+    (token,) = MarkdownIt().parseInline(rendering.markdown_code(text))[0].children
     assert (token.type, token.content) == ("code_inline", text)
 
 
@@ -148,7 +156,7 @@ def test_a_code_span_ends_where_it_should(text):
     "text", ["- a", "= a", "===", "1. a", "+ a", "# a", "> a", "| a |", "https://a.b", "ftp://a.b", "www.a.b", "a@b.c", "$a$"]
 )
 def test_markdown_makes_nothing_of_a_text(text):
-    tokens = MarkdownIt("commonmark").enable("table").parse(rendering._markdown_text(text))
+    tokens = MarkdownIt("commonmark").enable("table").parse(rendering.markdown_text(text))
     assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
     assert {child.type for child in tokens[1].children} <= {"text", "text_special"}
     assert "".join(child.content for child in tokens[1].children) == text

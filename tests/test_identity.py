@@ -87,18 +87,26 @@ def run(package: Path, folder: Path, *command: str) -> subprocess.CompletedProce
     )
 
 
+EACH = """
+import sys
+from analysis.commands import cli
+sys.exit(max(cli.main(["verify", report]) for report in sys.argv[1:]))
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.parent.name)
-def test_a_later_version_verifies_committed_reports(report, later):
-    done = run(later, ROOT, "analysis", "verify", str(report.relative_to(ROOT)))
+def test_a_later_version_verifies_committed_reports(later):
+    environment = os.environ | {"PYTHONPATH": str(later)}
+    command = [sys.executable, "-P", "-c", EACH, *(str(report.relative_to(ROOT)) for report in REPORTS)]
+    done = subprocess.run(command, check=False, cwd=ROOT, env=environment, text=True, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "every number is what" in done.stdout
+    assert done.stdout.count("every number is what") == len(REPORTS)
 
 
 def test_todays_version_reads_the_old_store_and_goes_on_with_its_study(old_store):
     before = run(ROOT, old_store, "analysis", "rank", "--study", "small", "--allow", "seeds")
     assert before.returncode == 0, before.stderr
-    done = run(ROOT, old_store, "regstudy", "study", "run", "small.yaml", "--executor", "here", "--threads", "1")
+    done = run(ROOT, old_store, "regstudy", "study", "run", "small.yaml", "--executor", "here", "--threads", "1", "--no-report")
     assert done.returncode == 0, done.stderr
     assert "so far: 3 done" in done.stdout
     with closing(sqlite3.connect(old_store / "mlflow.db")) as connection:

@@ -8,7 +8,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from regstudy.console.terminal import Interrupted
-from regstudy.errors import LostRun
+from regstudy.errors import LostRun, ResumeError
 from regstudy.machine import locks
 from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
 from regstudy.tracking import checkpoint, ledger, recorder
@@ -72,7 +72,10 @@ def test_a_run_that_died_a_moment_after_its_last_sign_of_life_can_be_continued(w
 def test_an_experiment_is_made_once_though_two_ask_for_it(workspace, monkeypatch):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "new")
     made_first = ledger.experiment()
-    assert ledger._made(MlflowClient(), "new").experiment_id == made_first == ledger.experiment()
+    with monkeypatch.context() as looked:
+        looked.setattr(ledger.experiments, "choose", lambda *_: None)  # as it was when the other one looked
+        assert ledger.experiment() == made_first
+    assert ledger.experiment() == made_first
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "KILLED", "FAILED"])
@@ -128,19 +131,19 @@ def test_the_run_that_got_furthest_is_continued(workspace):
 def test_a_run_is_taken_over_by_one_process_only(workspace):
     left = made("KILLED")
     (entry,) = ledger.find("0", TRIAL_DIGEST)
-    assert ledger._take_over(entry, tags())
+    ledger.take_over(entry)
     MlflowClient().set_terminated(left, "KILLED")
     # Another process that had looked at the same moment, and counts as many claims as the first did.
     seen = MlflowClient().get_run(left)
     seen.data.params.clear()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(MlflowClient, "get_run", lambda _, run_id: seen)
-        assert not ledger._take_over(entry, tags())
+        with pytest.raises(ResumeError, match="another process has just taken it over"):
+            ledger.take_over(entry)
 
 
 def test_whoever_sees_another_withdraws(workspace, monkeypatch):
     """Another machine has made its run between our look and our own run."""
-    monkeypatch.setattr(ledger, "_pause", lambda: None)
     plain, looks = ledger.find, []
 
     def find(experiment_id: str, trial: str):
@@ -155,8 +158,7 @@ def test_whoever_sees_another_withdraws(workspace, monkeypatch):
     assert len(visible()) == 1, "our own is deleted"
 
 
-def test_one_run_remains_though_another_appears(workspace, monkeypatch):
-    monkeypatch.setattr(ledger, "_pause", lambda: None)
+def test_one_run_remains_though_another_appears(workspace):
     client = MlflowClient()
 
     def create() -> str:
@@ -237,14 +239,16 @@ def test_mlflows_exit_hook_ends_no_run_whose_end_the_store_did_not_take(workspac
     assert MlflowClient().get_run(run_id).info.status == "RUNNING"
 
 
-def test_who_wakes_after_its_run_was_taken_over_writes_nothing_more(workspace):
+def test_who_wakes_after_its_run_was_taken_over_writes_nothing_more(workspace, monkeypatch):
     run_id = ledger.create("0", "name", tags())
 
     def sleep_through_a_take_over() -> None:
         with recorder.at_work(run_id) as require_own:
             require_own()
             (entry,) = ledger.find("0", TRIAL_DIGEST)
-            assert ledger._take_over(entry, tags(**{Tag.MACHINE: "elsewhere"}))
+            with monkeypatch.context() as elsewhere:
+                elsewhere.setattr(locks, "machine", lambda: "elsewhere")
+                ledger.take_over(entry)
             require_own()
 
     with pytest.raises(LostRun, match=run_id):

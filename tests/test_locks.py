@@ -32,9 +32,9 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         path.chmod(0o1777)
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setattr(tempfile, "tempdir", None)
-        locks._place.cache_clear()
+        locks.place.cache_clear()
         yield path
-    locks._place.cache_clear()
+    locks.place.cache_clear()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -147,7 +148,10 @@ def test_a_name_that_is_too_long_is_no_report(capsys):
     assert "cannot be read (File name too long)" in one_line(capsys)
 
 
-def test_a_server_that_does_not_get_on_is_named_and_believed_in_nothing():
-    pages = iter([PagedList([1], "next"), PagedList([2], "next")])
+def test_a_server_that_does_not_get_on_is_named_and_believed_in_nothing(monkeypatch):
+    held = [SimpleNamespace(experiment_id=number, name=number, lifecycle_stage="active") for number in "12"]
+    pages = iter([PagedList([one], "next") for one in held])
+    client = SimpleNamespace(search_experiments=lambda **_: next(pages))
+    monkeypatch.setattr(server, "PatientClient", lambda _: client)
     with pytest.raises(TrackingError, match="gives the same page again and again"):
-        list(server._all_of(lambda _: next(pages)))
+        server.Server("http://nowhere.invalid").experiments()

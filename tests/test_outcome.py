@@ -8,9 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regstudy.config import RunConfig
+from regstudy.data.datasets import Split, Splits
 from regstudy.schema import Metric, Summary
 from regstudy.training import summary
 from regstudy.training.loop import EpochMetrics
+from regstudy.training.network import build
 from regstudy.training.scores import Score
 
 
@@ -20,10 +23,18 @@ def epoch(
     return EpochMetrics(i, 0.2, 0.3, 0.0, 0.0, 0.9, 0.025, Score(loss, accuracy), validation, clean, 1.0, 100.0)
 
 
+def summarised(history: list[EpochMetrics], test_images: int = 20) -> dict[str, float]:
+    """All numbers of a run with this history; its network is as it was initialised."""
+    pixels, labels = torch.zeros(test_images, 28, 28, dtype=torch.uint8), torch.arange(test_images) % 10
+    test, config = Split(pixels, labels), RunConfig()
+    data = Splits("mnist-5k", test, None, test, "data", "split")
+    return summary.summarise(build(config), data, config, history, torch.full((test_images, 10), 0.1).log())
+
+
 def test_endpoint_is_the_mean_of_the_last_five_and_best_is_apart():
     accuracies = [0.5, 0.99, 0.6, 0.7, 0.8, 0.9, 0.7]
     history = [epoch(i, a, clean=Score(0.05, 0.95) if i >= 2 else None) for i, a in enumerate(accuracies)]
-    values = summary._endpoints(history)
+    values = summarised(history)
     assert values[Summary.ENDPOINT_TEST_ACCURACY] == pytest.approx(np.mean(accuracies[-5:]))
     assert values[Summary.ENDPOINT_EPOCHS] == 5
     assert (values[Summary.BEST_TEST_ACCURACY], values[Summary.BEST_EPOCH]) == (0.99, 1)
@@ -33,9 +44,7 @@ def test_endpoint_is_the_mean_of_the_last_five_and_best_is_apart():
 
 
 def test_fewer_epochs_are_all_averaged_and_counted():
-    values = summary._endpoints(
-        [epoch(i, a, clean=Score(0, 1), validation=Score(0.5, a / 2)) for i, a in enumerate([0.4, 0.6])]
-    )
+    values = summarised([epoch(i, a, clean=Score(0, 1), validation=Score(0.5, a / 2)) for i, a in enumerate([0.4, 0.6])])
     assert values[Summary.ENDPOINT_EPOCHS] == 2
     assert values[Summary.ENDPOINT_TEST_ACCURACY] == pytest.approx(0.5)
     assert values[Summary.ENDPOINT_VALIDATION_ACCURACY] == pytest.approx(0.25)
@@ -52,7 +61,8 @@ def test_roughness_by_hand():
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4])
 def test_too_few_epochs_have_no_roughness(epochs):
     assert summary.roughness([0.1] * epochs) is None
-    assert summary._roughness([epoch(i, 0.5) for i in range(epochs)], 1_000) == {}
+    values = summarised([epoch(i, 0.5, clean=Score(0, 1)) for i in range(epochs)])
+    assert not [name for name in values if name.startswith("roughness/")]
 
 
 def test_roughness_of_independent_noise_is_its_standard_deviation():
@@ -61,8 +71,9 @@ def test_roughness_of_independent_noise_is_its_standard_deviation():
 
 
 def test_roughness_has_a_floor_of_half_an_image():
-    flat = summary._roughness([epoch(i, 0.99) for i in range(10)], 10_000)
-    assert flat[Summary.ROUGHNESS_TEST_ACCURACY] == 0.5 / 10_000
+    flat = [epoch(i, 0.99, clean=Score(0, 1)) for i in range(10)]
+    for test_images in (20, 500):
+        assert summarised(flat, test_images)[Summary.ROUGHNESS_TEST_ACCURACY] == 0.5 / test_images
 
 
 @given(st.lists(st.floats(0, 1), min_size=6, max_size=30), st.floats(0.1, 10))

@@ -46,14 +46,26 @@ def make_untidy() -> list[str]:
     return ids
 
 
+def ordered(points: pd.DataFrame) -> pd.DataFrame:
+    """Points as they are to be read: by run, metric, step and time; the last of a step is the latest."""
+    points = points.astype({"run_id": "str", "metric": "str"})
+    keys = ["run_id", "metric", "step", "timestamp", "value"]
+    return points.sort_values(keys, ignore_index=True)[["run_id", "metric", "step", "value"]]
+
+
 def public(ids, names):
-    return stores._ordered(stores._public_points(ids, names))
+    """As MLflow's client gives them, run by run and metric by metric."""
+    return ordered(pd.DataFrame(Server(mlflow.get_tracking_uri()).points(ids, names), columns=stores.COLUMNS))
+
+
+def by_sql(held, ids, names):
+    return stores.StoreRecords("here", "Default", "0", held).epochs(ids, names)
 
 
 @pytest.mark.parametrize("together", [sql.TOGETHER, 3, 1])
 def test_sql_gives_what_the_client_gives_however_many_runs_it_reads_together(untidy, monkeypatch, together):
     monkeypatch.setattr(sql, "TOGETHER", together)
-    found = stores._sql_points(tables.open_tables(mlflow.get_tracking_uri()), untidy, ["a/b", "c"])
+    found = by_sql(tables.open_tables(mlflow.get_tracking_uri()), untidy, ["a/b", "c"])
     pd.testing.assert_frame_equal(found, public(untidy, ["a/b", "c"]), check_exact=True)
     assert found.loc[(found["run_id"] == untidy[0]) & (found["step"] == 2), "value"].tolist() == [-1.0, 2.0, 99.0]
     assert set(found["metric"]) == {"a/b", "c"}
@@ -70,7 +82,7 @@ def test_runs_by_sql_are_the_clients(untidy):
 
 def test_nothing_asked_is_nothing_given(untidy):
     for ids, names in (([], ["a/b"]), (untidy, []), (untidy, ["nonesuch"])):
-        found = stores._sql_points(tables.open_tables(mlflow.get_tracking_uri()), ids, names)
+        found = by_sql(tables.open_tables(mlflow.get_tracking_uri()), ids, names)
         assert found.empty
         assert list(found.columns) == ["run_id", "metric", "step", "value"]
 
@@ -99,9 +111,9 @@ def test_every_schema_with_the_columns_is_read_and_left_as_it_was(untidy, worksp
     assert [(one.name, one.deleted) for one in held.experiments()] == [("Default", False), ("other", False)]
     names = ["a/b", "c"] if "is_nan" in held.columns["metrics"] else ["a/b"]  # what a schema without NaN can hold
     with_steps = "step" in held.columns["metrics"]
-    found = stores._sql_points(held, untidy, names)
+    found = by_sql(held, untidy, names)
     if with_steps:
-        pd.testing.assert_frame_equal(found, stores._sql_points(known, untidy, names), check_exact=True)
+        pd.testing.assert_frame_equal(found, by_sql(known, untidy, names), check_exact=True)
     else:
         assert set(found["step"]) == {0}, "as MLflow's migration has it"
     for run, same in zip(held.runs("0"), known.runs("0"), strict=True):
@@ -208,7 +220,7 @@ def in_files(workspace, monkeypatch):
     gone = mlflow.create_experiment("gone")
     mlflow.delete_experiment(gone)
     by_client = Server(mlflow.get_tracking_uri())
-    expected = by_client.runs("0"), stores._ordered(pd.DataFrame(by_client.points(ids, ["a/b", "c"]), columns=stores.COLUMNS))
+    expected = by_client.runs("0"), ordered(pd.DataFrame(by_client.points(ids, ["a/b", "c"]), columns=stores.COLUMNS))
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
     for empty in [*(workspace / "a folder" / "mlruns").glob("*/*/artifacts"), workspace / "a folder" / "mlruns" / "models"]:
         shutil.rmtree(empty, ignore_errors=True)
@@ -272,13 +284,15 @@ def test_a_server_gives_the_same_in_bulk_however_it_cuts(untidy, workspace, monk
     with serving(mlflow.get_tracking_uri(), workspace) as address:
         mlflow.set_tracking_uri(address)
         store.quieten()
-        pd.testing.assert_frame_equal(stores._ordered(rest.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
+        pd.testing.assert_frame_equal(ordered(rest.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
         asked = []
-        original = rest._ask
+        request = rest.http_request
         # An answer that reaches the limit may have been cut: halves are asked for until none does.
         monkeypatch.setattr(rest, "MOST_POINTS", 8)
-        monkeypatch.setattr(rest, "_ask", lambda uri, ids, metric: asked.append(len(ids)) or original(uri, ids, metric))
-        pd.testing.assert_frame_equal(stores._ordered(rest.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
+        monkeypatch.setattr(
+            rest, "http_request", lambda *given, params: asked.append(len(params) - 1) or request(*given, params=params)
+        )
+        pd.testing.assert_frame_equal(ordered(rest.points(address, untidy, ["a/b", "c"])), expected, check_exact=True)
         assert asked[:3] == [4, 2, 1]
         monkeypatch.setattr(rest, "MOST_POINTS", 3)
         assert rest.points(address, untidy, ["a/b"]) is None, "one history may have been cut: the client reads it"

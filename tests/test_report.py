@@ -13,14 +13,18 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
 from matplotlib.figure import Figure
 from mlflow.entities import Run
+from test_findings import CASES, said
 
 from analysis.commands import cli, verify
 from analysis.judging import findings
 from analysis.reading import query
+from analysis.reading.query import Wanted
+from analysis.reading.trials import Trials
 from analysis.reports import report
-from analysis.showing import gallery, run_pages, svg
+from analysis.showing import gallery, grids, run_pages, svg
 from analysis.showing.run_pages import Single, Wrong
 from regstudy.schema import DIVERGED, REPORT, Tag
 
@@ -42,27 +46,33 @@ FILES = {
 }  # fmt: skip
 
 
-def test_report_writes_all_formats_and_says_where(own_copy, capsys):
-    assert cli.main(["report"]) == 0
-    folder = own_copy / "report"
+@pytest.fixture
+def own_report(own_copy, reported) -> Path:
+    """A copy of the report beside a copy of its store, both to be changed."""
+    return Path(shutil.copytree(reported.report, own_copy / "report"))
+
+
+def test_report_writes_all_formats_and_says_where(reported):
+    folder = reported.report
     assert {str(path.relative_to(folder)) for path in folder.rglob("*")} == FILES
-    printed = capsys.readouterr()
-    assert printed.err == ""
-    assert f"report: {(folder / 'report.html').as_uri()}" in printed.out
-    assert "2 configurations that 2 seeds each cannot tell apart." in printed.out
+    assert reported.warned == ""
+    assert f"report: {(folder / 'report.html').as_uri()}" in reported.printed
+    assert "2 configurations that 2 seeds each cannot tell apart." in reported.printed
 
 
-def test_a_report_changes_no_store_unless_it_is_asked_to(own_copy):
-    before = (own_copy / "mlflow.db").read_bytes()
-    assert cli.main(["report"]) == 0
-    assert (own_copy / "mlflow.db").read_bytes() == before
+def test_a_report_changes_no_store_unless_it_is_asked_to(reported):
+    assert (reported.folder / "mlflow.db").read_bytes() == reported.store_before
+    assert {path.name for path in reported.folder.iterdir()} == {"mlflow.db", "report"}
 
 
 @pytest.mark.slow
-def test_when_asked_the_report_is_an_artifact_of_a_run_of_its_own_without_what_else_its_folder_holds(own_copy):
+def test_when_asked_the_report_is_an_artifact_of_a_run_of_its_own_without_what_else_its_folder_holds(
+    own_copy, instead_of_writing
+):
     (own_copy / "report").mkdir()
     (own_copy / "report" / ".env").write_text("PASSWORD=x")
-    assert cli.main(["report", "--publish"]) == 0
+    with instead_of_writing():
+        assert cli.main(["report", "--publish"]) == 0
     client = mlflow.MlflowClient()
     (run,) = client.search_runs(["0"], f"tags.`{Tag.KIND}` = '{REPORT}'")
     assert run.info.status == "FINISHED"
@@ -72,16 +82,27 @@ def test_when_asked_the_report_is_an_artifact_of_a_run_of_its_own_without_what_e
     assert len(query.read().runs) == 4
 
 
-def test_under_mlflow_run_the_report_is_on_that_run(own_copy, monkeypatch):
+def test_under_mlflow_run_the_report_is_on_that_run(own_copy, monkeypatch, instead_of_writing):
     with mlflow.start_run() as outer:
         pass
     monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
-    assert cli.main(["report", "--output="]) == 0
+    with instead_of_writing():
+        assert cli.main(["report", "--output="]) == 0
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     assert mlflow.get_run(outer.info.run_id).data.tags[Tag.KIND] == REPORT
     kept = mlflow.MlflowClient().list_artifacts(outer.info.run_id, "report")
     assert "report/report.html" in [file.path for file in kept]
     assert not (own_copy / "report").exists(), "mlflow run works in the project's folder, whoever calls it"
+
+
+def test_under_mlflow_run_the_report_is_where_it_is_to_be_too(own_copy, monkeypatch, instead_of_writing):
+    run_id = mlflow.MlflowClient().create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
+    with instead_of_writing():
+        assert cli.main(["report", "--output", "there"]) == 0
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    assert "L1 0.001" in (own_copy / "there" / "report.md").read_text()
+    assert mlflow.get_run(run_id).data.tags[Tag.KIND] == REPORT
 
 
 def test_under_mlflow_run_a_report_that_cannot_be_made_fails_with_its_reason(own_copy, monkeypatch):
@@ -94,9 +115,8 @@ def test_under_mlflow_run_a_report_that_cannot_be_made_fails_with_its_reason(own
     assert "has no finished run on 'nope'" in run.data.tags[Tag.FAILURE]
 
 
-def test_html_stands_alone(own_copy):
-    cli.main(["report", "--output", "out"])
-    html = (own_copy / "out" / "report.html").read_text()
+def test_html_stands_alone(reported):
+    html = (reported.report / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', html)
     assert "@import" not in html
     assert "url(http" not in html
@@ -107,9 +127,8 @@ def test_html_stands_alone(own_copy):
     assert len(identifiers) == len(set(identifiers)), "four figures in one page must not share IDs"
 
 
-def test_every_run_has_its_place_with_its_own_images(own_copy):
-    cli.main(["report", "--output", "out"])
-    html = (own_copy / "out" / "report.html").read_text()
+def test_every_run_has_its_place_with_its_own_images(reported, own_copy):
+    html = (reported.report / "report.html").read_text()
     trials = query.read()
     links = re.findall(r'<td><a href="#(run-\d+)">(\w+)</a>', html)
     assert [run_id for _, run_id in links] == list(trials.runs["run_id"])
@@ -119,13 +138,12 @@ def test_every_run_has_its_place_with_its_own_images(own_copy):
         assert shown == set(trials.source.misclassified(run_id)["index"])
 
 
-def test_where_no_html_is_shown_a_runs_link_leads_to_its_curve_and_its_images(own_copy):
-    cli.main(["report", "--output", "out"])
+def test_where_no_html_is_shown_a_runs_link_leads_to_its_curve_and_its_images(reported, own_copy):
     trials = query.read()
-    links = re.findall(r"\| \[(\w+)\]\((runs/run-\d+\.svg)\) \|", (own_copy / "out" / "report.md").read_text())
+    links = re.findall(r"\| \[(\w+)\]\((runs/run-\d+\.svg)\) \|", (reported.report / "report.md").read_text())
     assert [run_id for run_id, _ in links] == list(trials.runs["run_id"])
     for run_id, name in links:
-        picture = ET.parse(own_copy / "out" / name)
+        picture = ET.parse(reported.report / name)
         told = "\n".join(picture.getroot().itertext())
         assert f"run {run_id}" in told
         shown = {int(image) for image in re.findall(r"test image (\d+)", told)}
@@ -148,40 +166,21 @@ def test_a_runs_picture_holds_its_curve_and_its_images():
     assert bare.find(f"{SVG}g") is None
 
 
-def test_more_runs_than_a_page_bears_are_told(own_copy, monkeypatch):
-    report.write(findings.find(query.read()), own_copy / "out", "command")
-    monkeypatch.setattr(run_pages, "MOST_RUNS", 3)
-    report.write(findings.find(query.read()), own_copy / "out", "command")
-    html = (own_copy / "out" / "report.html").read_text()
-    assert "There are too many runs to show each of them here" in html
-    assert 'href="#run-' not in html
-    assert not (own_copy / "out" / "runs").exists()
-    assert "](runs/" not in (own_copy / "out" / "report.md").read_text()
-
-
-def test_numbers_are_the_rankings(own_copy):
-    cli.main(["report"])
+def test_numbers_are_the_rankings(reported, own_copy):
     table = findings.find(query.read()).table
-    pd.testing.assert_frame_equal(pd.read_csv(own_copy / "report" / "tables" / "ranking.csv"), table, check_dtype=False)
-    for text in ((own_copy / "report" / name).read_text() for name in ("report.html", "report.md")):
+    pd.testing.assert_frame_equal(pd.read_csv(reported.report / "tables" / "ranking.csv"), table, check_dtype=False)
+    for text in ((reported.report / name).read_text() for name in ("report.html", "report.md")):
         for row in table.to_dict("records"):
             assert f"{100 * row['mean']:.2f}" in text
             assert f"{row['wrong_images']:.1f}" in text
 
 
 @pytest.mark.slow
-def test_the_same_input_gives_the_same_bytes(own_copy):
-    for name in ("one", "two"):
-        report.write(findings.find(query.read()), own_copy / name, "command")
-    for path in (own_copy / "one").rglob("*"):
-        if path.is_file():
-            assert path.read_bytes() == (own_copy / "two" / path.relative_to(own_copy / "one")).read_bytes(), path
-
-
-@pytest.mark.slow
-def test_an_earlier_releases_report_is_replaced_and_what_it_did_not_write_is_named(own_copy, capsys):
-    folder = own_copy / "report"
-    assert cli.main(["report"]) == 0
+def test_an_earlier_releases_report_is_replaced_by_the_same_bytes_and_what_it_did_not_write_is_named(
+    own_report, capsys, reported
+):
+    folder = own_report
+    mlflow.set_tracking_uri(reported.uri)
     (folder / "report.manifest.json").unlink()
     page = folder / "report.html"
     earlier = json.dumps({"command": "python -m analysis report", "version": "0.1.0"})
@@ -202,57 +201,103 @@ def test_an_earlier_releases_report_is_replaced_and_what_it_did_not_write_is_nam
     assert cli.main(["report"]) == 0
     assert (folder / "notes.txt").read_text() == "mine"
     assert {str(path.relative_to(folder)) for path in folder.rglob("*")} == {*FILES, "notes.txt"}
+    for path in reported.report.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (folder / path.relative_to(reported.report)).read_bytes(), path
 
 
-@pytest.mark.slow
-def test_a_refused_report_leaves_the_earlier_one(own_copy, capsys):
-    cli.main(["report"])
-    before = (own_copy / "report" / "report.html").read_bytes()
+def test_a_refused_report_leaves_the_earlier_one(own_report):
+    before = {path: path.read_bytes() for path in own_report.rglob("*") if path.is_file()}
     assert cli.main(["report", "--experiment", "nonesuch"]) == 2
-    assert (own_copy / "report" / "report.html").read_bytes() == before
+    assert {path: path.read_bytes() for path in own_report.rglob("*") if path.is_file()} == before
 
 
 EVIL = "<script>alert(1)</script> {{ 7 * 7 }} *x* | [a](b)"
 
 
-def test_names_that_are_code_appear_as_text(own_copy):
+def evil() -> Trials:
+    """The store's runs, under a name that is code in each of the languages of a report."""
     trials = query.read()
     renamed = trials.runs.assign(configuration=trials.runs["configuration"].replace("none", EVIL))
     epochs = trials.epochs.assign(configuration=trials.epochs["configuration"].replace("none", EVIL))
-    changed = replace(
+    return replace(
         trials, runs=renamed, epochs=epochs, notices=(EVIL,), source=replace(trials.source, experiment=EVIL), study=None
     )
-    report.write(findings.find(changed), own_copy / "out", EVIL)
-    html, markdown = ((own_copy / "out" / name).read_text() for name in ("report.html", "report.md"))
+
+
+def names_appear_as_text(folder: Path, html: str, markdown: str) -> None:
     assert "<script>alert" not in html
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt; {{ 7 * 7 }}") > 10
     assert r"\<script\>alert\(1\)\</script\> \{\{ 7 \* 7 \}\} \*x\* \| \[a\]\(b\)" in markdown
     assert "<script>" not in re.sub(r"`[^`]*`", "", markdown)
-    assert not list((own_copy / "out").rglob("*script*"))
-    for figure in (own_copy / "out" / "figures").glob("*.svg"):
+    assert not list(folder.rglob("*script*"))
+    for figure in (folder / "figures").glob("*.svg"):
         assert "<script" not in figure.read_text()
 
 
-def test_one_seed_says_that_it_allows_no_conclusion(own_copy, capsys):
+def no_conclusion_is_drawn(_folder: Path, *pages: str) -> None:
+    for text in pages:
+        assert "4 configurations, one seed each: no winner can be named" in text
+        assert "One seed for each configuration allows no conclusion" in text
+        assert "These runs allow no recommendation yet" in text
+
+
+def divergence_is_shown(folder: Path, _html: str, markdown: str) -> None:
+    row = next(line for line in markdown.splitlines() if "| none | 3 \\+ 1 diverged |" in line)
+    assert row.startswith("| 4 |")
+    assert "Runs that diverged have no endpoint" in markdown
+    assert "1 diverged" in (folder / "figures" / "ranking.svg").read_text()
+
+
+def no_run_is_shown_by_itself(folder: Path, html: str, markdown: str) -> None:
+    assert "There are too many runs to show each of them here" in html
+    assert 'href="#run-' not in html
+    assert not (folder / "runs").exists(), "nor are those of the earlier report"
+    assert "](runs/" not in markdown
+    assert len(html) < 20e6, "bearable"
+
+
+ODD = {case: (lambda case=case: CASES[case](), None) for case in ("one run", "one diverged always", "all diverged")} | {
+    "one seed": (CASES["one seed"], no_conclusion_is_drawn),
+    "one diverged": (CASES["one diverged"], divergence_is_shown),
+    "30 configurations": (lambda: synthetic.trials(30, 3), None),
+    "a thousand runs": (lambda: synthetic.trials(20, 50), no_run_is_shown_by_itself),
+    "names that are code": (evil, names_appear_as_text),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ODD)
+def test_the_report_of_odd_input_is_whole(case, own_report):
+    """In place of an earlier one."""
+    make, judge = ODD[case]
+    report.write(findings.find(make()), own_report, EVIL)
+    pages = [(own_report / name).read_text() for name in ("report.html", "report.md")]
+    for name in ("report.html", "report.md"):
+        text = "\n".join(verify.seen(own_report / name))
+        assert not re.findall(r".*\b(?i:nan|inf)\b.*|.*\bNone\b(?! of).*", text)
+        assert "Can I trust this?" in text
+    assert ("Which images?" in pages[0]) == (case == "names that are code"), "the others' runs have no artifacts"
+    if judge:
+        judge(own_report, *pages)
+
+
+def test_one_seed_allows_no_conclusion(own_copy):
     client = mlflow.MlflowClient()
     for run in client.search_runs(["0"]):
         if '"seed":1' in run.data.tags[Tag.CONFIG]:
             client.delete_run(run.info.run_id)
-    cli.main(["report"])
-    for name in ("report.html", "report.md"):
-        text = (own_copy / "report" / name).read_text()
-        assert "2 configurations, one seed each: no winner can be named" in text
-        assert "One seed for each configuration allows no conclusion" in text
-        assert "These runs allow no recommendation yet" in text
-        assert "nan" not in " ".join(verify.seen(own_copy / "report" / name)).lower()
+    text = said(findings.find(query.read()))
+    assert "2 configurations, one seed each: no winner can be named" in text
+    assert "One seed for each configuration allows no conclusion" in text
+    assert "These runs allow no recommendation yet" in text
+    assert "nan" not in text.lower()
 
 
 def test_runs_without_artifacts_have_no_gallery(own_copy):
     trials = query.read()
     lost = replace(trials, runs=trials.runs.assign(run_id=[str(i) * 32 for i in range(4)]), notices=(), study=None)
     assert gallery.context(gallery.read(lost)) is None
-    report.write(findings.find(lost), own_copy / "out", "command")
-    assert "Which images?" not in (own_copy / "out" / "report.html").read_text()
 
 
 def test_rank_prints_the_table(own_copy, capsys):
@@ -275,14 +320,15 @@ def test_a_diverged_run_is_shown_as_one(own_copy, value, capsys):
             )
     client.set_tag(diverged.info.run_id, Tag.OUTCOME, DIVERGED)
     client.delete_run(next(run.info.run_id for run in client.search_runs(["0"]) if "l1=0.001 l2=0 seed=0" in run.info.run_name))
-    assert cli.main(["report", "--allow", "seeds"]) == 0
-    text = (own_copy / "report" / "report.md").read_text()
-    row = next(line for line in text.splitlines() if "| L1 0.001 | 0 \\+ 1 diverged |" in line)
-    assert row.startswith("| 2 |")
-    assert "| diverged |" in row
+    found = findings.find(query.read(Wanted(allow=["seeds"])))
+    row = next(row for row in grids.ranking(found).rows if row[1] == "L1 0.001")
+    assert (row[0], row[2]) == ("2", "0 + 1 diverged")
+    assert "diverged" in row[3:]
+    text = said(found)
     assert "nan" not in text
     assert "Runs that diverged have no endpoint" in text
-    assert "1 diverged" in (own_copy / "report" / "figures" / "ranking.svg").read_text()
+    drawn = synthetic.figures(found)
+    assert "1 diverged" in drawn["ranking"]
     assert cli.main(["rank", "--allow", "seeds"]) == 0
     assert "diverged" in capsys.readouterr().out
 
@@ -309,9 +355,8 @@ def test_two_configurations_fill_a_page_of_text(own_copy, capsys):
     assert "nan" not in out
 
 
-def test_verify_looks_at_figures_and_data_too(own_copy, capsys):
-    cli.main(["report"])
-    folder = own_copy / "report"
+def test_verify_looks_at_figures_and_data_too(own_report, capsys):
+    folder = own_report
     changes = {
         "figures/ranking.svg": ("test accuracy", "test acuracy"),
         "report.html": ('"wrong": {"', '"wrong": {"x'),
@@ -338,8 +383,7 @@ def test_verify_looks_at_figures_and_data_too(own_copy, capsys):
         assert words in told
 
 
-def test_verify_finds_what_was_changed(own_copy, capsys):
-    cli.main(["report"])
+def test_verify_finds_what_was_changed(own_copy, own_report, capsys):
     assert cli.main(["verify", "report"]) == 0
     assert "every number is what" in capsys.readouterr().out
     table = own_copy / "report" / "tables" / "ranking.csv"
@@ -357,8 +401,7 @@ def test_verify_finds_what_was_changed(own_copy, capsys):
 
 
 @pytest.mark.slow
-def test_a_store_that_has_grown_is_a_note_and_no_difference(own_copy, capsys):
-    assert cli.main(["report"]) == 0
+def test_a_store_that_has_grown_is_a_note_and_no_difference(own_copy, own_report, capsys):
     shutil.copytree(own_copy / "report", own_copy / "report" / "published")
     (own_copy / "report" / "published" / "tables" / "mine.csv").write_text("a")
     with mlflow.start_run():
@@ -387,8 +430,7 @@ def again(run: Run, seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_runs_that_are_missing_or_changed_are_named(own_copy, capsys):
-    assert cli.main(["report"]) == 0
+def test_runs_that_are_missing_or_changed_are_named(own_report, capsys):
     client = mlflow.MlflowClient()
     first, second, *_ = (run.info.run_id for run in client.search_runs(["0"]))
     client.log_metric(first, "test/loss", 0.5, step=0)
@@ -403,8 +445,7 @@ def test_runs_that_are_missing_or_changed_are_named(own_copy, capsys):
 
 
 @pytest.mark.slow
-def test_a_report_is_verified_wherever_its_runs_have_moved_to(own_copy, capsys):
-    assert cli.main(["report"]) == 0
+def test_a_report_is_verified_wherever_its_runs_have_moved_to(own_copy, own_report):
     (own_copy / "moved").mkdir()
     for name in ("mlflow.db", "report"):
         (own_copy / name).rename(own_copy / "moved" / name)
@@ -436,8 +477,7 @@ def test_what_a_page_says_of_itself_is_not_trusted(own_copy, capsys, block, word
 
 
 @pytest.mark.slow
-def test_what_nobody_sees_of_a_page_is_verified_too(own_copy, capsys):
-    assert cli.main(["report"]) == 0
+def test_what_nobody_sees_of_a_page_is_verified_too(own_copy, own_report, capsys):
     page, picture = own_copy / "report" / "report.html", own_copy / "report" / "figures" / "power.png"
     page.write_text(page.read_text().replace('"use strict";', '"use strict"; alert(1);'))
     picture.write_bytes(b"")

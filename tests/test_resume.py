@@ -136,7 +136,7 @@ def test_a_checkpoint_is_whole_or_not_there(workspace, stopped_after, monkeypatc
     assert again is not None
     assert len(again.history) == 1
     checkpoint.remove(stopped)
-    assert list(checkpoint._path(stopped).parent.iterdir()) == []
+    assert list(checkpoint.where(stopped).parent.iterdir()) == []
 
 
 @pytest.mark.slow

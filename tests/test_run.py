@@ -174,17 +174,18 @@ def test_a_corrected_run_logs_validation(workspace):
     assert values[Summary.EXACT_ZEROS] > 0
 
 
-def test_an_adopted_run_keeps_what_mlflow_run_has_logged(workspace, monkeypatch):
+@pytest.mark.parametrize("l1", ["1e-3", "0.001"])
+def test_an_adopted_run_keeps_what_mlflow_run_has_logged(workspace, monkeypatch, l1):
     client = mlflow.MlflowClient()
     outer = client.create_run("0")
-    for name, value in {"l1": "1e-3", "epochs": "1", "l2": "0"}.items():
+    for name, value in {"l1": l1, "epochs": "1", "l2": "0"}.items():
         client.log_param(outer.info.run_id, name, value)
     monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
     assert train(l1=0.001) == outer.info.run_id
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     adopted = mlflow.get_run(outer.info.run_id)
     assert adopted.info.status == "FINISHED"
-    assert adopted.data.params["l1"] == "1e-3"
+    assert adopted.data.params["l1"] == l1
     assert adopted.data.params["seed"] == "0"
     assert adopted.info.run_name == "l1=0.001 l2=0 seed=0 epochs=1 mnist-5k"
     assert json.loads(adopted.data.tags[Tag.CONFIG])["l1"] == 0.001
@@ -201,7 +202,7 @@ def test_a_failing_run_ends_failed_with_the_reason(workspace, monkeypatch):
     def broken(*_: object) -> None:
         raise RuntimeError("the disk is full\nand more")
 
-    monkeypatch.setattr(trial, "_write_artifacts", broken)
+    monkeypatch.setattr(trial.figures, "contact_sheet", broken)
     with pytest.raises(RuntimeError):
         train()
     failed = only_run(workspace)

@@ -39,10 +39,9 @@ def without_source(text: str) -> str:
     return re.sub(r"This report: .*|from “.*|<script type=.application/json. id=.made-by.*", "", text)
 
 
-def test_the_report_is_the_stores_number_for_number(taken, own_copy):
-    cli.main(["report", "--output", "from_store"])
+def test_the_report_is_the_stores_number_for_number(taken, own_copy, reported):
     cli.main(["report", "--output", "from_snapshot", "--from", "snap"])
-    one, other = own_copy / "from_store", own_copy / "from_snapshot"
+    one, other = reported.report, own_copy / "from_snapshot"
     files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
     for file in files:
@@ -50,7 +49,7 @@ def test_the_report_is_the_stores_number_for_number(taken, own_copy):
             continue  # lists the digests of pages that say where they are from
         if file.suffix in {".html", ".md"}:
             first, second = (without_source((folder / file).read_text()) for folder in (one, other))
-            assert first.replace(str(own_copy), "") == second.replace(str(own_copy), ""), file
+            assert first.replace(str(reported.folder), "") == second.replace(str(own_copy), ""), file
         else:
             assert (one / file).read_bytes() == (other / file).read_bytes(), file
 
@@ -101,7 +100,7 @@ def test_it_names_no_machine_path_or_user(taken, own_copy):
     ],
 )
 def test_its_warnings_name_no_folder_of_a_machine(warning, kept):
-    assert snapshot._portable(Tag.DATA_WARNING, warning) == kept
+    assert snapshot.portable(Tag.DATA_WARNING, warning) == kept
 
 
 def test_two_snapshots_are_one_store(taken, own_copy):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, stdev
+from types import SimpleNamespace
 
 import mlflow
 import pytest
@@ -23,9 +24,10 @@ from regstudy.run import trial as run
 from regstudy.run.task import Assignment
 from regstudy.schema import COMPLETED, TRIAL, Metric, Summary, Tag
 from regstudy.store import store
-from regstudy.study import coordinator, plan
+from regstudy.study import coordinator, display, plan
 from regstudy.study.coordinator import How
 from regstudy.study.display import Watch
+from regstudy.study.executors import End
 from regstudy.study.plan import Plan
 from regstudy.tracking.ledger import Entry
 
@@ -140,41 +142,69 @@ def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done,
     page = Path("report") / "small" / "report.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("of the run 123")
-    study_cli._report("small", "456", anew=False)
+
+    def ended(study: str, *more: str) -> None:
+        """`study run`, as it ends after the trials of a study whose run has this ID."""
+        monkeypatch.setattr(coordinator, "run", lambda *_: study)
+        where = ["--executor", "here", "--threads", "2"]
+        assert cli.main(["study", "run", str(done / "small.yaml"), *where, *more]) == 0
+
+    ended("456")
     assert made[0][-4:] == ["--study", "456", "--output", str(page.parent)]
-    study_cli._report("small", "123", anew=False)
+    ended("123")
     assert len(made) == 1
     assert "report, from before" in capsys.readouterr().out
-    study_cli._report("small", "123", anew=True, under_mlflow=True)
+    new = ["--seeds", "0,1,5"]
+    adopted = MlflowClient().create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", adopted)
+    ended("123", *new)
     assert made[1][-2:] == ["--output", str(page.parent)], "called from the folder that holds the store"
     monkeypatch.chdir(page.parent)
-    study_cli._report("small", "123", anew=True, under_mlflow=True)
+    ended("123", *new)
     assert made[2][-2:] == ["123", "--output="], "called from elsewhere: nothing is written into the project"
+    MlflowClient().delete_run(adopted)
 
 
-def test_the_time_left_counts_what_is_under_way(done):
+def test_the_time_left_counts_what_is_under_way(done, capsys, monkeypatch):
     """Half of what was left at the start is trained, by trials that are not done yet: as long again."""
     before = planned(seeds=[0, 7])
+    clock = [0.0]
+    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     watch = Watch(before, live=False)
-    watch._start = time.monotonic() - 100
-    trial = before.unfinished()[0]
-    under_way = before.epochs_left() // 2
-    entry = Entry("run", trial.digest, "running", "RUNNING", under_way, {}, {})
-    assert watch._under_way({trial.digest: entry}) == under_way
-    assert watch._left(under_way) == "2 min left"
-    assert watch._left(0) == "", "nothing trained yet: nothing known"
+    clock[0] = 100
+    trial, ended = before.unfinished()[0], before.trials[0]
+    entry = Entry("run", trial.digest, "running", "RUNNING", before.epochs_left() // 2, {}, {})
+    monkeypatch.setattr(display.ledger, "running", lambda *_: [entry])
+    watch.update(before, ended, End("run"))
+    assert capsys.readouterr().out.endswith("%  2 min left\n")
+    monkeypatch.setattr(display.ledger, "running", lambda *_: [])
+    watch.update(before, ended, End("run"))
+    assert capsys.readouterr().out.endswith("%  \n"), "nothing trained yet: nothing known"
 
 
 def test_a_server_that_stops_answering_is_told_once(done, capsys, monkeypatch):
-    watch = Watch(planned(), live=False)
-    with socket.socket() as free:
+    monkeypatch.setattr(display, "POLL_SECONDS", 0.05)
+    told, looks = "", []
+
+    def until(words: str) -> str:
+        deadline, said = time.monotonic() + 60, ""
+        while words not in said:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+            said += capsys.readouterr().err
+        return said
+
+    with socket.socket() as free, Watch(planned(), live=False):
         free.bind(("127.0.0.1", 0))
-        monkeypatch.setattr(store, "uri", lambda: f"http://127.0.0.1:{free.getsockname()[1]}")
-        assert not watch._answers()
-        assert not watch._answers()
-    monkeypatch.undo()
-    assert watch._answers()
-    told = capsys.readouterr().err
+        away = f"http://127.0.0.1:{free.getsockname()[1]}"
+        with monkeypatch.context() as gone:
+            gone.setattr(store, "uri", lambda: looks.append(1) or away)
+            told += until("does not answer")
+            first = len(looks)
+            while len(looks) < first + 3:
+                time.sleep(0.05)
+        told += until("the tracking store answers again")
+    told += capsys.readouterr().err
     assert told.count("does not answer") == 1
     assert told.count("the tracking store answers again") == 1
 

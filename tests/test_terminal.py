@@ -220,12 +220,19 @@ def test_a_folder_of_any_name_has_an_answer_and_no_traceback(folder, locale, tmp
     assert not list(here.iterdir())
 
 
+def call() -> str:
+    """What stands for `python` in the commands that a process prints which is called in these surroundings."""
+    os.environ.pop(invocation.CALL, None)
+    invocation.remember()
+    return os.environ[invocation.CALL]
+
+
 def test_printed_commands_are_plain_where_the_shell_knows_them(monkeypatch, tmp_path):
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-    assert invocation._call() == "python"
+    assert call() == "python"
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert invocation._call() == sys.executable
+    assert call() == sys.executable
 
 
 def test_under_mlflow_run_they_name_project_store_and_experiment(monkeypatch):
@@ -233,7 +240,7 @@ def test_under_mlflow_run_they_name_project_store_and_experiment(monkeypatch):
     monkeypatch.setenv("MLFLOW_RUN_ID", "1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////some where/mlflow.db")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "7")
-    monkeypatch.setenv(invocation.CALL, invocation._call())
+    call()
     assert invocation.pasteable("go: python -m analysis report --where a=1") == (
         f"go: PYTHONPATH={ROOT} MLFLOW_TRACKING_URI='sqlite:////some where/mlflow.db' MLFLOW_EXPERIMENT_ID=7 "
         "python -P -m analysis report --where a=1"
@@ -246,14 +253,15 @@ def test_passwords_are_in_no_printed_command(monkeypatch):
     for address in ("postgresql://me:secret@host/db", "postgresql:///db?password=secret"):
         monkeypatch.setenv("MLFLOW_RUN_ID", "1")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        assert "secret" not in invocation._call()
+        assert "secret" not in call()
         assert invocation.ui(address).endswith('mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"')
 
 
 def test_the_environment_that_mlflow_made_is_called_by_its_path(monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     monkeypatch.setenv("MLFLOW_ENV_ROOT", str(Path(sys.executable).parent.parent))
-    assert invocation._python() == sys.executable
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    assert call() == sys.executable
 
 
 def only_status(folder: Path) -> str:
@@ -277,6 +285,18 @@ def test_what_is_being_trained_goes_on_unheard(output, workspace):
 STUDY = "name: small\nabout: x\nconfigurations: [{l1: 0}, {l1: 0.001}]\nseeds: 1\noverrides: {dataset: mnist-5k, epochs: 1}\n"
 
 
+EACH = """
+import runpy, sys
+for command in " ".join(sys.argv[1:]).split(" , "):
+    module, *sys.argv[1:] = command.split()
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        print("ended with", end.code, flush=True)
+"""
+"""Commands as they come from a shell, in one process: its start takes longer than most of them."""
+
+
 @pytest.mark.slow
 def test_a_study_in_a_c_locale_and_a_folder_with_an_umlaut_is_run_to_its_report(tmp_path):
     here = tmp_path / "Müller−☃"
@@ -288,17 +308,18 @@ def test_a_study_in_a_c_locale_and_a_folder_with_an_umlaut_is_run_to_its_report(
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith(b"study small: 2 configurations x 1 seed")
     assert (here / "report" / "small" / "report.html").is_file()
-    for module, *command in (
-        ["regstudy", "study", "status", "entwürfe.yaml"],
-        ["analysis", "rank"],
-        ["analysis", "report", "--output", "bericht−ö"],
-        ["analysis", "gallery", "--output", "ö.html"],
-        ["analysis", "snapshot", "schnapß"],
-        ["analysis", "rank", "--from", "schnapß"],
-    ):
-        done = called(module, *command, folder=here, **C_LOCALE)
-        assert (done.returncode, done.stderr) == (0, b""), (command, done.stderr)
-        done.stdout.decode("ascii")
+    (here / "each.py").write_text(EACH, encoding="utf-8")
+    commands = (
+        "regstudy study status entwürfe.yaml",
+        "analysis rank",
+        "analysis report --output bericht−ö",
+        "analysis gallery --output ö.html",
+        "analysis snapshot schnapß",
+        "analysis rank --from schnapß",
+    )
+    done = called("each", *" , ".join(commands).split(), folder=here, **C_LOCALE | {"PYTHONPATH": f"{ROOT}:{here}"})
+    assert (done.returncode, done.stderr) == (0, b""), done.stderr
+    assert done.stdout.decode("ascii").count("ended with 0") == 6
     assert {"bericht−ö", "ö.html", "schnapß"} <= {path.name for path in here.iterdir()}
 
 

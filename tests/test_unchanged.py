@@ -35,7 +35,7 @@ READ = (
     ["snapshot", "{elsewhere}/snapshot"],
     ["gallery", "--output", "{elsewhere}/gallery.html"],
 )
-REPORTS = (["report", "--output", "{elsewhere}/report"], ["verify", "{elsewhere}/report"])
+REPORT, VERIFY = ["report", "--output", "{elsewhere}/report"], ["verify", "{elsewhere}/report"]
 PLANNED = (["study", "status", "{elsewhere}/mine.yaml"], ["study", "plan", "{elsewhere}/mine.yaml", "--threads", "2"])
 HOLDS_RUNS = ("of today", "older", "with a log", "half written", "read-only")
 
@@ -88,17 +88,20 @@ def test_what_reads_a_store_leaves_it_as_it_was(store, trained, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("store", HOLDS_RUNS, indirect=True)
-def test_a_report_leaves_the_store_that_it_is_of_as_it_was(store, trained, capsys):
+def test_a_report_leaves_the_store_that_it_is_of_as_it_was(store, trained, capsys, instead_of_writing):
+    """Verifying reads all that a report is made of."""
     before = foreign.state(store, trained)
-    for command in REPORTS:
-        assert ends(analysis_cli.main, command, store) == 0, (command, capsys.readouterr().err)
+    with instead_of_writing() as had:
+        assert ends(analysis_cli.main, REPORT, store) == 0, capsys.readouterr().err
+    assert len(had[0].trials.runs) == 4
+    assert ends(analysis_cli.main, VERIFY, store) == 0, capsys.readouterr().err
     assert foreign.state(store, trained) == before
 
 
 @pytest.mark.parametrize("store", [kind for kind in foreign.KINDS if kind not in HOLDS_RUNS], indirect=True)
 def test_what_is_no_store_is_named_in_one_line_and_left_alone(store, capsys):
     before = foreign.state(store)
-    for command in (*READ, REPORTS[0]):
+    for command in (*READ, REPORT):
         assert ends(analysis_cli.main, command, store) == 2
         said = capsys.readouterr().err
         assert said.count("\n") == 1

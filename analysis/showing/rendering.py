@@ -24,7 +24,7 @@ def render(template: str, context: dict[str, object]) -> str:
         keep_trailing_newline=True,
         finalize=None if template.endswith(".md.j2") else _shown,  # there, macros give text, newlines and all
     )
-    environment.filters |= {"md": _markdown_text, "code": _markdown_code, "plural": plural, "csv": csv}
+    environment.filters |= {"md": markdown_text, "code": markdown_code, "plural": plural, "csv": csv}
     environment.globals["policy"] = _policy
     return environment.get_template(template).render(context)
 
@@ -34,7 +34,7 @@ def _shown(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _markdown_text(text: object) -> str:
+def markdown_text(text: object) -> str:
     """Text that Markdown shows as it is, wherever in a line it stands."""
     escaped = re.sub(r"([\\`*_{}\[\]<>()#+!|~&$@])", r"\\\1", visible(str(text)))
     escaped = re.sub(r"^(\s*)([-=])", r"\1\\\2", escaped)  # a list, or a line under a heading
@@ -42,7 +42,7 @@ def _markdown_text(text: object) -> str:
     return re.sub(r"(?i)\b(https?|ftp|mailto|xmpp)(:)|\b(www)(\.)", r"\1\3\\\2\4", escaped)  # what becomes a link by itself
 
 
-def _markdown_code(text: object) -> str:
+def markdown_code(text: object) -> str:
     """Text as a code span, in a fence longer than any in it."""
     shown = visible(str(text))
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))

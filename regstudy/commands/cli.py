@@ -97,6 +97,7 @@ def _add_study(study: argparse.ArgumentParser) -> None:
             )
             action.add_argument("--gpus", default="", metavar="N", help="GPUs per trial on Ray, a fraction if they are shared")
             action.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps; default: auto")
+            action.add_argument("--no-report", action="store_true", help="make no report at the end, only say by what command")
 
 
 def _command(arguments: list[str], program: str) -> None:

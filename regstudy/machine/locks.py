@@ -30,7 +30,7 @@ MOST_SECONDS = 60.0
 
 def folder(kind: str) -> Path:
     """Where locks of a kind lie, made at need; OSError where it cannot be."""
-    return private_folder.make(_place() / kind)
+    return private_folder.make(place() / kind)
 
 
 def machine() -> str:
@@ -105,7 +105,7 @@ def _holds_id(file: Path) -> bool:
 
 
 @cache
-def _place() -> Path:
+def place() -> Path:
     """REGSTUDY_LOCKS, else the user's cache; the temporary folder where that cannot be used."""
     first, temporary = _wanted(), Path(tempfile.gettempdir()) / f"regstudy-{_user()}"
     try:

@@ -58,7 +58,7 @@ def save_after_epoch(run_id: str, history: "Sequence[EpochMetrics]", threads: in
     """Write the run's checkpoint in place of an earlier one; at no moment is there half a file under its name."""
     from safetensors.torch import save
 
-    path = _path(run_id)
+    path = where(run_id)
     _make(path.parent)
     facts = {"history": json.dumps([dataclasses.asdict(metrics) for metrics in history]), "threads": str(threads)}
     facts |= {"run": run_id, "sha256": NO_DIGEST}
@@ -74,7 +74,7 @@ def load(run_id: str) -> Checkpoint | None:
     """The run's checkpoint; None if this machine has none. DamagedCheckpoint if it is not as it was written, or another run's."""
     from safetensors.torch import load
 
-    path = _path(run_id)
+    path = where(run_id)
     if not path.exists():
         return None
     try:
@@ -88,12 +88,12 @@ def load(run_id: str) -> Checkpoint | None:
 
 def exists(run_id: str) -> bool:
     """Whether there is anything on this machine to continue the run from."""
-    return _path(run_id).exists()
+    return where(run_id).exists()
 
 
 def damage(run_id: str) -> str:
     """What is wrong with the run's checkpoint, in words that follow the file's path; empty if nothing is, or if there is none."""
-    path = _path(run_id)
+    path = where(run_id)
     try:
         if path.exists():
             _sound(path, run_id)
@@ -104,19 +104,14 @@ def damage(run_id: str) -> str:
 
 def set_aside(run_id: str) -> Path:
     """Keep a damaged checkpoint under another name beside it; where that is."""
-    path = _path(run_id)
+    path = where(run_id)
     # The run's own name comes late, so that removing its checkpoint does not take this along.
     return path.rename(path.with_name(f"damaged-{time.time_ns()}-{path.name}"))
 
 
-def where(run_id: str) -> Path:
-    """The file that is or would be the run's checkpoint."""
-    return _path(run_id)
-
-
 def remove(run_id: str) -> None:
     """Forget the run's checkpoint, and what a process that was killed while writing left of one."""
-    for path in _path(run_id).parent.glob(f"{_path(run_id).name}*"):
+    for path in where(run_id).parent.glob(f"{where(run_id).name}*"):
         path.unlink(missing_ok=True)
 
 
@@ -125,8 +120,8 @@ def file_name(run_id: str) -> str:
     return run_id if not run_id or RUN_ID.fullmatch(run_id) else hashlib.sha256(run_id.encode()).hexdigest()
 
 
-def _path(run_id: str) -> Path:
-    """The run's file; UsageError if others may have prepared the folder."""
+def where(run_id: str) -> Path:
+    """The file that is or would be the run's checkpoint; UsageError if others may have prepared the folder."""
     folder = _folder()
     try:
         (private_folder.require_shared if _is_chosen() else private_folder.require)(folder)

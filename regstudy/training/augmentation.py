@@ -60,7 +60,7 @@ def rotation(degrees: Tensor) -> Tensor:
 
 def augment(images: Tensor, draws: Draws) -> Tensor:
     """Jitter, then rotate; (n, 28, 28) uint8 → (n, 28, 28) float32 of whole numbers in [0, 255]."""
-    return _rotate(_jitter(images.float(), draws), draws.affine)
+    return rotate(_jitter(images.float(), draws), draws.affine)
 
 
 def _jitter(images: Tensor, draws: Draws) -> Tensor:
@@ -77,7 +77,7 @@ def _enhance(images: Tensor, factor: Tensor, is_contrast: Tensor) -> Tensor:
     return (images - base).mul_(factor[:, None, None]).add_(base).clamp_(0, 255).floor_()
 
 
-def _rotate(images: Tensor, affine: Tensor) -> Tensor:
+def rotate(images: Tensor, affine: Tensor) -> Tensor:
     """Nearest-neighbour lookup at fixed-point positions, in images that have a margin of the fill value around them."""
     n, width = len(images), SIDE + 2 * MARGIN
     padded = images.new_full((n, width, width), FILL)

@@ -71,7 +71,7 @@ def sparsity(model: SqueezeExpandNet) -> Sparsity:
 
 def kernels(model: SqueezeExpandNet, test: Split) -> Kernels:
     """Count the kernels that do nothing on these images, or next to nothing."""
-    silent = ~_fires(model, test)
+    silent = ~fires(model, test)
     small = torch.cat([_small(kernel) for kernel in list(folded_kernels(model).values())[: len(blocks(model))]])
     return Kernels(int(silent.sum()), int(small.sum()), int((silent | small).sum()))
 
@@ -105,7 +105,7 @@ def _small(kernel: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _fires(model: SqueezeExpandNet, test: Split) -> Tensor:
+def fires(model: SqueezeExpandNet, test: Split) -> Tensor:
     """Which kernels of the blocks have a positive response anywhere on any image; (kernels,) bool."""
     highest: dict[nn.Module, Tensor] = {
         block.conv: torch.zeros(block.conv.out_channels, device=test.labels.device) for block in blocks(model)

@@ -103,7 +103,7 @@ class Chaos:
 
     def study(self, workers_too: bool) -> Start:
         where = ["--executor", "processes", "--jobs", "2"] if workers_too else ["--executor", "here"]
-        return self.start("study", "run", "small.yaml", "--threads", "1", *where)
+        return self.start("study", "run", "small.yaml", "--threads", "1", "--no-report", *where)
 
     def end(self, started: Start) -> int | None:
         """Wait for its end, which must come; judge what it said. The exit status."""
@@ -168,12 +168,15 @@ def stop_and_continue(chaos: Chaos, started: Start) -> None:
     started.paused += time.monotonic() - begun
 
 
-def store_away(chaos: Chaos, started: Start) -> None:
-    chaos.fail(chaos.draw.uniform(1, 5))
+def store_away(chaos: Chaos, started: Start, seconds: float = 0.0) -> None:
+    begun, length = time.monotonic(), seconds or chaos.draw.uniform(1, 5)
+    chaos.fail(length)
+    # A server that starts again on a busy machine takes its time: no silence of the study's.
+    started.paused += time.monotonic() - begun - length
 
 
 def store_away_for_long(chaos: Chaos, started: Start) -> None:
-    chaos.fail(LONG_OUTAGE)
+    store_away(chaos, started, LONG_OUTAGE)
 
 
 def flip_a_bit(chaos: Chaos, started: Start) -> None:

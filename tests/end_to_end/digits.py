@@ -2,7 +2,9 @@
 
 import torch
 
+from regstudy.config import RunConfig
 from regstudy.data import datasets
+from regstudy.data.sources import Source
 
 torch.set_num_threads(1)  # threads that are there before a fork are missed after it, for ever
-datasets._mnist_5k()
+datasets.load(Source("mnist-5k", None), RunConfig(dataset="mnist-5k"))

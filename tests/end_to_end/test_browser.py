@@ -18,7 +18,7 @@ from typing import TypeVar
 import mlflow
 import pytest
 from axe_core_python.selenium import Axe
-from conftest import use_store
+from conftest import Reported, use_store
 from mlflow.entities import Run
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -146,14 +146,9 @@ def answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
 
 
 @pytest.fixture(scope="module")
-def report(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a report, which is logged to a copy of the store."""
-    folder = tmp_path_factory.mktemp("report")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        use_store(folder, trained / "mlflow.db", monkeypatch)
-        assert cli.main(["report", "--output", "report"]) == 0
-    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
-    return (folder / "report" / "report.html").as_uri()
+def report(reported: Reported) -> str:
+    """The address of a report."""
+    return (reported.report / "report.html").as_uri()
 
 
 @pytest.fixture(scope="module")

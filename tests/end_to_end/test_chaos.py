@@ -130,12 +130,12 @@ def context() -> Iterator[ForkServerContext]:
     made.set_forkserver_preload(
         ["digits", "regstudy.run.trial", "mlflow.pytorch", "regstudy.commands.cli", "regstudy.study.coordinator"]
     )
-    forkserver._forkserver._stop()  # another test's has not read the digits
+    forkserver._forkserver._stop()  # noqa: SLF001  # another test's has not read the digits, and Python has no public way to end it
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PYTHONPATH", f"{Path(__file__).parent}:{ROOT}")
         forkserver.ensure_running()
     yield made
-    forkserver._forkserver._stop()
+    forkserver._forkserver._stop()  # noqa: SLF001  # as above: the next test's needs no digits
 
 
 @pytest.fixture(scope="module")

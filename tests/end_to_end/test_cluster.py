@@ -56,6 +56,7 @@ def test_a_worker_and_a_node_are_killed(workspace, cluster):
         "study",
         "run",
         "small.yaml",
+        "--no-report",
         "--executor",
         "ray",
         "--address",

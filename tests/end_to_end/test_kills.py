@@ -13,7 +13,7 @@ from test_resume import assert_same
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+KILLS = int(os.environ.get("REGSTUDY_KILLS", "20"))
 CONFIGURATION = ["--dataset", "mnist-5k", "--epochs", "6", "--threads", "1", "--l1", "0.001"]
 
 
@@ -60,7 +60,7 @@ def test_a_run_killed_at_random_moments(server, workspace, tmp_path_factory, mon
             process = start(server, ["resume", run_id] if run_id else ["train", *CONFIGURATION])
             process.join(draw.uniform(0, length / 2))
             if process.exitcode is None:
-                number = draw.choice([signal.SIGKILL, signal.SIGTERM])
+                number = (signal.SIGKILL, signal.SIGTERM)[kills % 2]
                 os.kill(process.pid, number)
                 stopped = time.monotonic()
                 process.join()

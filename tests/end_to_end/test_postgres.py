@@ -13,11 +13,16 @@ import pytest
 from conftest import ROOT
 from servers import serving
 from sqlalchemy import create_engine, inspect
-from test_reading import make_untidy, public
+from test_reading import by_sql, make_untidy, ordered, public
 from test_studies import DESIGN, assert_each_once, trials
 
 from analysis.commands import cli
-from analysis.reading.records import rest, stores
+from analysis.judging import findings
+from analysis.reading import query
+from analysis.reading.query import Wanted
+from analysis.reading.records import rest
+from analysis.reports import report
+from analysis.showing import gallery
 from regstudy.commands import cli as regstudy_cli
 from regstudy.errors import TrackingError
 from regstudy.schema import Metric
@@ -49,7 +54,7 @@ def on_a_machine_of_its_own(folder: Path, address: str) -> subprocess.Popen[str]
         "PYTHONPATH": str(ROOT),
     }
     environment = os.environ | own | {"MLFLOW_TRACKING_URI": address}
-    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1"]
+    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1", "--no-report"]
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -57,10 +62,10 @@ def test_a_database_is_read_as_the_client_reads_it(database, workspace):
     mlflow.set_tracking_uri(database)
     store.quieten()
     ids = make_untidy()
-    found = stores._sql_points(tables.open_tables(database), ids, ["a/b", "c"])
+    found = by_sql(tables.open_tables(database), ids, ["a/b", "c"])
     pd.testing.assert_frame_equal(found, public(ids, ["a/b", "c"]), check_exact=True)
-    by_sql, by_client = tables.open_tables(database).runs("0"), Server(database).runs("0")
-    assert [run.run_id for run in by_sql] == [run.run_id for run in by_client] == ids
+    from_tables, by_client = tables.open_tables(database).runs("0"), Server(database).runs("0")
+    assert [run.run_id for run in from_tables] == [run.run_id for run in by_client] == ids
 
 
 def test_reading_makes_no_tables_and_cannot_write(database, workspace, capsys):
@@ -102,11 +107,11 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
         assert_each_once()
         assert len({run.data.tags["regstudy.machine"] for run in trials()}) == 2, "each had its share"
         ids = [run.info.run_id for run in trials()]
-        by_server = stores._ordered(rest.points(address, ids, list(Metric)))
-        by_sql = stores._sql_points(tables.open_tables(database), ids, list(Metric))
-        pd.testing.assert_frame_equal(by_server, by_sql, check_exact=True)
-        assert cli.main(["report", "--study", "small", "--output", "report"]) == 0
-    assert "one seed each" in Path("report/report.md").read_text(encoding="utf-8").splitlines()[0]
+        in_bulk = ordered(rest.points(address, ids, list(Metric)))
+        pd.testing.assert_frame_equal(in_bulk, by_sql(tables.open_tables(database), ids, list(Metric)), check_exact=True)
+        found = findings.find(query.read(Wanted(study="small")))
+        assert "one seed each" in report.headline(found)
+        assert set(gallery.read(found.trials).runs["run_id"]) == set(ids), "their files come through the server too"
 
 
 def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace):

@@ -10,6 +10,7 @@ import mlflow
 import pytest
 from conftest import ROOT
 
+from analysis.commands import cli
 from regstudy.schema import REPORT, STUDY, Tag
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,16 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_command_of_the_readme_works_after_those_before_it(folder):
+@pytest.fixture
+def in_folder(folder, monkeypatch):
+    """The analysis is called in this process: that its modules can be called is test_terminal's."""
+    monkeypatch.chdir(folder)
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    yield
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+
+
+def test_every_command_of_the_readme_works_after_those_before_it(folder, in_folder, capsys):
     for seed in ("0", "1"):
         trained = run(
             folder,
@@ -60,8 +70,7 @@ def test_every_command_of_the_readme_works_after_those_before_it(folder):
         "verify report/published",
     ):
         first, *rest = command.split("|")
-        done = run(folder, "analysis", *first.split(), *rest)
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        assert cli.main([*first.split(), *rest]) == 0, (command, capsys.readouterr())
     assert "L1 0.0001" in (folder / "report" / "report.md").read_text()
     assert "L1 0.0001" not in (folder / "report" / "published" / "report.md").read_text()
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
@@ -70,12 +79,13 @@ def test_every_command_of_the_readme_works_after_those_before_it(folder):
     assert "report/report.html" in [file.path for file in client.list_artifacts(study.info.run_id, "report")]
 
 
-def test_a_study_that_has_grown_leaves_its_earlier_report_true(folder):
+def test_a_study_that_has_grown_leaves_its_earlier_report_true(folder, in_folder, capsys):
     shutil.copytree(folder / "report" / "published", folder / "earlier")
     more = run(folder, *STUDY_RUN, "--seeds", "3")
     assert more.returncode == 0, more.stderr
     for name, note in {"earlier": "the report's command now finds 4 runs more", "report/published": ""}.items():
-        done = run(folder, "analysis", "verify", name)
-        assert done.returncode == 0, done.stderr
-        assert note in done.stdout
-        assert ("note: the store has grown" in done.stdout) == bool(note)
+        capsys.readouterr()
+        assert cli.main(["verify", name]) == 0, capsys.readouterr()
+        told = capsys.readouterr().out
+        assert note in told
+        assert ("note: the store has grown" in told) == bool(note)

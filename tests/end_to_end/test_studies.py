@@ -28,12 +28,14 @@ overrides: {epochs: 4, dataset: mnist-5k}
 grid: {l1: [0, 0.001], l2: [0, 0.0005]}
 seeds: 1
 """
+FIRST_STARTS = int(os.environ.get("REGSTUDY_FIRST_STARTS", "10"))
+"""How often eight processes start at once on a new store."""
 
 
 def study(folder: Path, *options: str) -> subprocess.Popen[str]:
     """`study run` in a session of its own, so that all its processes can be found."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", *options]
+    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--no-report", *options]
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -91,7 +93,7 @@ def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
         except subprocess.TimeoutExpired:
             _kill(kill, process, draw)
         process.communicate()
-    last = study(workspace, "--jobs", "2", "--threads", "1")
+    last = study(workspace, "--executor", "here", "--threads", "1")
     output, _ = last.communicate()
     assert last.returncode == 0, output
     assert_each_once()
@@ -131,7 +133,7 @@ def test_a_worker_that_dies_costs_the_study_nothing(workspace):
 @pytest.mark.slow
 def test_two_studies_started_together_do_no_trial_twice(workspace):
     (workspace / "small.yaml").write_text(DESIGN)
-    both = [study(workspace, "--jobs", "2", "--threads", "1") for _ in range(2)]
+    both = [study(workspace, *where, "--threads", "1") for where in (("--jobs", "2"), ("--executor", "here"))]
     outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert_each_once()
@@ -161,7 +163,7 @@ def log_a_run(number: int, folder: str) -> None:
 def test_eight_processes_at_once_on_a_new_store(tmp_path):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["regstudy.run.trial", "mlflow.pytorch", "regstudy.commands.cli"])
-    for attempt in range(10):
+    for attempt in range(FIRST_STARTS):
         folder = tmp_path / str(attempt)
         folder.mkdir()
         processes = [context.Process(target=log_a_run, args=[number, str(folder)]) for number in range(8)]
@@ -182,26 +184,18 @@ def test_eight_processes_at_once_on_a_new_store(tmp_path):
 
 @pytest.mark.slow
 def test_only_what_is_missing_is_run(workspace):
-    def run(*options: str) -> str:
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        command = [
-            sys.executable,
-            "-m",
-            "regstudy",
-            "study",
-            "run",
-            "published",
-            "--dataset",
-            "mnist-5k",
-            "--epochs",
-            "1",
-            *options,
-        ]
-        return subprocess.run(command, cwd=workspace, env=environment, check=True, capture_output=True, text=True).stdout
+    short = "{epochs: 1, dataset: mnist-5k, batch_size: 512, augmentation: none}"
+    (workspace / "small.yaml").write_text(DESIGN.replace("{epochs: 4, dataset: mnist-5k}", short))
 
-    assert "so far: 4 missing" in run("--seeds", "1", "--jobs", "2")
+    def run(*options: str) -> str:
+        process = study(workspace, *options, "--executor", "here", "--threads", "1")
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        return output
+
+    assert "so far: 4 missing" in run()
     assert len(trials()) == 4
-    assert "so far: 4 done\nnothing is left to run" in run("--seeds", "1", "--jobs", "2")
+    assert "so far: 4 done\nnothing is left to run" in run()
     assert len(trials()) == 4
-    assert "so far: 4 done, 4 missing" in run("--seeds", "2", "--jobs", "2")
+    assert "so far: 4 done, 4 missing" in run("--seeds", "2")
     assert len(trials()) == 8

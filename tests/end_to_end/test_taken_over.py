@@ -23,7 +23,7 @@ overrides: {epochs: 5, dataset: mnist-5k}
 configurations: [{l1: 0}]
 seeds: 1
 """
-STUDY = ["study", "run", "small.yaml", "--threads", "1", "--executor", "here"]
+STUDY = ["study", "run", "small.yaml", "--threads", "1", "--executor", "here", "--no-report"]
 
 
 def on_a_machine(folder: Path, name: str, checkpoints: str, *arguments: str) -> subprocess.Popen[str]:

@@ -262,7 +262,7 @@ def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
             "status": r.status,
             "start_time": r.start_time,
             **empty,
-            **{_tag_column(name): _portable(name, value) for name, value in r.tags.items() if _is_kept(name)},
+            **{_tag_column(name): portable(name, value) for name, value in r.tags.items() if _is_kept(name)},
             **{f"metrics.{name}": value for name, value in r.metrics.items()},
         }
         for r in records
@@ -288,7 +288,7 @@ def _is_kept(name: str) -> bool:
     return name.startswith(OWN) and name not in LEFT_OUT
 
 
-def _portable(name: str, value: str) -> str:
+def portable(name: str, value: str) -> str:
     """Without paths of the machine that ran it."""
     if name in IN_WORDS:
         return MACHINE_PATH.sub("…", value)
