@@ -1,12 +1,21 @@
 """`make results`: every study's report from its snapshots; from these, what was run, every verdict, and the opening of the project's README."""
 
 import sys
-from itertools import dropwhile, takewhile
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
+import analysis as an
 from analysis.commands import cli
+from analysis.judging import findings
+from analysis.judging.findings import Findings
+from analysis.reports import report
+from analysis.showing import gallery, grids, methods, plots
+from analysis.showing.rendering import markdown_text
+from analysis.showing.sections import luck
+from analysis.showing.sections.first import FIRST as FIRST_SCREEN
+from analysis.showing.sections.section import Material
 
 RESULTS, README = Path("results"), Path("README.md")
 RAN = RESULTS / "README.md"
@@ -66,7 +75,7 @@ def snapshots(study: Path) -> list[Path]:
 
 def with_opening(readme: str) -> str:
     """The README with headline and figure of the published study's report, and a verdict on each claim, between the two marks."""
-    return _between_marks(readme, _opening((FIRST / "report.md").read_text(encoding="utf-8")))
+    return _between_marks(readme, _opening())
 
 
 def with_what_was_run(readme: str) -> str:
@@ -124,28 +133,41 @@ def _row(snapshot: Path) -> list[str]:
     ]
 
 
-def _opening(report: str) -> str:
-    lines = report.splitlines()
-    alt = next(line for line in lines if line.startswith("![")).partition("](")[0]
-    figure = f"{alt}]({(FIRST / 'figures/ranking.svg').as_posix()})"
+def _opening() -> str:
+    found = _found(FIRST.parent)
+    (figure,) = FIRST_SCREEN.make(Material(found, plots.looks(list(found.scores)), gallery.read(found.trials))).figures
+    picture = f"![{markdown_text(figure.alt)}]({(FIRST / 'figures/ranking.svg').as_posix()})"
     verdicts: dict[str, list[str]] = {}
     for study in studies():
         for row in _verdicts(study, Path()):
             verdicts.setdefault(row[0], row)  # what several studies claim is told of the first
-    advice = next(line for line in lines if line.startswith("> Use "))
-    told = [f"**{_headline(FIRST.parent)}.** {lines[2]}", "", advice, "", figure, "", CLAIMED, ""]
+    said, advice = methods.summary(found)[0], methods.advice(found)
+    told = [
+        f"**{_headline(FIRST.parent)}.** {markdown_text(said)}",
+        "",
+        f"> {markdown_text(advice)}",
+        "",
+        picture,
+        "",
+        CLAIMED,
+        "",
+    ]
     return "\n".join([*told, *_table(HEAD, [*verdicts.values(), OPEN]), ""])
 
 
+@cache
+def _found(study: Path) -> Findings:
+    return findings.find(an.read(study.name, snapshots=snapshots(study)))
+
+
 def _headline(study: Path) -> str:
-    report = (study / "report" / "report.md").read_text(encoding="utf-8")
-    return report.partition("\n")[0].removeprefix("# ")
+    return markdown_text(report.headline(_found(study)))
 
 
 def _verdicts(study: Path, seen_from: Path) -> list[list[str]]:
-    """A row per claim of a study's report, as the report words it, and where that stands."""
-    _, rows = _told(study, "claim")
-    return [[claim, _link(study, seen_from), *verdict] for claim, *verdict in rows]
+    """A row per claim of a study, as its report words it, and where that stands."""
+    rows = grids.verdicts(_found(study)).rows
+    return [[markdown_text(claim), _link(study, seen_from), *map(markdown_text, verdict)] for claim, *verdict in rows]
 
 
 def _fidelity() -> tuple[list[str], list[list[str]]]:
@@ -153,9 +175,12 @@ def _fidelity() -> tuple[list[str], list[list[str]]]:
     rows: dict[str, list[str]] = {}
     head: list[str] = []
     for study in studies():
-        head, own = _told(study, "study")
-        n = head.index("n") if own else 0
-        for row in own:
+        beside = luck.beside_published(_found(study))
+        if beside is None:
+            continue
+        head = [markdown_text(column.heading) for column in beside.columns]
+        n = head.index("n")
+        for row in ([markdown_text(cell) for cell in cells] for cells in beside.rows):
             name = " ".join(row[:3])
             if name not in rows or int(row[n]) > int(rows[name][n]):
                 rows[name] = [*row, _link(study, RESULTS)]
@@ -173,14 +198,6 @@ def _so_many_fit(head: list[str], rows: list[list[str]]) -> str:
         f"{values.count('in our range')} of {len(ranges)} epochs in our range (at least {expected:.1f} expected)",
     )
     return f"Even of runs just like ours some would lie outside, by chance. Of the published ones: {', '.join(told)}."
-
-
-def _told(study: Path, first: str) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of the first table in a study's report whose first heading is this; none if there is no such table."""
-    lines = iter((study / "report" / "report.md").read_text(encoding="utf-8").splitlines())
-    table = takewhile(lambda line: line.startswith("|"), dropwhile(lambda line: not line.startswith(f"| {first} |"), lines))
-    head, _, *rows = [line.strip("| ").split(" | ") for line in table] or [[], []]
-    return head, rows
 
 
 def _link(study: Path, seen_from: Path) -> str:
