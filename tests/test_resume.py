@@ -20,7 +20,10 @@ TIMED = {Metric.SECONDS, Metric.IMAGES_PER_SECOND, Summary.WALL_SECONDS}
 EPOCHS = 3
 
 
-def facts(run_id: str, folder: Path) -> tuple[dict[str, list[tuple[int, float]]], dict[str, torch.Tensor]]:
+Facts = tuple[dict[str, list[tuple[int, float]]], dict[str, torch.Tensor]]
+
+
+def facts(run_id: str, folder: Path) -> Facts:
     """Every metric's history but for times, and the logged weights."""
     client = MlflowClient()
     found = client.get_run(run_id)
@@ -37,7 +40,11 @@ def facts(run_id: str, folder: Path) -> tuple[dict[str, list[tuple[int, float]]]
 
 
 def assert_same(one: str, other: str, folder: Path) -> None:
-    (first, weights), (second, others) = facts(one, folder), facts(other, folder)
+    assert_equal(facts(one, folder), facts(other, folder))
+
+
+def assert_equal(one: Facts, other: Facts) -> None:
+    (first, weights), (second, others) = one, other
     assert first == second
     assert weights.keys() == others.keys()
     assert all(torch.equal(weights[name], others[name]) for name in weights)

@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from analysis.commands import cli
+from regstudy.commands import cli as regstudy_cli
 from regstudy.schema import REPORT, STUDY, Tag
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def in_folder(folder, monkeypatch):
-    """The analysis is called in this process: that its modules can be called is test_terminal's."""
+    """All but studies are called in this process: that the packages can be run as modules is test_terminal's."""
     monkeypatch.chdir(folder)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     yield
@@ -45,22 +46,8 @@ def in_folder(folder, monkeypatch):
 
 def test_every_command_of_the_readme_works_after_those_before_it(folder, in_folder, capsys):
     for seed in ("0", "1"):
-        trained = run(
-            folder,
-            "regstudy",
-            "train",
-            "--l1",
-            "0.0001",
-            "--seed",
-            seed,
-            "--epochs",
-            "1",
-            "--dataset",
-            "mnist-5k",
-            "--threads",
-            "2",
-        )
-        assert trained.returncode == 0, trained.stderr
+        options = ["--l1", "0.0001", "--seed", seed, "--epochs", "1", "--dataset", "mnist-5k", "--threads", "2"]
+        assert regstudy_cli.main(["train", *options]) == 0, capsys.readouterr()
     for command in (
         "rank",
         "compare none|L1 0.0001",
