@@ -45,7 +45,7 @@ def test_the_guide_runs_as_it_stands(workspace, capsys, instead_of_writing):
     assert (workspace / "report" / "report.md").is_file()
     assert not found.trials.has("test_images")
     assert not found.judged
-    assert report.headline(found) == "lr 0.1 is separated from every other configuration (5 seeds each)"
+    assert report.headline(found) == "lr 0.1 comes first, separated from all others"
 
 
 def test_numbers_are_pandas_and_scipys(workspace):
