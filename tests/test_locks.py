@@ -149,6 +149,7 @@ def test_without_a_home_the_temporary_folder_serves_and_one_line_says_so(tempora
 def test_a_prepared_folder_is_refused_in_one_line_and_nothing_waits(trap, temporary):
     name = f"regstudy-{NAMELESS}"
     attack(trap.format(name), temporary)
+    cores.usable()  # what it imports may lie where the other user cannot read
 
     def work() -> object:
         with cores.at_work() as share:
