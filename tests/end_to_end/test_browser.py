@@ -104,6 +104,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
     screenshots = Path(os.environ.get("REGSTUDY_SCREENSHOTS", tmp_path))
     screenshots.mkdir(parents=True, exist_ok=True)
     with Chrome(options, ChromeService("/usr/bin/chromedriver")) as driver:
+        driver.set_script_timeout(120)  # axe reads every element, beside other tests
         yield Page(driver, screenshots)
 
 
