@@ -18,6 +18,10 @@ PROGRAM = "python -m analysis"
 ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
+NONE_PLANNED = "none"
+"""What `--planned` takes if no number was fixed."""
+
+MOST_PLANNED = 100_000
 ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
 """Fields of analysis.reading.comparability; a test holds the two together."""
 
@@ -82,6 +86,12 @@ def _source() -> terminal.Parser:
     )
     shared.add_argument(
         "--from", metavar="DIR", dest="snapshots", action="append", default=[], help="read a snapshot instead; may be repeated"
+    )
+    shared.add_argument(
+        "--planned",
+        metavar="N",
+        default="",
+        help="how many seeds (blocks) were fixed before any was looked at, or 'none'; for runs that do not say",
     )
     shared.add_argument(
         "--allow",
@@ -183,6 +193,7 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     if arguments.command == "verify":
         return arguments
     _check_lists(arguments)
+    _check_planned(arguments.planned)
     if arguments.command == "report":
         _check_report(arguments)
     if arguments.experiment and arguments.snapshots:
@@ -190,6 +201,13 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     if arguments.command == "compare":
         _check_compare(arguments)
     return arguments
+
+
+def _check_planned(text: str) -> None:
+    if text not in {"", NONE_PLANNED} and not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_PLANNED):
+        raise UsageError(
+            f"--planned {text!r}: expected a number of seeds (blocks) from 1 to {MOST_PLANNED:,}, or {NONE_PLANNED}"
+        )
 
 
 def _check_report(arguments: argparse.Namespace) -> None:
@@ -207,7 +225,9 @@ def _check_compare(arguments: argparse.Namespace) -> None:
         if not arguments.group_by:
             raise UsageError("--metric needs --group-by: what makes runs the same configuration, such as params.lr")
         if arguments.snapshots or arguments.study or arguments.where or arguments.dataset or arguments.allow:
-            raise UsageError("--metric reads an experiment as it is: of the other options it takes --experiment only")
+            raise UsageError(
+                "--metric reads an experiment as it is: of the other options it takes --experiment and --planned only"
+            )
         if arguments.margin is not None and not 0 < arguments.margin < math.inf:
             raise UsageError(f"--margin {arguments.margin:g}: expected a number above 0, in the metric's unit")
         if arguments.last < 1:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from regstudy.console import terminal
+from regstudy.design.history import Plan
 from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
 
 from ..judging import findings
@@ -152,6 +153,7 @@ def _read_anybodys(arguments: argparse.Namespace, source: Records | None) -> Tri
         arguments.margin,
         arguments.last,
         arguments.experiment or None,
+        _planned(arguments.planned),
     )
     return foreign.read(asked, source)
 
@@ -171,7 +173,13 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
         arguments.snapshots,
         arguments.where,
         arguments.allow,
+        _planned(arguments.planned),
     )
+
+
+def _planned(number: int | None) -> Plan | None:
+    """What the user says that was fixed beforehand, 0 being nothing; None if they say nothing."""
+    return None if number is None else Plan(number or None, sequential=number == 0)
 
 
 def _write_report(result: Findings, folder: Path, command: str, *, there_to_stay: bool) -> Path:

@@ -1,21 +1,27 @@
-"""A design's claims to verdicts: each contrast estimated in the direction that is claimed, one Holm family, six exclusive verdicts.
+"""A design's claims to verdicts: each contrast estimated in the direction that is claimed, one family, six exclusive verdicts.
 
 Arrays come as frames of scores, one row per block and one column per configuration. Knows nothing of stores; phrases nothing.
+
+Of m claims each has α/m, whatever its verdict: "equivalent" and "not by the margin" are conclusions too. Of a claim's two null hypotheses, no difference and a difference as
+large as the margin, at most one is true, so both may be tested at that level. A claim about r rivals is supported if each contrast is, at that level (intersection-union);
+whatever else is said of it may be false of any of the r, so there each contrast has α/(m·r).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from regstudy.design.design import ALL_OTHERS, SCALED_IN_POINTS, Claim, Contrast, Design
+from regstudy.design.design import ALL_OTHERS, SCALED_IN_POINTS, Claim, Contrast
 
-from ..reading.measures import Unit
-from . import statistics
-from .statistics import Estimate
+from ..reading.measures import Unit, measure
+from . import looks, statistics
+from .looks import NOTHING_FIXED, Looks
+from .statistics import BY_ITSELF, LEAST, Estimate, Rule
 
 
 class Verdict(StrEnum):
@@ -29,13 +35,31 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+OPEN = frozenset({Verdict.NONE, Verdict.INCONCLUSIVE})
+"""What further blocks may change."""
+
+
+class Questions(Protocol):
+    """What has claims, and knows which configuration a claim's fields pick: a study's design, or somebody's file of claims."""
+
+    @property
+    def claims(self) -> Sequence[Claim]:
+        """The claims, in their order."""
+        ...
+
+    def pick(self, fields: Mapping[str, Any]) -> int:
+        """Which configuration these fields single out."""
+        ...
+
+
 @dataclass(frozen=True)
 class Compared:
     """One contrast's result.
 
-    `estimate` is in the claimed direction, so that positive means as claimed: a difference in the metric's own unit (accuracies: fractions),
-    or the natural logarithm of a ratio; `margin` likewise, positive. `tested` is what the verdict is from: the estimate itself, or for
-    "not lower" and "not higher" the estimate plus the margin. `plain` is the subject minus the rival (or log ratio), as measured.
+    `tested` is in the claimed direction, so that positive means as claimed, and tested against zero: a difference in the metric's own unit (accuracies: fractions), or the
+    natural logarithm of a ratio; for "not lower" and "not higher" the difference plus the margin. `plain` is the subject minus the rival (or log ratio), as measured. Both at the level
+    `alpha`, of all that a report concludes this contrast's share, by a test that is valid whenever one looks if `anytime`; `strict` and `strict_plain` the same at `strict_alpha`, which is
+    that over the number of the claim's rivals. `margin` is positive, in the estimates' unit.
     """
 
     metric: str
@@ -46,9 +70,14 @@ class Compared:
     margin: float
     blocks: tuple[object, ...]
     left_out: tuple[object, ...]
+    against_number: bool
+    alpha: float
+    strict_alpha: float
+    anytime: bool
     plain: Estimate
-    estimate: Estimate
     tested: Estimate
+    strict_plain: Estimate
+    strict: Estimate
     p_sign_flip: float | None
     effect_size: float | None
     won: float | None
@@ -68,18 +97,29 @@ class Compared:
         return self.tested.p / 2 if self.not_worse and self.tested.mean > 0 else self.tested.p
 
     @property
+    def supported(self) -> bool:
+        """Whether this contrast is shown to be as claimed."""
+        return (self.tested.inner_low if self.not_worse else self.tested.low) > 0
+
+    @property
     def beyond_chance(self) -> bool:
-        """Whether the data point as claimed beyond chance, looked at by itself, at 5%."""
-        return (self.tested.low90 if self.not_worse else self.tested.low) > 0
+        """Whether the data point as claimed beyond chance, looked at by itself, once, at 5%."""
+        alone = statistics.shifted(self.tested, rule=BY_ITSELF)
+        return (alone.inner_low if self.not_worse else alone.low) > 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on this contrast: what is said against the claim is held to the stricter level."""
+        return verdict(self.tested, self.strict, self.margin, not_worse=self.not_worse)
 
 
 @dataclass(frozen=True)
 class Judged:
     """A claim with its verdict; `deciding` is the contrast that the verdict hangs on, None if it is made of other claims.
 
-    `parts` are the claims that it is made of. `p` is the claim's own, `p_adjusted` Holm's over the design's claims; both None where there is
-    nothing to test. `further` is how many more blocks give each open contrast 80% power, for inconclusive claims; None if more than 100,000,
-    or for other verdicts.
+    `parts` are the claims that it is made of. `p` is the claim's own, of the contrast that fits it worst; `p_adjusted` the same times the number of claims and over the share of
+    α that its look has, to compare with α; both None where there is nothing to test. `further` is how many more blocks give each open contrast 80% power, for inconclusive claims;
+    None if more than 1,000, or for other verdicts.
     """
 
     id: str
@@ -94,48 +134,66 @@ class Judged:
     further: int | None = None
 
 
-def verdict(tested: Estimate, margin: float, p: float, alpha: float, *, not_worse: bool = False) -> Verdict:
-    """The verdict on one contrast in the claimed direction; `p` may be an adjusted one.
+def verdict(tested: Estimate, strict: Estimate, margin: float, *, not_worse: bool = False) -> Verdict:
+    """The verdict on one contrast in the claimed direction; `strict` is the same estimate at the level of what is said against the claim.
 
     `not_worse`: the contrast was moved by the margin already, so that neither equivalence nor falling short of the margin has a meaning.
     """
-    if not tested.decidable:
+    if not tested.decidable or tested.n < LEAST:
         return Verdict.NONE
-    if tested.mean < 0 and p < alpha:
+    if strict.high < 0:
         return Verdict.REFUTED
-    if not not_worse and -margin < tested.low90 and tested.high90 < margin:
+    if not not_worse and strict.within(margin):
         return Verdict.EQUIVALENT
-    if tested.mean > 0 and p < alpha:
+    if (tested.inner_low if not_worse else tested.low) > 0:
         return Verdict.SUPPORTED
-    if not not_worse and tested.high < margin:
+    if not not_worse and strict.high < margin:
         return Verdict.NOT_BY_MARGIN
     return Verdict.INCONCLUSIVE
 
 
-def judge(design: Design, names: Sequence[str], scores: Mapping[str, pd.DataFrame], units: Mapping[str, Unit]) -> list[Judged]:
-    """Judge a design's claims, in its order.
+def judge(
+    questions: Questions,
+    names: Sequence[str],
+    scores: Mapping[str, pd.DataFrame],
+    units: Mapping[str, Unit],
+    looked: Looks = NOTHING_FIXED,
+    run: pd.DataFrame | None = None,
+) -> list[Judged]:
+    """Judge claims, in their order.
 
-    `names` are the configurations' in the design's order, the columns of each frame of `scores` (by metric; index: blocks); a column or a
-    value that is not there is a missing or diverged run. `units` by metric.
+    `names` are the configurations', in the order in which `questions.pick` counts them, the columns of each frame of `scores` (by metric; index: blocks); a column or a value
+    that is not there is a missing or diverged run. `units` by metric. `run` says in which block each configuration was run at all, diverged ones included: a look is at so many;
+    None: wherever it has a score.
     """
-    tested = {
-        claim.id: tuple(result for contrast in claim.contrasts for result in _compare(design, contrast, names, scores, units))
-        for claim in design.claims
-        if claim.contrasts
-    }
-    own = {claim: _own_p(results) for claim, results in tested.items()}
-    adjusted = dict(zip(own, statistics.holm([min(p) for p in own.values()]), strict=True))
+    own = [claim for claim in questions.claims if claim.contrasts]
     judged: dict[str, Judged] = {}
-    for claim in design.claims:
+    for claim in questions.claims:
         if claim.together:
             judged[claim.id] = _together(claim, [judged[part] for part in claim.together])
-        else:
-            judged[claim.id] = _judge(claim, tested[claim.id], own[claim.id], float(adjusted[claim.id]), design.alpha, len(own))
+            continue
+        pairs = [(contrast, *pair) for contrast in claim.contrasts for pair in _pairs(questions, contrast, names)]
+        results: list[Compared] = []
+        for contrast, subject, rival in pairs:
+            frame = scores[contrast.metric].reindex(columns=list(names))
+            there = frame.notna() if run is None else run.reindex(columns=list(names), fill_value=False)
+            blocks = int(there[[subject, rival] if rival else [subject]].all(axis=1).sum())
+            rules = looked.rule(blocks, len(own)), looked.rule(blocks, len(own) * len(pairs))
+            other = frame[rival] if rival else target(contrast, frame.index)
+            results.append(compare(frame[subject], other, contrast, units.get(contrast.metric, Unit()), *rules))
+        judged[claim.id] = _judge(claim, tuple(results), looked, len(own))
     return list(judged.values())
 
 
-def compare(a: pd.Series, b: pd.Series, contrast: Contrast, unit: Unit) -> Compared:  # pyright: ignore[reportMissingTypeArgument]  # of floats, by block
-    """One contrast between two columns of scores, indexed by block and named by configuration."""
+def compare(
+    a: "pd.Series[float]",
+    b: "pd.Series[float]",
+    contrast: Contrast,
+    unit: Unit,
+    rule: Rule = BY_ITSELF,
+    strict: Rule | None = None,
+) -> Compared:
+    """One contrast between two columns of scores, indexed by block and named by configuration; by these rules, the second for what is said against it."""
     first, second = a.to_numpy(float), b.to_numpy(float)
     resolution = unit.resolution
     if contrast.scale == "ratio":
@@ -145,10 +203,11 @@ def compare(a: pd.Series, b: pd.Series, contrast: Contrast, unit: Unit) -> Compa
     both = np.isfinite(first) & np.isfinite(second)
     sign = 1 if contrast.expect in {"higher", "not lower"} else -1
     margin = margin_of(contrast, unit)
-    plain = statistics.estimate(first, second, resolution=resolution)
-    claimed = plain if sign > 0 else statistics.estimate(second, first, resolution=resolution)
-    differences = sign * (first - second)[both]
+    plain = statistics.estimate(first, second, resolution=resolution, rule=rule)
     moved = margin if contrast.expect.startswith("not ") else 0.0
+    differences = sign * (first - second)[both]
+    claimed = plain._replace(mean=sign * plain.mean)
+    against = rule if strict is None else strict
     return Compared(
         metric=contrast.metric,
         subject=str(a.name),
@@ -158,14 +217,26 @@ def compare(a: pd.Series, b: pd.Series, contrast: Contrast, unit: Unit) -> Compa
         margin=margin,
         blocks=tuple(a.index[both]),
         left_out=tuple(a.index[~both]),
+        against_number=contrast.target is not None,
+        alpha=float(rule.alpha),
+        strict_alpha=float(against.alpha),
+        anytime=bool(rule.anytime),
         plain=plain,
-        estimate=claimed,
-        tested=statistics.shifted(claimed, moved) if moved else claimed,
+        tested=statistics.shifted(claimed, moved, rule=rule),
+        strict_plain=statistics.shifted(plain, rule=against),
+        strict=statistics.shifted(claimed, moved, rule=against),
         p_sign_flip=statistics.sign_flip_p(differences + moved, np.random.default_rng(0)) if claimed.decidable else None,
         effect_size=statistics.effect_size(claimed.mean, claimed.sd, claimed.n) if claimed.decidable else None,
         won=float((differences > 0).mean()) if len(differences) else None,
         correlation=statistics.pair_correlation(first, second),
     )
+
+
+def target(contrast: Contrast, blocks: "pd.Index[Any]") -> "pd.Series[float]":
+    """The number that a claim names instead of a rival, in every block, in the metric's stored unit."""
+    assert contrast.target is not None
+    stored = contrast.target / 100 if contrast.metric in SCALED_IN_POINTS else contrast.target
+    return pd.Series(stored, index=blocks, name=measure(contrast.metric).target(stored))
 
 
 def margin_of(contrast: Contrast, unit: Unit) -> float:
@@ -176,60 +247,47 @@ def margin_of(contrast: Contrast, unit: Unit) -> float:
     return max(in_unit, unit.least_margin)
 
 
-def _compare(
-    design: Design,
-    contrast: Contrast,
-    names: Sequence[str],
-    scores: Mapping[str, pd.DataFrame],
-    by_metric: Mapping[str, Unit],
-) -> list[Compared]:
-    subject = design.pick(contrast.of)
+def _pairs(questions: Questions, contrast: Contrast, names: Sequence[str]) -> list[tuple[str, str | None]]:
+    """A contrast's subject with each of its rivals; None for a fixed target."""
+    subject = questions.pick(contrast.of)
+    if contrast.against is None:
+        return [(names[subject], None)]
     rivals = (
-        [i for i in range(len(names)) if i != subject] if contrast.against == ALL_OTHERS else [design.pick(contrast.against)]
+        [i for i in range(len(names)) if i != subject] if contrast.against == ALL_OTHERS else [questions.pick(contrast.against)]
     )
-    frame = scores[contrast.metric].reindex(columns=list(names))
-    unit = by_metric.get(contrast.metric, Unit())
-    return [compare(frame[names[subject]], frame[names[rival]], contrast, unit) for rival in rivals]
+    return [(names[subject], names[rival]) for rival in rivals]
 
 
-def _own_p(results: Sequence[Compared]) -> tuple[float, float]:
-    """A claim's p for being supported (intersection-union: its largest) and for being refuted (any contrast: Bonferroni); NaN without data."""
+def _judge(claim: Claim, results: tuple[Compared, ...], looked: Looks, family: int) -> Judged:
+    each = [result.verdict for result in results]
+    outcome = together(each)
+    concerned = [result for result, own in zip(results, each, strict=True) if own in _DECIDING.get(outcome, {outcome})]
+    deciding = min(concerned, key=_t)
+    base = Judged(claim.id, claim.text, outcome, strongly=False, contrasts=results, deciding=deciding)
     if not all(result.tested.decidable for result in results):
-        return math.nan, math.nan
-    against = [result.tested.p for result in results if result.tested.mean < 0]
-    supported = max(result.p for result in results) if not against else 1.0
-    return supported, min(1.0, len(results) * min(against, default=1.0))
-
-
-def _judge(
-    claim: Claim, results: tuple[Compared, ...], own: tuple[float, float], adjusted: float, alpha: float, family: int
-) -> Judged:
-    base = Judged(claim.id, claim.text, Verdict.NONE, strongly=False, contrasts=results, deciding=results[0])
-    short = [result for result in results if not result.tested.decidable]
-    if short:
-        return replace(base, deciding=short[0])
-    supported = own[0] <= own[1]
-    p = adjusted if supported else 1.0
-    each = [verdict(result.tested, result.margin, p, alpha, not_worse=result.not_worse) for result in results]
-    outcome = Verdict.REFUTED if not supported and adjusted < alpha else _weakest(each)
-    concerned = (
-        results
-        if outcome == Verdict.REFUTED
-        else [r for r, own_verdict in zip(results, each, strict=True) if own_verdict == outcome]
-    )
+        return base
+    p, of = _p(results)
     return replace(
         base,
-        verdict=outcome,
         strongly=outcome == Verdict.SUPPORTED and all(result.tested.low > result.margin for result in results),
-        deciding=min(concerned, key=_t),
-        p=min(own),
-        p_adjusted=adjusted,
-        further=_further(results, alpha / family) if outcome == Verdict.INCONCLUSIVE else None,
+        p=p,
+        p_adjusted=min(1.0, p * looked.alpha / of.alpha),
+        further=_further(results, looked, family) if outcome == Verdict.INCONCLUSIVE else None,
     )
+
+
+def _p(results: Sequence[Compared]) -> tuple[float, Compared]:
+    """A claim's p for being supported (its contrasts' largest) or refuted (any contrast: Bonferroni), and the contrast that it is of."""
+    against = [result for result in results if result.tested.mean < 0]
+    if not against:
+        worst = max(results, key=lambda result: result.p)
+        return worst.p, worst
+    worst = min(against, key=lambda result: result.tested.p)
+    return min(1.0, len(results) * worst.tested.p), worst
 
 
 def _together(claim: Claim, parts: Sequence[Judged]) -> Judged:
-    outcome = _weakest([part.verdict for part in parts])
+    outcome = together([part.verdict for part in parts])
     further = [part.further for part in parts if part.verdict == Verdict.INCONCLUSIVE]
     return Judged(
         claim.id,
@@ -243,29 +301,39 @@ def _together(claim: Claim, parts: Sequence[Judged]) -> Judged:
     )
 
 
-def _weakest(verdicts: Sequence[Verdict]) -> Verdict:
-    """What can be said of all together: supported only if each is."""
-    order = (Verdict.REFUTED, Verdict.NONE, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN, Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
-    return next(outcome for outcome in order if outcome in verdicts)
+def together(verdicts: Collection[Verdict]) -> Verdict:
+    """What can be said of all at once: supported if each is, equivalent if each is one or the other, not by the margin if any cannot be."""
+    there = set(verdicts)
+    if there <= {Verdict.SUPPORTED, Verdict.EQUIVALENT}:
+        return Verdict.EQUIVALENT if Verdict.EQUIVALENT in there else Verdict.SUPPORTED
+    for outcome in (Verdict.REFUTED, Verdict.NONE):
+        if outcome in there:
+            return outcome
+    return Verdict.NOT_BY_MARGIN if there & _DECIDING[Verdict.NOT_BY_MARGIN] else Verdict.INCONCLUSIVE
+
+
+_DECIDING = {Verdict.NOT_BY_MARGIN: frozenset({Verdict.NOT_BY_MARGIN, Verdict.EQUIVALENT})}
+"""What the verdict on the whole may hang on, where that is not the same verdict: what is equivalent is not better by the margin either."""
 
 
 def _t(result: Compared) -> float:
     return result.tested.mean / result.tested.sd * math.sqrt(result.tested.n)
 
 
-def _further(results: Sequence[Compared], alpha: float) -> int | None:
-    """Blocks to add until each open contrast has 80% power, the standard deviation taken at its upper 80% bound.
+def _further(results: Sequence[Compared], looked: Looks, family: int) -> int | None:
+    """Blocks to add until each open contrast has 80% power at its next look, the standard deviation taken at its upper 80% bound.
 
     Power against an effect as large as the margin; or as the 95% interval's end towards zero, where that lies beyond the margin already.
     """
     wanted: list[int | None] = []
     for result in results:
-        if result.tested.mean > 0 and result.p < alpha:
+        if result.verdict == Verdict.SUPPORTED:
             continue
-        effect = result.margin if result.not_worse else max(result.margin, result.tested.low)
-        level = 2 * alpha if result.not_worse else alpha
-        needed = statistics.blocks_needed(effect, statistics.sd_upper(result.tested.sd, result.tested.n), level)
-        wanted.append(None if needed is None else max(1, needed - result.tested.n))
+        n, alone = result.tested.n, statistics.shifted(result.tested, rule=BY_ITSELF)
+        effect = result.margin if result.not_worse else max(result.margin, alone.low)
+        tests = family / 2 if result.not_worse else family
+        needed = looked.blocks_for(effect, looks.sd_upper(result.tested.sd, n), tests, after=n)
+        wanted.append(None if needed is None else needed - n)
     return _most(wanted)
 
 

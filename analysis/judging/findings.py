@@ -13,8 +13,9 @@ from ..files.rows import rows, visible_names
 from ..reading import measures
 from ..reading.measures import Measure, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
-from . import claims, factorial, ranking, single_runs, statistics
+from . import claims, factorial, looks, ranking, single_runs, statistics
 from .claims import Judged
+from .looks import Looks
 from .ranking import Ranking
 
 ALPHA = float(Design.model_fields["alpha"].default)
@@ -66,9 +67,19 @@ class Response:
 
 
 @dataclass(frozen=True)
+class Otherwise:
+    """Ranking and claims by tests that are valid whenever one looks."""
+
+    ranking: Ranking
+    judged: tuple[Judged, ...]
+
+
+@dataclass(frozen=True)
 class Findings:
     """What the data say.
 
+    `looked` is how α is shared out between the planned number of blocks and others; where nobody recorded what was planned, `ranking` and `judged` hold if the number was fixed
+    beforehand, and `otherwise` has what holds if it was not, else it is None.
     `scores`: the endpoint, a row per seed, a column per configuration in the order of the trials. `table`: the ranking's, with wrong_images,
     test_loss, best_epoch_accuracy_biased and epochs_averaged beside it where the runs have them. `comparisons`: each other measure of each configuration against the
     reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted). Where the measure is a ratio, the mean is geometric,
@@ -84,6 +95,8 @@ class Findings:
     table: pd.DataFrame
     ranking: Ranking
     judged: tuple[Judged, ...]
+    looked: Looks
+    otherwise: "Otherwise | None"
     comparisons: pd.DataFrame
     effects: pd.DataFrame | None
     power: Power | None
@@ -103,8 +116,18 @@ def find(trials: Trials) -> Findings:
     scale, key = trials.scale or _scale(design, endpoint, by_measure), endpoint.key
     alpha = design.alpha if design else ALPHA
     scores = score_table(runs, key)
-    ranked = ranking.rank(scores, scale, alpha=alpha, diverged=_diverged(runs), complexity=_complexity(trials))
-    reference = _reference(scores)
+    looked = looks_of(trials, alpha)
+    run = runs.assign(run=True).pivot(index="seed", columns="configuration", values="run").notna()  # noqa: PD010  # as above
+    details = {"diverged": _diverged(runs), "complexity": _complexity(trials), "reference": _asked_reference(design, runs)}
+
+    def ranked(by: Looks) -> Ranking:
+        return ranking.rank(scores, scale, looked=by, run=run, **details)
+
+    def judged(by: Looks) -> tuple[Judged, ...]:
+        return _judge(design, runs, by_measure, by, run)
+
+    first, reference = ranked(looked), _reference(scores)
+    otherwise = None if looked.known else Otherwise(ranked(looked.otherwise()), judged(looked.otherwise()))
     return Findings(
         trials=trials,
         endpoint=endpoint,
@@ -112,15 +135,23 @@ def find(trials: Trials) -> Findings:
         alpha=alpha,
         reference=reference,
         scores=scores,
-        table=_with_details(ranked.table, trials),
-        ranking=ranked,
-        judged=_judge(design, runs, by_measure),
+        table=_with_details(first.table, trials),
+        ranking=first,
+        judged=judged(looked),
+        looked=looked,
+        otherwise=otherwise,
         comparisons=_comparisons(runs, reference, by_measure),
-        effects=factorial.effects(runs, key) if trials.has(*factorial.FACTORS) else None,
-        power=_power(ranked, alpha),
+        effects=factorial.effects(runs, key, looked=looked) if trials.has(*factorial.FACTORS) else None,
+        power=_power(first, looked),
         contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
-        responses=_responses(runs, key) if trials.has(*factorial.FACTORS) else (),
+        responses=_responses(runs, key, scale) if trials.has(*factorial.FACTORS) else (),
     )
+
+
+def looks_of(trials: Trials, alpha: float = ALPHA) -> Looks:
+    """How α is shared out over looks at these trials, by what was planned."""
+    plan = trials.plan
+    return Looks(alpha) if plan is None else Looks(alpha, plan.seeds, plan.sequential)
 
 
 def score_table(runs: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -153,7 +184,7 @@ def _scale(design: Design | None, endpoint: Measure, by_measure: dict[str, Unit]
     unit = by_measure.get(endpoint.key, Unit())
     given = design.margin if design else MARGIN
     margin = max(given / 100 if endpoint.key in SCALED_IN_POINTS else given, unit.least_margin)
-    return Scale(endpoint.higher_is_better is not False, margin, unit)
+    return Scale(endpoint.higher_is_better is not False, margin, unit, endpoint.bounds)
 
 
 def _diverged(runs: pd.DataFrame) -> dict[str, int]:
@@ -189,15 +220,29 @@ def _with_details(table: pd.DataFrame, trials: Trials) -> pd.DataFrame:
     return table.merge(details, left_on="configuration", right_index=True, how="left")
 
 
-def _judge(design: Design | None, runs: pd.DataFrame, by_measure: dict[str, Unit]) -> tuple[Judged, ...]:
-    if design is None or not design.claims:
-        return ()
+def _names(design: Design, runs: pd.DataFrame) -> list[str]:
+    """What each configuration of a design is called here, in the design's order."""
     dataset, seed = str(runs["dataset"].iloc[0]), int(runs["seed"].iloc[0])
     named = dict(zip(runs["configuration_digest"], runs["configuration"], strict=True))
-    cells = design.configs(dataset, seed)
-    names = [named.get(config.configuration_digest(), config.run_name()) for config in cells]
+    return [named.get(config.configuration_digest(), config.run_name()) for config in design.configs(dataset, seed)]
+
+
+def _asked_reference(design: Design | None, runs: pd.DataFrame) -> str | None:
+    """The configuration that a design names for all others to be compared with, if it was run."""
+    if design is None or design.reference is None:
+        return None
+    name = _names(design, runs)[design.pick(design.reference)]
+    return name if name in set(runs["configuration"]) else None
+
+
+def _judge(
+    design: Design | None, runs: pd.DataFrame, by_measure: dict[str, Unit], looked: Looks, run: pd.DataFrame
+) -> tuple[Judged, ...]:
+    if design is None or not design.claims:
+        return ()
     metrics = {contrast.metric for claim in design.claims for contrast in claim.contrasts}
-    return tuple(claims.judge(design, names, {metric: score_table(runs, metric) for metric in metrics}, by_measure))
+    scores = {metric: score_table(runs, metric) for metric in metrics}
+    return tuple(claims.judge(design, _names(design, runs), scores, by_measure, looked, run))
 
 
 def _comparisons(runs: pd.DataFrame, reference: str, by_measure: dict[str, Unit]) -> pd.DataFrame:
@@ -226,19 +271,14 @@ def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure
     return compared
 
 
-def _power(ranked: Ranking, alpha: float) -> Power | None:
+def _power(ranked: Ranking, looked: Looks) -> Power | None:
     usable = ranked.pairs[ranked.pairs["seeds"].ge(2) & ranked.pairs["sd"].gt(0)]
     if usable.empty:
         return None
     sd, seeds = math.sqrt((usable["sd"] ** 2).mean()), int(usable["seeds"].min())
     counts = range(2, max(FURTHEST, 2 * seeds) + 1)
-    table = pd.DataFrame({"seeds": counts, "difference": [statistics.detectable(sd, n, alpha) for n in counts]})
-    return Power(
-        sd,
-        seeds,
-        statistics.detectable(sd, seeds, alpha),
-        table,
-    )
+    table = pd.DataFrame({"seeds": counts, "difference": [looks.detectable(sd, n, looked.alpha) for n in counts]})
+    return Power(sd, seeds, looks.detectable(sd, seeds, looked.alpha), table)
 
 
 def _contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contest | None:
@@ -260,7 +300,7 @@ def _contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contes
     return Contest(single_runs.wins(best), float(1 - lead["share"].iloc[-1]), pd.DataFrame(itself))
 
 
-def _responses(runs: pd.DataFrame, key: str) -> tuple[Response, ...]:
+def _responses(runs: pd.DataFrame, key: str, scale: Scale) -> tuple[Response, ...]:
     """For each factor with three values or more, of the runs that have none of the other factor."""
     found: list[Response] = []
     for factor, other in (("l1", "l2"), ("l2", "l1")):
@@ -268,13 +308,14 @@ def _responses(runs: pd.DataFrame, key: str) -> tuple[Response, ...]:
         if own[factor].nunique() < 3:
             continue
         scores = pd.DataFrame({"value": own[factor], "seed": own["seed"], "score": own[key]}).reset_index(drop=True)
-        found.append(Response(factor, scores, _summarised(scores)))
+        found.append(Response(factor, scores, _summarised(scores, scale)))
     return tuple(found)
 
 
-def _summarised(scores: pd.DataFrame) -> pd.DataFrame:
+def _summarised(scores: pd.DataFrame, scale: Scale) -> pd.DataFrame:
     summary = []
     for value, own in scores.groupby("value"):
         interval = statistics.mean_interval(own["score"].to_numpy(float))
-        summary.append({"value": value, "seeds": interval.n, "mean": interval.mean, "low": interval.low, "high": interval.high})
+        ends = {"low": scale.bounded(interval.low), "high": scale.bounded(interval.high)}
+        summary.append({"value": value, "seeds": interval.n, "mean": interval.mean, **ends})
     return pd.DataFrame(summary)

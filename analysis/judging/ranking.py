@@ -1,4 +1,4 @@
-"""Configurations in order of their endpoint, with ties: each pair is separated, equivalent or unresolved, and only a separation parts ranks."""
+"""Configurations in order of their endpoint: each pair is separated, equivalent or unresolved, and what is not known has no rank."""
 
 import itertools
 import math
@@ -9,13 +9,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..files.rows import rows
 from ..reading.measures import Scale
 from . import statistics
+from .looks import NOTHING_FIXED, Looks
+from .statistics import LEAST, Estimates, Rule
 
 BEST_FROM = 20
 """Seeds from which a bootstrap over seeds is good enough for the probability of being best."""
+
+MANY = 8
+"""Configurations up to which each is compared with each; of more, all with the leader, and their standard deviations are moderated."""
 
 
 class Relation(StrEnum):
@@ -26,73 +32,133 @@ class Relation(StrEnum):
     UNRESOLVED = "unresolved"
 
 
+DIVERGED = "diverged"
+"""Where a configuration with such runs stands: after all without."""
+
+
 @dataclass(frozen=True)
 class Ranking:
-    """An order with ties.
+    """An order, as far as there is one.
 
-    `table`: one row per configuration, by rank, then by mean: configuration, rank, shared, seeds, diverged, mean, sd, low, high (95% t interval of the mean;
-    missing below two seeds, or if they do not vary), best (probability; missing below 20 common seeds).
-    `pairs`: one row per pair, the higher in the order first: first, second, seeds (common), mean (first − second), sd, low, high (95%), p,
-    p_adjusted (Holm, over all pairs), relation.
-    `leading`: those that no other is separated from for the better, in order; `simplest` of them, if it is known what simple means.
+    `table`: one row per configuration, in order of rank and mean: configuration; rank and rank_to, the best and the worst place that it may have; standing: separated if these are
+    the same, equivalent if it is shown to be so to all that may share them, unresolved, or diverged; seeds, diverged, mean, sd, low, high (95% t interval of the mean, missing below two seeds, or if they do not
+    vary), best (probability; missing below 20 common seeds).
+    `pairs`: one row per pair that was compared, the higher in the order first: first, second, seeds (common), mean (first − second), sd, low, high, inner_low, inner_high (at levels 1 − α and 1 − 2α of the pair's own share of α), p,
+    p_adjusted (to compare with α), alpha, anytime, relation.
+    `compared`: how: "each" with each, with the "reference", or with the "leader". `tests` is how many comparisons share α. `leader`: the first in the order. `leading`: those that none is shown to beat.
+    `advised`: those that are shown not to be worse than the leader, and any other they were compared with, by the margin, the simplest first if it is known what simple means.
     """
 
     table: pd.DataFrame
     pairs: pd.DataFrame
+    compared: str
+    tests: int
+    leader: str
     leading: tuple[str, ...]
-    simplest: str | None
+    advised: tuple[str, ...]
+    reference: str | None = None
+    moderated: bool = False
 
 
 def rank(
     scores: pd.DataFrame,
     scale: Scale,
     *,
-    alpha: float = 0.05,
+    looked: Looks = NOTHING_FIXED,
+    run: pd.DataFrame | None = None,
     diverged: Mapping[str, int] | None = None,
     complexity: Mapping[str, tuple[float, ...]] | None = None,
+    reference: str | None = None,
 ) -> Ranking:
     """Rank configurations, the columns of `scores`, by their mean over blocks, its rows; NaN is a missing or diverged run.
 
-    A configuration with diverged runs comes after all without. `complexity` sorts from simple to not.
+    A configuration with diverged runs comes after all without. `run` says where there was a run at all (None: where there is a score): a look is at so many blocks. `complexity` sorts from simple to not.
+    `reference`: all are compared with it alone.
     """
     lost = {name: (diverged or {}).get(name, 0) for name in map(str, scores.columns)}
-    table = _table(scores, lost, higher_is_better=scale.higher_is_better)
+    table = _table(scores, lost, scale)
     order = list(table["configuration"])
-    pairs = _pairs(scores[order], scale, alpha)
-    ranks = _ranks(order, pairs, lost, higher_is_better=scale.higher_is_better)
-    leading = tuple(name for name in order if ranks[name] == 1)
-    table.insert(1, "rank", [ranks[name] for name in order])
-    table.insert(2, "shared", [list(ranks.values()).count(ranks[name]) > 1 for name in order])
+    there = (scores.notna() if run is None else run.reindex(columns=scores.columns))[order]
+    compared = "reference" if reference else "each" if len(order) <= MANY else "leader"
+    tests = len(order) - 1 if reference else len(order) * (len(order) - 1) // 2
+    index = _index(order, compared, reference)
+    moderated = len(order) > MANY
+    pairs = _pairs(scores[order], there, index, scale, looked, max(1, tests), moderated=moderated)
+    better = _known(order, pairs, lost, higher_is_better=scale.higher_is_better)
+    table = _with_ranks(table, order, pairs, better, lost)
     table["best"] = _probability_best(scores[order], lost, higher_is_better=scale.higher_is_better)
-    table = table.sort_values("rank", kind="stable", ignore_index=True)  # who varies more may be beaten by fewer
-    simplest = min(leading, key=lambda name: complexity[name]) if complexity else None
-    return Ranking(table, pairs, leading, simplest)
+    table = table.sort_values("rank", kind="stable", ignore_index=True)
+    leading = tuple(table.loc[table["rank"] == 1, "configuration"])
+    advised = _advised(order, pairs, lost, scale)
+    if complexity:
+        advised = sorted(advised, key=lambda name: complexity[name])
+    return Ranking(table, pairs, compared, tests, order[0], leading, tuple(advised), reference, moderated)
 
 
-def _table(scores: pd.DataFrame, lost: Mapping[str, int], *, higher_is_better: bool) -> pd.DataFrame:
+def _table(scores: pd.DataFrame, lost: Mapping[str, int], scale: Scale) -> pd.DataFrame:
     described: list[dict[str, object]] = []
+    means = _means(scores)
     for name in map(str, scores.columns):
         values = scores[name].dropna().to_numpy(float)
         interval = statistics.mean_interval(values)
-        spread = {"sd": interval.sd, "low": interval.low, "high": interval.high}
-        described.append({"configuration": name, "seeds": len(values), "diverged": lost[name], "mean": interval.mean, **spread})
+        moved = means[name] - interval.mean if len(values) else 0.0
+        low, high = scale.bounded(interval.low + moved), scale.bounded(interval.high + moved)
+        described.append(
+            {"configuration": name, "seeds": len(values), "diverged": lost[name], "mean": means[name], "sd": interval.sd, "low": low, "high": high}
+        )  # fmt: skip
     table = pd.DataFrame(described)
-    worst_last = table["mean"].fillna(-math.inf) if higher_is_better else -table["mean"].fillna(math.inf)
+    worst_last = table["mean"].fillna(-math.inf) if scale.higher_is_better else -table["mean"].fillna(math.inf)
     keys = pd.DataFrame({"diverged": table["diverged"] > 0, "goodness": -worst_last, "name": table["configuration"]})
     return table.loc[keys.sort_values(["diverged", "goodness", "name"]).index].reset_index(drop=True)
 
 
-def _pairs(scores: pd.DataFrame, scale: Scale, alpha: float) -> pd.DataFrame:
-    """All pairs at once: arrays of shape (pairs, blocks)."""
+def _means(scores: pd.DataFrame) -> dict[str, float]:
+    """Each configuration's mean; where some lack blocks, as far from the mean of the one that has most as in the blocks that the two share: order and pairs agree."""
+    most = str(scores.columns[int(scores.notna().sum().to_numpy().argmax())])
+    base, plain = scores[most], scores.mean()
+    means: dict[str, float] = {}
+    for name in scores.columns:
+        both = scores[name].notna() & base.notna()
+        whole = bool((scores[name].notna() == base.notna()).all()) or not both.any()
+        means[str(name)] = float(plain[name] if whole else plain[most] + (scores[name] - base)[both].mean())
+    return means
+
+
+def _index(order: list[str], compared: str, reference: str | None) -> NDArray[np.int64]:
+    """Which pairs are compared, as places in the order; the earlier one first."""
+    n = len(order)
+    if compared == "each":
+        found = list(itertools.combinations(range(n), 2))
+    else:
+        fixed = order.index(reference) if reference else 0
+        found = [(min(i, fixed), max(i, fixed)) for i in range(n) if i != fixed]
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def _pairs(
+    scores: pd.DataFrame,
+    there: pd.DataFrame,
+    index: NDArray[np.int64],
+    scale: Scale,
+    looked: Looks,
+    tests: int,
+    *,
+    moderated: bool,
+) -> pd.DataFrame:
+    """All at once: arrays of shape (pairs, blocks)."""
     names = [str(name) for name in scores.columns]
-    index = np.array(list(itertools.combinations(range(len(names)), 2)), dtype=int).reshape(-1, 2)
-    values = scores.to_numpy(float).T
-    found = statistics.paired(values[index[:, 0]], values[index[:, 1]], resolution=scale.unit.resolution)
-    adjusted = statistics.holm(found.p)
+    values, runs = scores.to_numpy(float).T, there.to_numpy(bool).T
+    rule = looked.rule((runs[index[:, 0]] & runs[index[:, 1]]).sum(-1), tests)
+    found = statistics.paired(values[index[:, 0]], values[index[:, 1]], resolution=scale.unit.resolution, rule=rule)
+    if moderated:
+        found = _moderated(found, rule, len(names))
+    concluded = found.decidable & (found.n >= LEAST)
     relation: np.ndarray[Any, Any] = np.full(len(index), Relation.UNRESOLVED.value, dtype=object)
-    relation[adjusted < alpha] = Relation.SEPARATED.value
+    relation[concluded & ((found.low > 0) | (found.high < 0))] = Relation.SEPARATED.value
     if scale.margin is not None:
-        relation[statistics.is_equivalent(found.low90, found.high90, scale.margin)] = Relation.EQUIVALENT.value
+        relation[concluded & statistics.is_equivalent(found.inner_low, found.inner_high, scale.margin)] = (
+            Relation.EQUIVALENT.value
+        )
     columns: dict[str, Any] = {
         "first": [names[i] for i in index[:, 0]],
         "second": [names[i] for i in index[:, 1]],
@@ -101,23 +167,95 @@ def _pairs(scores: pd.DataFrame, scale: Scale, alpha: float) -> pd.DataFrame:
         "sd": found.sd,
         "low": found.low,
         "high": found.high,
+        "inner_low": found.inner_low,
+        "inner_high": found.inner_high,
         "p": found.p,
-        "p_adjusted": adjusted,
+        "p_adjusted": np.minimum(1.0, found.p * looked.alpha / rule.alpha),
+        "alpha": rule.alpha,
+        "anytime": rule.anytime,
         "relation": relation,
     }
     return pd.DataFrame(columns)
 
 
-def _ranks(order: list[str], pairs: pd.DataFrame, lost: Mapping[str, int], *, higher_is_better: bool) -> dict[str, int]:
-    """One more than the number of configurations that are separated from it for the better; diverged ones after all others."""
-    whole = [name for name in order if not lost[name]]
-    beaten = dict.fromkeys(order, 0)
+def _moderated(found: Estimates, rule: Rule, configurations: int) -> Estimates:
+    """By standard deviations that are moderated across pairs, where the number of blocks was fixed: what is valid at any time has none."""
+    usable = found.decidable & ~rule.anytime & (found.n >= LEAST)
+    if usable.sum() < configurations // 2:
+        return found
+    freedom = found.n[usable] - 1
+    variances, more = statistics.moderated(found.sd[usable] ** 2, freedom)
+    more = np.minimum(more, freedom * (configurations - 1))
+    alpha = rule.alpha[usable]
+    drawn = statistics.infer(
+        found.n[usable], found.mean[usable], np.sqrt(variances), Rule(alpha, np.zeros(alpha.shape, bool)), freedom=more
+    )
+    result = {name: np.array(getattr(found, name)) for name in found._fields}
+    for name, values in drawn._asdict().items():
+        result[name][usable] = values
+    return Estimates(**result)
+
+
+def _known(order: list[str], pairs: pd.DataFrame, lost: Mapping[str, int], *, higher_is_better: bool) -> NDArray[np.bool_]:
+    """Which is known to be better than which, (k, k): what is shown, and what follows from it."""
+    place = {name: i for i, name in enumerate(order)}
+    better = np.zeros((len(order), len(order)), bool)
     for row in rows(pairs[pairs["relation"] == Relation.SEPARATED]):
-        first_is_better = (row["mean"] > 0) == higher_is_better
-        better, worse = (row["first"], row["second"]) if first_is_better else (row["second"], row["first"])
-        if not lost[better]:
-            beaten[worse] += 1
-    return {name: 1 + (len(whole) if lost[name] else beaten[name]) for name in order}
+        first, second = place[row["first"]], place[row["second"]]
+        better[(first, second) if (row["mean"] > 0) == higher_is_better else (second, first)] = True
+    diverged = np.array([lost[name] > 0 for name in order])
+    better[diverged] = False
+    better[np.ix_(~diverged, diverged)] = True
+    while True:
+        further = better | ((better.astype(np.float32) @ better.astype(np.float32)) > 0)
+        if (further == better).all():
+            return better
+        better = further
+
+
+def _with_ranks(
+    table: pd.DataFrame, order: list[str], pairs: pd.DataFrame, better: NDArray[np.bool_], lost: Mapping[str, int]
+) -> pd.DataFrame:
+    """The table with rank, rank_to and standing."""
+    rank, rank_to = 1 + better.sum(0), len(order) - better.sum(1)
+    alike = {name: set[str]() for name in order}
+    for row in rows(pairs[pairs["relation"] == Relation.EQUIVALENT]):
+        alike[row["first"]].add(row["second"])
+        alike[row["second"]].add(row["first"])
+    standing: list[str] = []
+    for i, name in enumerate(order):
+        others = {other for j, other in enumerate(order) if j != i and not better[i, j] and not better[j, i]}
+        standing.append(
+            DIVERGED if lost[name] else Relation.SEPARATED if not others else Relation.EQUIVALENT if others <= alike[name] else Relation.UNRESOLVED
+        )  # fmt: skip
+    table.insert(1, "rank", rank)
+    table.insert(2, "rank_to", rank_to)
+    table.insert(3, "standing", [str(word) for word in standing])
+    return table
+
+
+def _advised(order: list[str], pairs: pd.DataFrame, lost: Mapping[str, int], scale: Scale) -> list[str]:
+    """Those that are shown not to be worse than any that they were compared with by the margin, the leader among these; in order.
+
+    Without a margin, only who is separated from all others.
+    """
+    if len(order) < 2 or lost[order[0]]:
+        return []
+    margin, sign = scale.margin or 0.0, 1 if scale.higher_is_better else -1
+    interval = ("low", "high") if scale.margin is None else ("inner_low", "inner_high")
+    holds: dict[str, dict[str, bool]] = {name: {} for name in order}
+    for row in rows(pairs):
+        low, high = sorted(sign * row[end] for end in interval)
+        concluded = math.isfinite(row["p"]) and row["seeds"] >= LEAST
+        holds[row["first"]][row["second"]] = concluded and low > -margin
+        holds[row["second"]][row["first"]] = concluded and -high > -margin
+    whole = [name for name in order if not lost[name]]
+    leader, rivals = order[0], set(whole[1:])
+    if not rivals <= holds[leader].keys():
+        return []  # nobody compared the leader with all others
+    standing = [name for name in whole if name == leader or leader in holds[name]]
+    standing = [name for name in standing if all(held for other, held in holds[name].items() if other in whole)]
+    return standing if leader in standing else []
 
 
 def _probability_best(scores: pd.DataFrame, lost: Mapping[str, int], *, higher_is_better: bool) -> np.ndarray:

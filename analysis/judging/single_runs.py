@@ -40,7 +40,7 @@ def against_itself(
     drawn = rng.permuted(np.tile(scores, (SPLITS, 1)), axis=1)
     found = statistics.paired(drawn[:, :half], drawn[:, half : 2 * half], resolution=scale.unit.resolution)
     equivalent = (
-        statistics.is_equivalent(found.low90, found.high90, scale.margin)
+        statistics.is_equivalent(found.inner_low, found.inner_high, scale.margin)
         if scale.margin is not None
         else np.zeros(SPLITS, bool)
     )

@@ -1,4 +1,4 @@
-"""Arrays to estimates, intervals, tests and the power of tests, for differences that are paired by block.
+"""Arrays to estimates, intervals and tests, for differences that are paired by block.
 
 Knows nothing of runs, names or units, and decides nothing. The last axis of an array is the block; axes before it are pairs of
 configurations, or simulated studies. NaN is a missing block. Below two blocks there is no interval, and the result says so as NaN beside
@@ -9,39 +9,55 @@ its n; whoever shows it must look at `decidable` first.
 # scipy carries no types.
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from scipy import optimize, special, stats  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 Vector = NDArray[np.float64]
 
 LEVEL = 0.95
-EQUIVALENCE_LEVEL = 0.90
-"""Two one-sided tests at 5% each are a 90% interval inside the margin."""
+LEAST = 3
+"""Blocks below which nothing is concluded: the spread of two values is anybody's guess."""
 
-POWER = 0.80
 EXACT_UP_TO = 13
 """Blocks up to which all sign flips are enumerated: 8,192 at most."""
 
 RESAMPLES = 9_999
-MOST_BLOCKS = 100_000
 SAME = 1e-12
 """Differences that vary by less than this, relative to the values, do not vary: it is rounding."""
 
 
+class Rule(NamedTuple):
+    """How a difference is tested: at the level `alpha`, two-sided; `anytime`: valid whenever one looks, else for a number of blocks fixed beforehand.
+
+    Both are arrays of the leading shape of what is tested, or of none.
+    """
+
+    alpha: Vector
+    anytime: NDArray[np.bool_]
+
+
+BY_ITSELF = Rule(np.array(0.05), np.array(False))
+"""One difference that nobody chose, tested once, at 5%."""
+
+
 class Estimates(NamedTuple):
-    """Paired differences' statistics, each of the leading shape: 95% and 90% t interval of the mean, two-sided t test that it is zero."""
+    """Paired differences' statistics, each of the leading shape.
+
+    `low` and `high` are the interval at level 1 − α of the rule by which they are tested, which decides whether the mean differs from zero;
+    `inner_low` and `inner_high` the one at 1 − 2α, which decides equivalence: two one-sided tests at α each (Schuirmann 1987). `p` is two-sided, that the mean is zero.
+    Infinite where a test that is valid at any time allows no interval yet.
+    """
 
     n: NDArray[np.int64]
     mean: Vector
     sd: Vector
     low: Vector
     high: Vector
-    low90: Vector
-    high90: Vector
+    inner_low: Vector
+    inner_high: Vector
     p: Vector
 
     @property
@@ -58,8 +74,8 @@ class Estimate(NamedTuple):
     sd: float
     low: float
     high: float
-    low90: float
-    high90: float
+    inner_low: float
+    inner_high: float
     p: float
 
     @property
@@ -67,8 +83,12 @@ class Estimate(NamedTuple):
         """Whether there are two blocks or more, and they vary."""
         return math.isfinite(self.p)
 
+    def within(self, margin: float) -> bool:
+        """Whether equivalence is shown: the inner interval lies inside ±margin."""
+        return -margin < self.inner_low and self.inner_high < margin
 
-def paired(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0) -> Estimates:
+
+def paired(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0, rule: Rule = BY_ITSELF) -> Estimates:
     """Mean of a − b over blocks; both of shape (…, blocks), NaN where a block is missing.
 
     `resolution` is the step in which the values come (one image, one kernel). Rounding to a step h has the variance h²/12 (Sheppard), so
@@ -85,19 +105,88 @@ def paired(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0) -> Estimates:
     scale = np.where(there, np.maximum(abs(first), abs(second)), 0.0).max(-1, initial=0.0)
     sd = np.sqrt(_divide(squares, n - 1))
     sd = np.maximum(np.where(sd <= SAME * scale, 0.0, sd), resolution / math.sqrt(6))
-    return _with_intervals(n, mean, np.where(n >= 2, sd, np.nan))
+    return infer(n, mean, np.where(n >= 2, sd, np.nan), rule)
 
 
-def estimate(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0) -> Estimate:
+def estimate(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0, rule: Rule = BY_ITSELF) -> Estimate:
     """`paired` for one contrast: both of shape (blocks,)."""
-    result = paired(np.asarray(a)[None], np.asarray(b)[None], resolution=resolution)
-    return Estimate(int(result.n[0]), *(float(column[0]) for column in result[1:]))
+    return _one(paired(np.asarray(a)[None], np.asarray(b)[None], resolution=resolution, rule=rule))
 
 
-def shifted(given: Estimate, by: float) -> Estimate:
-    """The estimate of the difference plus a constant: for tests against a margin instead of zero."""
-    moved = _with_intervals(np.array([given.n]), np.array([given.mean + by]), np.array([given.sd]))
-    return Estimate(given.n, *(float(column[0]) for column in moved[1:]))
+def shifted(given: Estimate, by: float = 0.0, *, rule: Rule = BY_ITSELF) -> Estimate:
+    """The estimate of the difference plus a constant, by a rule of its own: for tests against a margin instead of zero."""
+    return _one(infer(np.array([given.n]), np.array([given.mean + by]), np.array([given.sd]), rule))
+
+
+def infer(n: ArrayLike, mean: ArrayLike, sd: ArrayLike, rule: Rule, *, freedom: ArrayLike | None = None) -> Estimates:
+    """Intervals and p from n blocks' mean and standard deviation; `freedom` is n − 1 unless the standard deviation is known from elsewhere too.
+
+    A rule that is valid at any time needs n − 1.
+    """
+    counts, mean, sd = (np.asarray(given, np.float64) for given in (n, mean, sd))
+    alpha, anytime = rule
+    varies = (counts >= 2) & (sd > 0)
+    free = np.maximum(counts - 1 if freedom is None else np.asarray(freedom, np.float64), 1)
+    error = np.where(varies, sd, np.nan) / np.sqrt(np.maximum(counts, 1))
+    wide, inner = (
+        np.where(anytime, anytime_factor(counts, level), stats.t.ppf(1 - level / 2, free)) * error
+        for level in (alpha, 2 * alpha)
+    )
+    t = abs(mean) / error
+    p = np.where(anytime, anytime_p(t, counts), 2 * stats.t.sf(t, free))
+    return Estimates(counts.astype(np.int64), mean, sd, mean - wide, mean + wide, mean - inner, mean + inner, p)
+
+
+def anytime_p(t: ArrayLike, n: ArrayLike) -> Vector:
+    """The p-value of the t statistic of n blocks, valid however often one looked before: min(1, 1/E).
+
+    E is the Bayes factor r^(−1/2) · [(1 + t²/ν) / (1 + t²/(ν·r))]^(n/2) with ν = n − 1 and r = 1 + n, for a standardised effect that is N(0, 1) (Gönen et al.
+    2005), which exceeds 1/α at any time with probability α at most (Wang and Ramdas 2024; Pérez-Ortiz et al. 2024).
+    """
+    t, n = np.asarray(t, np.float64), np.asarray(n, np.float64)
+    freedom, r = np.maximum(n - 1, 1), 1 + n
+    with np.errstate(divide="ignore"):
+        log_e = n / 2 * np.log1p((1 - 1 / r) / (freedom / t**2 + 1 / r)) - np.log(r) / 2  # the same, and finite for any t
+    return np.where(np.isnan(t), np.nan, np.exp(np.minimum(0.0, -log_e)))
+
+
+def anytime_factor(n: ArrayLike, alpha: ArrayLike) -> Vector:
+    """Half the anytime-valid interval at level 1 − α, in standard errors: where E reaches 1/α, √(ν(k − 1)/(1 − k/r)) with k = (√r/α)^(2/n).
+
+    Infinite while k ≥ r: no t, however large, would do.
+    """
+    n, alpha = np.asarray(n, np.float64), np.asarray(alpha, np.float64)
+    r = 1 + n
+    with np.errstate(divide="ignore", over="ignore"):
+        k = (np.sqrt(r) / alpha) ** (2 / np.maximum(n, 1))
+    bounded = (k < r) & (n >= 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        squared = (n - 1) * (k - 1) / (1 - k / r)
+    return np.sqrt(np.where(bounded, squared, np.inf))
+
+
+def moderated(variances: ArrayLike, freedom: ArrayLike) -> tuple[Vector, Vector]:
+    """Many contrasts' variances, each drawn towards what they have in common, and their degrees of freedom, which grow by what that adds; shape (m,).
+
+    The empirical Bayes estimate of Smyth (2004, section 6.2): prior variance and degrees of freedom by the moments of log variances; with the degrees of freedom at most
+    all contrasts' together, as limma has it.
+    """
+    s2, d = np.asarray(variances, np.float64), np.broadcast_to(np.asarray(freedom, np.float64), np.shape(variances))
+    e = np.log(s2) - special.digamma(d / 2) + np.log(d / 2)
+    beyond_chance = e.var(ddof=1) - special.polygamma(1, d / 2).mean()
+    if beyond_chance > 0:
+        prior = 2 * _inverse_trigamma(float(beyond_chance))
+        common = math.exp(e.mean() + float(special.digamma(prior / 2)) - math.log(prior / 2))
+        drawn = (prior * common + d * s2) / (prior + d)
+    else:
+        prior, drawn = math.inf, np.full(s2.shape, math.exp(e.mean()))
+    return drawn, np.minimum(prior + d, d.sum())
+
+
+def _inverse_trigamma(y: float) -> float:
+    """The x > 0 with trigamma(x) = y; trigamma falls from infinity to 0, about 1/x + 1/(2x²)."""
+    root: Any = optimize.brentq(lambda log_x: float(special.polygamma(1, math.exp(log_x))) - y, -40, 40)
+    return math.exp(float(root))
 
 
 def mean_interval(values: ArrayLike) -> Estimate:
@@ -159,45 +248,9 @@ def holm(p: ArrayLike) -> Vector:
     return np.where(np.isfinite(given), adjusted, np.nan)
 
 
-def is_equivalent(low90: ArrayLike, high90: ArrayLike, margin: float) -> NDArray[np.bool_]:
-    """Two one-sided t tests at 5%: whether the 90% interval lies inside ±margin (Schuirmann 1987)."""
-    return (np.asarray(low90) > -margin) & (np.asarray(high90) < margin)
-
-
-def power(difference: float, sd: float, n: int, alpha: float) -> float:
-    """Power of the two-sided paired t test: noncentral t with n − 1 degrees of freedom and noncentrality √n · difference / sd."""
-    critical = stats.t.ppf(1 - alpha / 2, n - 1)
-    noncentrality = math.sqrt(n) * difference / sd
-    # scipy gives NaN where the tail on the wrong side is smaller than it can compute: nothing, that is.
-    wrong_side = np.nan_to_num(stats.nct.cdf(-critical, n - 1, noncentrality))
-    return float(stats.nct.sf(critical, n - 1, noncentrality) + wrong_side)
-
-
-def detectable(sd: float, n: int, alpha: float, *, aim: float = POWER) -> float:
-    """The smallest true difference that n blocks find with this power; n ≥ 2, in the unit of `sd`."""
-    guess = (stats.t.ppf(1 - alpha / 2, n - 1) + stats.t.ppf(aim, n - 1)) / math.sqrt(n)
-    root: Any = optimize.brentq(lambda d: power(d, 1.0, n, alpha) - aim, 1e-9, 4 * guess)
-    return sd * float(root)
-
-
-def blocks_needed(difference: float, sd: float, alpha: float, *, aim: float = POWER) -> int | None:
-    """The fewest blocks that find a true difference with this power; None if 100,000 do not suffice."""
-    return _fewest(lambda n: power(difference, sd, n, alpha), aim)
-
-
-def blocks_for_equivalence(margin: float, sd: float, *, aim: float = POWER) -> int | None:
-    """The fewest blocks that show equivalence with this power if the true difference is zero: 2·P(T > t) − 1, noncentral t (Phillips 1990)."""
-
-    def shown(n: int) -> float:
-        critical = stats.t.ppf((1 + EQUIVALENCE_LEVEL) / 2, n - 1)
-        return 2 * float(stats.nct.sf(critical, n - 1, math.sqrt(n) * margin / sd)) - 1
-
-    return _fewest(shown, aim)
-
-
-def sd_upper(sd: float, n: int, *, level: float = 0.80) -> float:
-    """Upper confidence bound of a standard deviation from n normal values: s·√((n − 1)/χ²) with χ² at 1 − level."""
-    return sd * math.sqrt((n - 1) / float(stats.chi2.ppf(1 - level, n - 1)))
+def is_equivalent(inner_low: ArrayLike, inner_high: ArrayLike, margin: float) -> NDArray[np.bool_]:
+    """Two one-sided tests: whether the interval at 1 − 2α lies inside ±margin (Schuirmann 1987)."""
+    return (np.asarray(inner_low) > -margin) & (np.asarray(inner_high) < margin)
 
 
 def probability_best(scores: ArrayLike, rng: np.random.Generator) -> Vector:
@@ -213,24 +266,5 @@ def _divide(numerator: Vector, count: NDArray[np.int64]) -> Vector:
     return np.where(count > 0, numerator / np.maximum(count, 1), np.nan)
 
 
-def _with_intervals(n: NDArray[np.int64], mean: Vector, sd: Vector) -> Estimates:
-    varies = (n >= 2) & (sd > 0)
-    freedom = np.maximum(n - 1, 1)
-    error = np.where(varies, sd, np.nan) / np.sqrt(np.maximum(n, 1))
-    half, half90 = (stats.t.ppf((1 + level) / 2, freedom) * error for level in (LEVEL, EQUIVALENCE_LEVEL))
-    p = 2 * stats.t.sf(abs(mean) / error, freedom)
-    return Estimates(n, mean, sd, mean - half, mean + half, mean - half90, mean + half90, p)
-
-
-def _fewest(reached: Callable[[int], float], aim: float) -> int | None:
-    """The smallest n from 2 on that reaches the aim; what is reached grows with n."""
-    high = 2
-    while not reached(high) >= aim:
-        high *= 2
-        if high > MOST_BLOCKS:
-            return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if reached(middle) >= aim else (middle, high)
-    return high
+def _one(given: Estimates) -> Estimate:
+    return Estimate(int(given.n[0]), *(float(column[0]) for column in given[1:]))

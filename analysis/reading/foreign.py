@@ -9,6 +9,7 @@ import pandas as pd
 
 from regstudy.console.terminal import plural
 from regstudy.console.text import visible
+from regstudy.design.history import Plan
 from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import LAST_EPOCHS
 
@@ -30,6 +31,7 @@ BLOCKS = {word: word for word in ("seed", "fold", "split", "repeat", "replicate"
 }
 """Words in the name of what pairs runs, by which reports call it: `cv_fold` is a fold, scikit-learn's `random_state` a seed."""
 
+HUNDRED = 100.0
 SHOWN, FEW = 8, 4
 """Names listed in an error message, groups in a notice."""
 
@@ -45,6 +47,7 @@ class Asked:
     margin: float | None = None
     last: int = LAST_EPOCHS
     experiment: str | None = None
+    plan: Plan | None = None
 
 
 def read(asked: Asked, source: Records | None = None) -> Trials:
@@ -75,8 +78,13 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
     higher = (asked.better or direction(asked.metric)) == "higher"
     measure = Measure(asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=higher)
     curve = Curve(asked.metric, _file(asked.metric), f"{measure.words} over steps", measure.words, higher_is_better=higher)
-    words, scale = _words(asked.block, higher=higher), Scale(higher, asked.margin)
-    return Trials(runs, epochs, tuple(filter(None, notices)), source, words, (curve,), endpoint=measure, scale=scale)
+    words, scale = (
+        _words(asked.block, higher=higher),
+        Scale(higher, asked.margin, bounds=_bounds(asked.metric, runs[asked.metric])),
+    )
+    return Trials(
+        runs, epochs, tuple(filter(None, notices)), source, words, (curve,), endpoint=measure, scale=scale, plan=asked.plan
+    )
 
 
 def _words(block: str, *, higher: bool) -> Words:
@@ -95,7 +103,7 @@ def _file(metric: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in metric)
 
 
-def of_scores(scores: pd.DataFrame, *, higher_is_better: bool, margin: float | None) -> Trials:
+def of_scores(scores: pd.DataFrame, *, higher_is_better: bool, margin: float | None, plan: Plan | None = None) -> Trials:
     """Trials of a frame of numbers, a row per block, a column per configuration; NaN is a missing one. UsageError if there are none."""
     block, name = scores.index.name or "block", "score"
     named = scores.rename_axis(index="seed", columns="configuration").reset_index()
@@ -107,9 +115,9 @@ def of_scores(scores: pd.DataFrame, *, higher_is_better: bool, margin: float | N
     epochs = long[["run_id", "configuration", "seed", name]].assign(epoch=0)
     measure = Measure(name, name, decimals=_decimals(runs[name]), higher_is_better=higher_is_better)
     words = replace(_words(f"params.{block}", higher=higher_is_better), step="")
-    scale = Scale(higher_is_better, margin)
+    scale = Scale(higher_is_better, margin, bounds=_bounds(name, runs[name]))
     curve = Curve(name, name, f"{name} over steps", name, higher_is_better=higher_is_better)
-    return Trials(runs, epochs, (), Unstored(), words, (curve,), endpoint=measure, scale=scale)
+    return Trials(runs, epochs, (), Unstored(), words, (curve,), endpoint=measure, scale=scale, plan=plan)
 
 
 def _missing(runs: pd.DataFrame) -> str:
@@ -212,6 +220,13 @@ def direction(metric: str) -> str:
             f"--metric {metric!r}: its name does not say which way is better: add --better higher or --better lower"
         )
     return "lower" if lower else "higher"
+
+
+def _bounds(metric: str, values: "pd.Series[float]") -> tuple[float, float]:
+    """What an accuracy cannot leave: fractions, or percent."""
+    if "acc" not in metric.lower() or values.min() < 0 or values.max() > HUNDRED:
+        return -math.inf, math.inf
+    return (0.0, 1.0) if values.max() <= 1 else (0.0, HUNDRED)
 
 
 def _decimals(values: "pd.Series[float]") -> int:

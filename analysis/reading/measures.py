@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from regstudy.schema import Summary
 
 MISSING = "not available"
+UNBOUNDED = "unbounded"
+"""An interval that holds at any look may be so, where there are few blocks."""
+
 MINUS = "−"
 LEAST_IMAGES = 2
 """A margin on accuracies is never less than this many test images."""
@@ -24,11 +27,20 @@ class Unit:
 
 @dataclass(frozen=True)
 class Scale:
-    """What the endpoint's numbers mean: which way is better, their step, the margin that matters (None: no equivalence can be shown)."""
+    """What the endpoint's numbers mean: which way is better, their step, the margin that matters (None: no equivalence can be shown), what they cannot leave."""
 
     higher_is_better: bool = True
     margin: float | None = None
     unit: Unit = Unit()  # immutable
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+    def bounded(self, value: float) -> float:
+        """An interval's end, which is at most where the numbers end; NaN stays NaN."""
+        return value if math.isnan(value) else min(max(value, self.bounds[0]), self.bounds[1])
+
+
+SHARE = (0.0, 1.0)
+"""The bounds of an accuracy."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,15 @@ class Measure:
         """A value as it is shown, without its unit: accuracies in percent."""
         return _number(stored * self.factor, self.decimals) if math.isfinite(stored) else MISSING
 
+    def target(self, stored: float) -> str:
+        """A number that a claim names, with its unit: as precise as it was given."""
+        return f"{stored * self.factor:.10g}".replace("-", MINUS) + {"%": "%", "": ""}.get(self.unit, f" {self.unit}")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What its values cannot leave."""
+        return SHARE if self.unit == "%" else (-math.inf, math.inf)
+
     def difference(self, stored: float) -> str:
         """A difference, or the ratio that a logarithm stands for, with its sign."""
         if not math.isfinite(stored):
@@ -63,6 +84,8 @@ class Measure:
 
     def interval(self, low: float, high: float) -> str:
         """An interval of differences or ratios."""
+        if math.isinf(low) and math.isinf(high):
+            return UNBOUNDED
         if not (math.isfinite(low) and math.isfinite(high)):
             return MISSING
         if self.ratio:

@@ -11,7 +11,8 @@ import pandas as pd
 from regstudy import identity
 from regstudy.config import RunConfig
 from regstudy.design import design
-from regstudy.errors import ConfigError, NothingToAnalyse
+from regstudy.design.history import Plan
+from regstudy.errors import ConfigError, NothingToAnalyse, UsageError
 from regstudy.schema import COMPLETED, DIVERGED, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
@@ -76,7 +77,7 @@ WORDS = Words(
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which runs to read: an experiment's or snapshots'; all of them, or a study's; filtered; and in what they may differ."""
+    """Which runs to read: an experiment's or snapshots'; all of them, or a study's; filtered; in what they may differ; and what was planned, where they do not say."""
 
     experiment: str | None = None
     dataset: str | None = None
@@ -84,6 +85,7 @@ class Wanted:
     snapshots: Sequence[str] = ()
     where: Sequence[str] = ()
     allow: Collection[str] = ()
+    plan: Plan | None = None
 
 
 EVERYTHING = Wanted()
@@ -128,7 +130,18 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     runs = _runs_frame(distinct)
     notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}))
     epochs = _epochs_frame(source, runs)
-    return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned)
+    return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=_plan(wanted, planned))
+
+
+def _plan(wanted: Wanted, study: studies.Study | None) -> Plan | None:
+    """What the study's run says that was planned, else what the user says; UsageError if they disagree."""
+    recorded = None if study is None else study.history.plan
+    if study is not None and recorded is not None and wanted.plan not in (None, recorded):
+        said = "to look after every block" if recorded.sequential else f"{recorded.seeds} seeds"
+        raise UsageError(
+            f"--planned: the study {study.design.name} recorded its own plan, {said}, before it ran: leave --planned out"
+        )
+    return recorded or wanted.plan
 
 
 def is_done(run: Record) -> bool:

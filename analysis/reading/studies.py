@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
 from regstudy.design.design import Design, trial_digest
+from regstudy.design.history import History
 from regstudy.errors import NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, STUDY, Tag
 
@@ -21,17 +23,20 @@ OUTCOMES = (COMPLETED, DIVERGED)
 FEW = 3
 """Runs that a notice names."""
 
+NO_HISTORY = History()
+
 
 @dataclass(frozen=True)
 class Study:
     """A study's own run, its design, and the digests of the trials that it plans.
 
-    `namesakes` are the runs of other studies of its name, `unfinished` those of them that were started later and have no finished trial yet.
+    `history` is what was planned, and when it was started and looked at. `namesakes` are the runs of other studies of its name, `unfinished` those of them that were started later and have no finished trial yet.
     """
 
     run_id: str
     design: Design
     trials: frozenset[str]
+    history: History = NO_HISTORY
     namesakes: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
 
@@ -113,4 +118,5 @@ def _designed(source: Records, starts: Sequence[Sequence[Record]], name: str) ->
             found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
             planned, numerics = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST]), tags.get(Tag.NUMERICS_VERSION)
             digests = frozenset(trial_digest(trial.config, trial.data_digest, numerics) for trial in planned)
-            yield place, Study(runs[0].run_id, found, digests)
+            history = reduce(History.merged, (History.from_tags(run.tags) for run in runs))
+            yield place, Study(runs[0].run_id, found, digests, history)

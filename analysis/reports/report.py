@@ -83,6 +83,7 @@ def _context(found: Findings, errors: Errors, single: Mapping[str, list[Single]]
         "advice": methods.advice(found),
         "data_warning": _first(trials.runs, "data_warning"),
         "ranking": grids.ranking(found),
+        "pairs": grids.pairs(found),
         "verdicts": grids.verdicts(found) if found.judged else None,
         "runs": runs if runs.links else replace(runs, links=tuple(f"#{anchor}" for anchor in anchors)),
         "runs_in_files": replace(runs, links=tuple(_file(anchor) for anchor in anchors)) if anchors else runs,
@@ -118,7 +119,7 @@ def _configurations(found: Findings, single: Mapping[str, list[Single]]) -> list
         told.append(
             {
                 "name": name,
-                "rank": f"{row['rank']}{', shared' if row['shared'] else ''}",
+                "rank": grids.rank(row),
                 "seeds": seeds,
                 "against": against,
                 "runs": single.get(name, []),
@@ -132,9 +133,7 @@ def _pair(pair: dict[str, object], name: str, found: Findings) -> str:
     mean, low, high = (float(str(pair[column])) for column in ("mean", "low", "high"))
     low, high = sorted((sign * low, sign * high))
     interval = f" ({found.endpoint.interval(low, high)})" if math.isfinite(low) else ""
-    word = {"separated": "separated", "equivalent": "practically equivalent", "unresolved": "not told apart"}[
-        str(pair["relation"])
-    ]
+    word = {"separated": "separated", "equivalent": "practically equivalent", "unresolved": "unresolved"}[str(pair["relation"])]
     return f"{word}, {found.endpoint.difference(sign * mean)}{found.endpoint.difference_unit}{interval}, n = {pair['seeds']}"
 
 

@@ -34,12 +34,18 @@ def _verdict_frame(found: Findings) -> pd.DataFrame:
     rows = []
     for judged in found.judged:
         for result in judged.contrasts or (None,):
-            row: dict[str, object] = {"claim": judged.id, "text": judged.text, "verdict": wording.verdict_words(judged)}
+            row: dict[str, object] = {
+                "claim": judged.id,
+                "text": judged.text,
+                "answer": wording.ANSWERS[judged.verdict],
+                "verdict": wording.verdict_words(judged),
+            }
             row |= {"p_adjusted": judged.p_adjusted, "further_seeds": judged.further}
             if result is not None:
                 row |= {"measure": result.metric, "scale": result.scale, "subject": result.subject, "rival": result.rival}
                 row |= {"expect": result.expect, "margin": result.margin, "deciding": result is judged.deciding}
                 row |= {"n": result.plain.n, "estimate": result.plain.mean, "low": result.plain.low, "high": result.plain.high}
+                row |= {"alpha": result.alpha, "strict_alpha": result.strict_alpha, "anytime": result.anytime}
                 row |= {
                     "p": result.p,
                     "p_sign_flip": result.p_sign_flip,

@@ -2,18 +2,29 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from regstudy.console.screen import Table
 from regstudy.schema import Summary
 
 from ..files.rows import rows as each
-from ..judging.claims import Verdict
 from ..judging.findings import Findings
+from ..judging.ranking import DIVERGED, Relation
 from ..reading.measures import Measure
 from . import wording
 
 NONE = "–"
+SAME = "·"
+RELATIONS = {
+    (Relation.SEPARATED, True): "better",
+    (Relation.SEPARATED, False): "worse",
+    (Relation.EQUIVALENT, True): "=",
+    (Relation.EQUIVALENT, False): "=",
+    (Relation.UNRESOLVED, True): "?",
+    (Relation.UNRESOLVED, False): "?",
+}
+ESTIMATE = "estimate (interval)"
 WIDTH = 120
 """Characters of a table in a notebook's text."""
 
@@ -54,22 +65,49 @@ def ranking(found: Findings) -> Grid:
     best = found.table["best"].notna().any()
     rows = [_ranked(row, reading, detailed=detailed, best=bool(best)) for row in each(found.table)]
     columns = [Column(text, text != "configuration") for text in [*headings, *(["P(best)"] if best else [])]]
-    return Grid("ranking", "Ranking; = marks a shared rank", tuple(columns), tuple(rows))
+    caption = "Ranking; = marks what is shown to be practically equivalent, a range of places what is not known"
+    return Grid("ranking", caption, tuple(columns), tuple(rows))
+
+
+def pairs(found: Findings) -> Grid | None:
+    """What is known of each pair; None where not each was compared with each, or there is one configuration."""
+    ranked = found.ranking
+    if ranked.compared != "each" or len(ranked.table) < 2:
+        return None
+    order = [str(name) for name in ranked.table["configuration"]]
+    signs = {name: dict.fromkeys(order, SAME) for name in order}
+    for row in each(ranked.pairs):
+        better = (row["mean"] > 0) == found.scale.higher_is_better
+        signs[row["first"]][row["second"]] = RELATIONS[Relation(row["relation"]), better]
+        signs[row["second"]][row["first"]] = RELATIONS[Relation(row["relation"]), not better]
+    columns = (Column("", numeric=False), *(Column(name, numeric=False) for name in order))
+    caption = "Each row against each column: better or worse where that is shown, = where they are shown to be practically equivalent, ? where neither is"
+    return Grid("pairs", caption, columns, tuple((name, *(signs[name][other] for other in order)) for name in order))
+
+
+def rank(row: dict[str, Any]) -> str:
+    """A configuration's place: one, a shared one where that is shown, or the places between which nothing is known."""
+    first, last = int(row["rank"]), int(row["rank_to"])
+    if row["standing"] == DIVERGED:
+        return "last"
+    if row["standing"] != Relation.UNRESOLVED:
+        return f"{first}{'=' if row['standing'] == Relation.EQUIVALENT else ''}"
+    return f"{first}–{last}, unresolved"
 
 
 def verdicts(found: Findings) -> Grid:
-    """Claim, verdict, estimate with interval, n, further seeds."""
-    rows, further_heading = [], f"further {found.trials.words.block}s"
-    for judged in found.judged:
-        further = NONE
-        if judged.verdict == Verdict.INCONCLUSIVE:
-            further = f"{judged.further:,}" if judged.further else "> 100,000"
+    """Claim, verdict, estimate with interval, n, further seeds; and, where nobody says what was planned, the verdict if blocks were added while looking."""
+    block = found.trials.words.block
+    rows, further_heading, otherwise_heading = [], f"further {block}s", f"if {block}s were added while looking"
+    others = found.otherwise.judged if found.otherwise else ()
+    for place, judged in enumerate(found.judged):
         n = str(judged.deciding.plain.n) if judged.deciding else NONE
-        sign = wording.SIGNS[judged.verdict]
-        rows.append((judged.text, f"{sign} {wording.verdict_words(judged)}", wording.estimate(judged), n, further))
-    headings = ("claim", "verdict", "estimate (95% interval)", "n", further_heading)
+        cells = (judged.text, f"{wording.SIGNS[judged.verdict]} {wording.answer(judged)}", wording.estimate(judged), n)
+        rows.append((*cells, wording.further_cell(judged), *([wording.answer(others[place])] if others else [])))
+    headings = ("claim", "verdict", ESTIMATE, "n", further_heading, *([otherwise_heading] if others else []))
     columns = tuple(Column(text, text in {"n", further_heading}) for text in headings)
-    return Grid("verdicts", "Verdict on each claim", columns, tuple(rows), tuple(j.verdict.value for j in found.judged))
+    caption = f"Verdict on each claim; all intervals together hold with {1 - found.alpha:.0%} confidence"
+    return Grid("verdicts", caption, columns, tuple(rows), tuple(j.verdict.value for j in found.judged))
 
 
 def runs(found: Findings) -> Grid:
@@ -119,7 +157,7 @@ def _links(found: Findings) -> tuple[str, ...]:
 def _ranked(row: dict[str, float], reading: Measure, *, detailed: bool, best: bool) -> tuple[str, ...]:
     seeds, diverged = int(row["seeds"]), int(row["diverged"])
     cells = [
-        f"{int(row['rank'])}{'=' if row['shared'] else ''}",
+        rank(row),
         str(row["configuration"]),
         str(seeds) + (f" + {diverged} diverged" if diverged else ""),
         reading.value(row["mean"]) if seeds else "diverged",

@@ -6,78 +6,134 @@ from regstudy.console.terminal import plural
 from regstudy.schema import LAST_EPOCHS
 
 from ..files.rows import rows
-from ..judging import statistics
+from ..judging import looks, statistics
 from ..judging.claims import Verdict
+from ..judging.factorial import FACTORS
 from ..judging.findings import Findings
+from ..judging.looks import AT_THE_PLAN
 from ..judging.ranking import BEST_FROM, Relation
+from ..judging.statistics import LEAST
 from ..reading.trials import AVERAGED, TEST_IMAGES
 from . import wording
 
 
 def summary(found: Findings) -> list[str]:
-    """What was run, what holds, what is open and what would settle it."""
-    return [sentence for sentence in (_what_was_run(found), _what_holds(found), _what_is_open(found)) if sentence]
+    """What was run, what holds, what is open, and what was planned: the first screen's sentences."""
+    told = (_what_was_run(found), _what_holds(found), _what_is_open(found), planned(found))
+    return [sentence for sentence in told if sentence]
 
 
 def advice(found: Findings) -> str:
-    """One paragraph to paste: what to use, why, n, interval, and what could not be told apart from it."""
-    ranked, reading = found.ranking, found.endpoint
-    if len(ranked.table) < 2 or ranked.table["seeds"].max() < 2:
-        return f"These runs allow no recommendation yet: two configurations with two {_block(found)}s each are the least."
-    if wording.untested(ranked, _block(found)):
-        return f"These runs allow no recommendation: {wording.untested(ranked, _block(found))}."
-    chosen = ranked.simplest or ranked.leading[0]
+    """One paragraph to paste: what to use, why, n, interval; or that nothing can be advised yet, and what to run."""
+    ranked, reading, block = found.ranking, found.endpoint, _block(found)
+    if len(ranked.table) < 2 or ranked.table["seeds"].max() < LEAST:
+        return f"These runs allow no recommendation yet: two configurations with {LEAST} {block}s each are the least."
+    if wording.untested(ranked, block):
+        return f"These runs allow no recommendation: {wording.untested(ranked, block)}."
+    if not ranked.advised:
+        return _no_advice(found)
+    chosen = ranked.advised[0]
     row = next(row for row in rows(ranked.table) if row["configuration"] == chosen)
     n, mean = int(row["seeds"]), reading.value(row["mean"])
     interval = (
         f"95% interval {reading.value(row['low'])} to {reading.value(row['high'])}, " if math.isfinite(row["low"]) else ""
     )
-    value = f"{reading.words} {mean}{_unit(found)} ({interval}n = {plural(n, _block(found))}{endpoint_words(found)})"
-    others = [name for name in ranked.leading if name != chosen]
-    if not others:
-        why = "diverged, or is separated" if ranked.table["diverged"].any() else "is separated"
-        return f"Use {chosen}: {value}. Every other configuration {why} from it{_separated(found, chosen)}."
-    why = (
-        "the simplest of those that no other was shown to beat"
-        if ranked.simplest
-        else "one of those that no other was shown to beat"
+    value = f"{reading.words} {mean}{_unit(found)} ({interval}n = {plural(n, block)}{endpoint_words(found)})"
+    if ranked.leading == (chosen,):
+        why = "diverged, or is shown to be worse" if ranked.table["diverged"].any() else "is shown to be worse"
+        return f"Use {chosen}: {value}. Every other configuration {why}{_separated(found, chosen)}."
+    simplest = ", the simplest of these" if len(ranked.advised) > 1 and found.trials.has(*FACTORS) else ""
+    margin = f" by {reading.margin(found.scale.margin)}" if found.scale.margin is not None else ""
+    also = [name for name in ranked.advised if name != chosen]
+    others = f" The same is shown of {wording.names(also)}{simplest}." if also else ""
+    return f"Use {chosen}: {value}. It is shown not to be worse{margin} than any other{_separated(found, chosen)}.{others}"
+
+
+def _no_advice(found: Findings) -> str:
+    """Why nothing is advised, and how many blocks more will probably allow it."""
+    ranked, reading, block = found.ranking, found.endpoint, _block(found)
+    if found.scale.margin is None:
+        return "These runs allow no recommendation: none is shown to be better than all others, and without a margin that none is needlessly worse cannot be shown. Add --margin."
+    margin, leader = reading.margin(found.scale.margin), ranked.leader
+    if ranked.compared == "reference":
+        return f"These runs allow no recommendation of the best: {leader} leads, and the design compares all with its reference only."
+    wanted = further_for_advice(found)
+    more = f"more than {looks.MOST:,} further {block}s" if wanted is None else f"about {plural(wanted, f'further {block}')}"
+    return (
+        f"No recommendation yet: {leader} leads, and no configuration is shown not to be worse than it, and than all others, by {margin}. "
+        f"Run {more}{_how_to_run(found)}."
     )
-    return f"Use {chosen}, {why}: {value}. {_tied(found, chosen, others)}{_separated(found, chosen)}."
+
+
+def further_for_advice(found: Findings) -> int | None:
+    """How many more blocks will probably show of the leader, and of what is level with it, that it is not worse by the margin; None if more than 1,000."""
+    pairs, margin = found.ranking.pairs, found.scale.margin or 0.0
+    own = pairs[(pairs["first"] == found.ranking.leader) & (pairs["relation"] == Relation.UNRESOLVED) & pairs["sd"].gt(0)]
+    if own.empty:
+        return 1
+    row = max(rows(own), key=lambda row: row["sd"])
+    n = int(row["seeds"])
+    needed = found.looked.blocks_for_equivalence(margin, looks.sd_upper(row["sd"], n), found.ranking.tests, after=n)
+    return None if needed is None else needed - n
+
+
+def _how_to_run(found: Findings) -> str:
+    study = found.trials.study
+    return "" if study is None else f": regstudy study run {study.design.name} --until decided"
 
 
 def methods(found: Findings) -> list[str]:
     """How each number was made, one sentence or two per step."""
     reading, m = found.endpoint, sum(bool(judged.contrasts) for judged in found.judged)
-    words = found.trials.words
-    pairs = len(found.ranking.pairs)
-    steps = [
-        f"Endpoint: {reading.words}{endpoint_words(found)}; {words.endpoint}.",
-        words.pairing,
-        f"Intervals and p-values are from Student's t distribution of the paired differences ({statistics.LEVEL:.0%} level).",
-    ]
+    words, ranked, alpha = found.trials.words, found.ranking, found.alpha
+    block = words.block
+    steps = [f"Endpoint: {reading.words}{endpoint_words(found)}; {words.endpoint}.", words.pairing, _looking(found)]
     if m:
         steps += [
-            f"The sign-flip test of the claims' contrasts, exact up to {statistics.EXACT_UP_TO} {words.block}s, is a check; it decides nothing.",
             (
-                f"Claims: one Holm family of {plural(m, 'claim')} at α = {found.alpha:g}. A claim about several rivals is supported only if each "
-                "contrast is (the largest p counts), and refuted by any (Bonferroni). That something is not lower is a one-sided test against the margin."
+                f"Claims: {plural(m, 'claim')} share α = {alpha:g}, whatever the verdict: each interval is as wide as its share demands. A claim about several rivals is supported only if each "
+                "contrast is; whatever else is said of it is held to its share divided by its rivals. That something is not lower is a one-sided test against the margin."
             ),
+            f"The sign-flip test of the claims' contrasts, exact up to {statistics.EXACT_UP_TO} {block}s, is a check; it decides nothing.",
         ]
-    if pairs:
+    if len(ranked.pairs):
+        how = {
+            "each": f"each configuration is compared with each, {plural(ranked.tests, 'pair')}",
+            "leader": f"all are compared with the leader; since any may have come to lead, all {ranked.tests:,} pairs share",
+            "reference": f"all are compared with the design's reference, {plural(ranked.tests, 'pair')}",
+        }[ranked.compared]
         steps.append(
-            f"Ranking: Holm over {plural(pairs, 'pair')} at α = {found.alpha:g}. A configuration's rank is one more than the number of those "
-            f"separated from it for the better, so that ties share a rank."
+            f"Ranking: {how} α = {alpha:g}. A place is given only where others are shown to be better or worse; = marks what is shown to be equivalent."
         )
-    if m and pairs:
+    if ranked.moderated:
         steps.append(
-            "Claims and ranking are two families, each corrected by itself: a pair may be separated in the one and open in the other."
+            "With so many configurations each pair's standard deviation is drawn towards what all have in common (Smyth 2004), where the number of "
+            f"{block}s was fixed beforehand."
         )
+    if m and len(ranked.pairs):
+        steps.append("Claims and ranking are two families: a pair may be separated in the one and open in the other.")
     if found.scale.margin is not None:
         steps.append(
-            f"Practically equivalent: the 90% interval of the difference lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests at 5%, "
-            "each pair by itself: what shows equivalence, or rules an effect out, is not corrected for how many were looked at)."
+            f"Practically equivalent: the interval at 1 − 2α of the pair's share lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests)."
         )
     return steps + _special(found)
+
+
+def _looking(found: Findings) -> str:
+    """What was planned, and which tests follow from that."""
+    block, looked, alpha = _block(found), found.looked, found.alpha
+    anytime = "a t test that is valid whenever one looks (a Bayes factor against a standardised effect of N(0, 1), which exceeds 1/α at any time with probability α at most)"
+    if looked.sequential:
+        return f"The study is looked at after every {block}: tests and intervals are from {anytime}."
+    if looked.planned is None:
+        return (
+            f"Nothing says how many {block}s were planned. Tests and intervals are Student's t of the paired differences, which hold if that number was fixed before any was looked at; "
+            f"what holds if it was not, by {anytime}, stands beside them."
+        )
+    return (
+        f"{plural(looked.planned, block).capitalize()} were planned. With so many, tests and intervals are Student's t of the paired differences at {AT_THE_PLAN:g} α; with any other number, from {anytime}, at {1 - AT_THE_PLAN:.1g} α: "
+        f"together they are wrong at most as often as α = {alpha:g} says, however often one looks."
+    )
 
 
 def _special(found: Findings) -> list[str]:
@@ -93,8 +149,7 @@ def _special(found: Findings) -> list[str]:
         )
     if any(judged.verdict == Verdict.INCONCLUSIVE for judged in found.judged):
         steps.append(
-            f"Further {_block(found)}s: until each open contrast by itself has 80% power against the margin, at α over the number of claims, the standard deviation "
-            f"taken at its upper 80% bound. They are for planning, one look ahead: whoever adds {_block(found)}s until a verdict changes is wrong more often than α says."
+            f"Further {_block(found)}s: until each open contrast has 80% power against the margin at that look, the standard deviation taken at its upper 80% bound."
         )
     if found.trials.runs["diverged"].any():
         steps.append(
@@ -115,61 +170,74 @@ def _what_was_run(found: Findings) -> str:
 
 def _what_holds(found: Findings) -> str:
     standing = wording.standing(found.ranking, wording.blocks_in_words(found), _block(found))
-    held = [judged for judged in found.judged if judged.verdict in {Verdict.SUPPORTED, Verdict.REFUTED}]
     if not found.judged:
         return standing
-    if not held:
-        then = standing[0].lower() + standing[1:] if standing.startswith("No ") else standing
-        if len(found.judged) == 1:
-            return f"“{found.judged[0].text}” is neither supported nor refuted; {then}"
-        return f"None of the {len(found.judged)} claims is supported or refuted; {then}"
-    told = "; ".join(f"“{judged.text}” is {wording.verdict_words(judged)}" for judged in held)
-    return f"{told}. {standing}"
+    told = [
+        f"{answer} to {wording.quoted(own)}"
+        for answer in ("Yes", "No", "Open")
+        if (own := [judged.text for judged in found.judged if wording.ANSWERS[judged.verdict] == answer])
+    ]
+    return f"{'; '.join(told)}. {standing}"
 
 
 def _what_is_open(found: Findings) -> str:
-    open_claims = [judged for judged in found.judged if judged.verdict == Verdict.INCONCLUSIVE]
+    open_claims, block = [judged for judged in found.judged if judged.verdict == Verdict.INCONCLUSIVE], _block(found)
     if open_claims:
         most = [judged.further for judged in open_claims]
         if None in most:
-            return f"{plural(len(open_claims), 'claim')} could not be decided, and for at least one no number of {_block(found)}s that can be run would do."
-        wanted = plural(max(n for n in most if n), f"further {_block(found)}")
+            return f"{plural(len(open_claims), 'claim')} could not be decided; for at least one, more than {looks.MOST:,} further {block}s would be needed."
+        wanted = plural(max(n for n in most if n), f"further {block}")
         if len(open_claims) == 1:
-            return f"1 claim could not be decided; with {wanted} it would be in 80% of studies, if the effect is as large as the margin."
+            return (
+                f"1 claim could not be decided; with {wanted} it is in 80% of studies, if the effect is as large as the margin."
+            )
         return (
-            f"{len(open_claims)} claims could not be decided; with up to {wanted} each would be in "
+            f"{len(open_claims)} claims could not be decided; with up to {wanted} each is in "
             f"80% of studies, if effects are as large as the margins."
         )
     power = found.power
     if power is None:
-        untested = wording.untested(found.ranking, _block(found))
-        return "" if untested else f"Two {_block(found)}s or more per configuration would allow intervals and tests."
+        untested = wording.untested(found.ranking, block)
+        return "" if untested else f"{LEAST} {block}s or more per configuration allow intervals and tests."
     seen = found.endpoint.margin(power.found_here)
-    return f"With {plural(power.seeds, _block(found))}, a single comparison that varies as these do on average finds a true difference of {seen} in 80% of studies."
+    return f"With {plural(power.seeds, block)}, a single comparison that varies as these do on average finds a true difference of {seen} in 80% of studies."
 
 
-def _tied(found: Findings, chosen: str, others: list[str]) -> str:
-    """What shares the lead with the chosen one, and why."""
-    pairs = found.ranking.pairs
-    own = pairs[
-        ((pairs["first"] == chosen) & pairs["second"].isin(others))
-        | ((pairs["second"] == chosen) & pairs["first"].isin(others))
+def planned(found: Findings) -> str:
+    """Whether the study has grown beyond its plan, and what that costs; what holds if nobody planned."""
+    looked, block = found.looked, _block(found)
+    if looked.sequential or len(found.table) < 2:
+        return ""
+    if looked.planned is None:
+        return _if_not_fixed(found)
+    n = int((found.table["seeds"] + found.table["diverged"]).max())
+    if n == looked.planned:
+        return ""
+    way = "has grown beyond its plan" if n > looked.planned else "is not at its plan yet"
+    return f"The study {way} of {plural(looked.planned, block)}: with {n} its verdicts are from tests that hold whenever one looks, at {1 - AT_THE_PLAN:.1g} of α, whose intervals are wider."
+
+
+def _if_not_fixed(found: Findings) -> str:
+    """What no longer holds if blocks were added while looking."""
+    block, otherwise = _block(found), found.otherwise
+    if otherwise is None or found.table["seeds"].max() < LEAST:
+        return ""
+    fewer = [
+        judged.text
+        for judged, other in zip(found.judged, otherwise.judged, strict=True)
+        if wording.ANSWERS[judged.verdict] != wording.ANSWERS[other.verdict]
     ]
-    alike = {
-        *own.loc[own["relation"] == Relation.EQUIVALENT, "first"],
-        *own.loc[own["relation"] == Relation.EQUIVALENT, "second"],
-    }
-    equivalent, unresolved = [name for name in others if name in alike], [name for name in others if name not in alike]
-    told = []
-    if equivalent:
-        told.append(f"{_count(equivalent)} {'is' if len(equivalent) == 1 else 'are'} practically equivalent to it")
-    if unresolved:
-        told.append(f"{_count(unresolved)} could not be told apart from it")
-    return "; ".join(told)
+    changed = (found.ranking.pairs["relation"] != otherwise.ranking.pairs["relation"]).any()
+    beginning = f"This holds if the number of {block}s was fixed before any was looked at"
+    if not fewer and not changed:
+        return f"{beginning}, and also if {block}s were added while looking."
+    lost = [f"{wording.quoted(fewer)} {'is' if len(fewer) == 1 else 'are'} open"] if fewer else []
+    lost += [wording.standing(otherwise.ranking, wording.blocks_in_words(found), block).rstrip(".")] if changed else []
+    return f"{beginning}. If {block}s were added while looking, {'; '.join(lost)}."
 
 
 def _separated(found: Findings, chosen: str) -> str:
-    """The configurations that are separated from the chosen one, with their differences."""
+    """The configurations that are shown to be worse than the chosen one, with their differences."""
     pairs = found.ranking.pairs
     own = pairs[(pairs["first"] == chosen) & (pairs["relation"] == "separated")]
     told = [
@@ -178,7 +246,7 @@ def _separated(found: Findings, chosen: str) -> str:
         for row in rows(own.head(wording.FEW))
     ]
     more = f" and {len(own) - wording.FEW} more" if len(own) > wording.FEW else ""
-    return f"; separated from it: {', '.join(told)}{more}" if told else ""
+    return f"; worse than it: {', '.join(told)}{more}" if told else ""
 
 
 def endpoint_words(found: Findings) -> str:
@@ -197,16 +265,6 @@ def endpoint_words(found: Findings) -> str:
 
 def _block(found: Findings) -> str:
     return found.trials.words.block
-
-
-def _count(names: list[str]) -> str:
-    return (
-        names[0]
-        if len(names) == 1
-        else f"{', '.join(names[:-1])} and {names[-1]}"
-        if len(names) <= wording.FEW
-        else f"{len(names)} others"
-    )
 
 
 def _unit(found: Findings) -> str:

@@ -11,12 +11,13 @@ from regstudy.console.terminal import plural, say
 from regstudy.design.design import Contrast
 
 from ..files.rows import rows
-from ..judging import claims, findings, statistics
+from ..judging import claims, findings, looks, statistics
 from ..judging.findings import Findings
+from ..judging.statistics import LEAST
 from ..reading import measures
 from ..reading.measures import Measure
 from ..reading.trials import TEST_IMAGES
-from . import wording
+from . import grids, methods, wording
 from .grids import DETAIL
 
 NONE = "–"
@@ -37,25 +38,26 @@ def show_ranking(found: Findings) -> None:
         shown.row(*_ranked(row, found), *(_details(row) if detailed else []))
     shown.show()
     say(wording.standing(found.ranking, wording.blocks_in_words(found), block))
+    for line in filter(None, [methods.planned(found)]):
+        say(line)
 
 
 def show_verdicts(found: Findings) -> None:
-    """Print each claim with its verdict, estimate, seeds and what would settle it."""
+    """Print each claim with its verdict, estimate, seeds and how many more it will probably take."""
     shown = Table("Verdicts")
     shown.column("claim", ratio=4)
     shown.column("verdict", ratio=3)
-    shown.column("estimate (95% interval)", ratio=4)
+    shown.column(grids.ESTIMATE, ratio=4)
     shown.column("n", justify="right")
     shown.column("further", f"{found.trials.words.block}s", justify="right")
     for judged in found.judged:
         n = str(judged.deciding.plain.n) if judged.deciding else NONE
-        further = (
-            NONE if judged.verdict != claims.Verdict.INCONCLUSIVE else f"{judged.further:,}" if judged.further else "> 100,000"
-        )
-        sign = wording.SIGNS[judged.verdict]
-        shown.row(judged.text, f"{sign} {wording.verdict_words(judged)}", wording.estimate(judged), n, further)
+        verdict = f"{wording.SIGNS[judged.verdict]} {wording.answer(judged)}"
+        shown.row(judged.text, verdict, wording.estimate(judged), n, wording.further_cell(judged))
     shown.show()
     say(wording.counted(found.judged))
+    for line in filter(None, [methods.planned(found)]):
+        say(line)
 
 
 def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -> None:
@@ -83,20 +85,23 @@ def endpoint(found: Findings, first: str, second: str) -> claims.Compared:
     asked = Contrast.model_construct(
         metric=found.endpoint.key, of={}, against={}, expect="higher", scale="difference", margin=margin
     )
-    return claims.compare(found.scores[first], found.scores[second], asked, found.scale.unit)
+    run = found.trials.runs.groupby("configuration")["seed"].agg(set)
+    rule = found.looked.rule(len(run[first] & run[second]))
+    return claims.compare(found.scores[first], found.scores[second], asked, found.scale.unit, rule)
 
 
 def judgement(found: Findings, result: claims.Compared) -> list[str]:
     """What the endpoint says of the two, in sentences."""
     reading, plain, block = found.endpoint, result.plain, found.trials.words.block
-    if not plain.decidable:
+    if not plain.decidable or plain.n < LEAST:
         return [
-            f"{reading.words.capitalize()}: two common {block}s that differ are needed to say anything; there are {plain.n}."
+            f"{reading.words.capitalize()}: {LEAST} common {block}s that differ are needed to say anything; there {'is' if plain.n == 1 else 'are'} {plain.n}."
         ]
     interval = f"{reading.interval(plain.low, plain.high)}{reading.difference_unit}"
+    test = "Test that holds whenever one looks:" if result.anytime else "Paired t test"
     lines = [
-        f"{reading.words.capitalize()}: {reading.difference(plain.mean)}{reading.difference_unit}, 95% interval {interval}, n = {plain.n}.",
-        f"Paired t test p = {plain.p:.3g}; sign-flip test p = {result.p_sign_flip:.3g}; not adjusted for other comparisons.",
+        f"{reading.words.capitalize()}: {reading.difference(plain.mean)}{reading.difference_unit}, {wording.level(result.alpha)} interval {interval}, n = {plain.n}.",
+        f"{test} p = {plain.p:.3g}; sign-flip test p = {result.p_sign_flip:.3g}; not adjusted for other comparisons.",
         f"{result.subject} is higher in {result.won:.0%} of {block}s.",
     ]
     if result.effect_size is not None:
@@ -108,13 +113,15 @@ def judgement(found: Findings, result: claims.Compared) -> list[str]:
     margin = found.scale.margin
     if margin is None:
         return lines
-    if statistics.is_equivalent(plain.low90, plain.high90, margin):
-        lines.append(f"Practically equivalent: the 90% interval lies inside ±{reading.margin(margin)}.")
-    elif plain.p < found.alpha:
-        lines.append(f"The t test tells the two apart, by itself, at {found.alpha:.0%}.")
+    if plain.within(margin):
+        lines.append(
+            f"Practically equivalent: the {wording.level(2 * result.alpha)} interval lies inside ±{reading.margin(margin)}."
+        )
+    elif plain.p < result.alpha:
+        lines.append(f"The test tells the two apart, by itself, at {result.alpha:.2g}.")
     else:
-        needed = statistics.blocks_needed(margin, statistics.sd_upper(plain.sd, plain.n), found.alpha)
-        more = "more than 100,000" if needed is None else f"about {max(1, needed - plain.n):,}"
+        needed = found.looked.blocks_for(margin, looks.sd_upper(plain.sd, plain.n), after=plain.n)
+        more = f"more than {looks.MOST:,}" if needed is None else f"about {needed - plain.n:,}"
         lines.append(
             f"Not told apart: {more} further {block}s would find a difference of {reading.margin(margin)} in 80% of studies."
         )
@@ -163,7 +170,7 @@ def _ranked(row: dict[str, object], found: Findings) -> list[str]:
     low, high, sd, mean = (float(str(row[name])) for name in ("low", "high", "sd", "mean"))
     half = f" ± {reading.spread((high - low) / 2)}" if math.isfinite(low) else ""
     return [
-        f"{row['rank']}{'=' if row['shared'] else ''}",
+        grids.rank(row),
         str(row["configuration"]),
         str(seeds) + (f" + {diverged} diverged" if diverged else ""),
         (reading.value(mean) if seeds else "diverged") + half,

@@ -1,14 +1,17 @@
 """Numbers to sentences that never claim more than the test: no 'best' inside a tie, no 'no effect' for 'not significant', always n."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 
 from regstudy.console.terminal import plural
 
+from ..judging import looks
 from ..judging.claims import Compared, Judged, Verdict
 from ..judging.findings import Findings
 from ..judging.ranking import Ranking, Relation
+from ..judging.statistics import LEAST
 from ..reading.measures import Measure, measure
 
 SIGNS = {
@@ -21,6 +24,16 @@ SIGNS = {
 }
 """Beside the word, so that neither hangs on colour."""
 
+ANSWERS = {
+    Verdict.NONE: "Open",
+    Verdict.REFUTED: "No",
+    Verdict.EQUIVALENT: "No",
+    Verdict.SUPPORTED: "Yes",
+    Verdict.NOT_BY_MARGIN: "No",
+    Verdict.INCONCLUSIVE: "Open",
+}
+"""What is true of the claim, if one may say only one word."""
+
 FEW = 3
 """Configurations that a sentence names; of more it says how many."""
 
@@ -30,10 +43,15 @@ def verdict_words(judged: Judged) -> str:
     return "strongly supported" if judged.strongly else judged.verdict.value
 
 
+def answer(judged: Judged) -> str:
+    """The verdict as it is shown: Yes, No or Open, and the word."""
+    return f"{ANSWERS[judged.verdict]}: {verdict_words(judged)}"
+
+
 def sentence(judged: Judged, block: str = "seed") -> str:
     """What was found about a claim, in a sentence or two."""
     if judged.deciding is None:
-        parts = "; ".join(f"“{part.text}” is {verdict_words(part)}" for part in judged.parts)
+        parts = "; ".join(f"“{part.text}”, {verdict_words(part)}" for part in judged.parts)
         return f"It holds if each of its {len(judged.parts)} parts does: {parts}."
     result = judged.deciding
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
@@ -48,27 +66,47 @@ def sentence(judged: Judged, block: str = "seed") -> str:
 
 
 def further(judged: Judged, block: str = "seed") -> str:
-    """How many more blocks an inconclusive claim wants, as a sentence."""
+    """How many more blocks an inconclusive claim will probably take, as a sentence."""
     if judged.further is None:
-        return f"More {block}s than can be run would be needed to find an effect as large as the margin."
+        return f"More than {looks.MOST:,} further {block}s would be needed to find an effect as large as the margin."
     about = f"About {plural(judged.further, f'further {block}')} would"
     if all(result.not_worse for result in judged.contrasts):
         return f"{about} show it in 80% of studies, if there is no difference."
-    seen = any(result.beyond_chance and result.tested.low > result.margin for result in judged.contrasts)
-    size = "as small as its interval allows" if seen else "as large as the margin"
+    seen = any(result.beyond_chance and result.tested.mean > result.margin for result in judged.contrasts)
+    size = "as large as the margin, or as its interval allows" if seen else "as large as the margin"
     return f"{about} find an effect {size} in 80% of studies."
 
 
+def further_cell(judged: Judged) -> str:
+    """The same for a table."""
+    if judged.verdict != Verdict.INCONCLUSIVE:
+        return "–"
+    return f"more than {looks.MOST:,}" if judged.further is None else f"{judged.further:,}"
+
+
+def level(alpha: float) -> str:
+    """An interval's level in percent, with as many digits as tell it from 100."""
+    digits = max(0, math.ceil(-math.log10(alpha)))
+    text = f"{100 * (1 - alpha):.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
+
+
 def estimate(judged: Judged) -> str:
-    """The deciding contrast with its estimate and 95% interval, for a table; of a claim made of others, which of them decides."""
+    """The deciding contrast with its estimate and the interval that decides, for a table; of a claim made of others, which of them decides."""
     result = judged.deciding
     if result is None:
-        return f"as “{next(part.text for part in judged.parts if part.verdict == judged.verdict)}”"
+        return f"as “{next((part.text for part in judged.parts if part.verdict == judged.verdict), judged.parts[0].text)}”"
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
         return f"{contrast(result)}: not available"
-    interval = reading.interval(result.plain.low, result.plain.high)
+    interval = reading.interval(*_ends(judged, result))
     return f"{contrast(result)}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
+
+
+def _ends(judged: Judged, result: Compared) -> tuple[float, float]:
+    """Of the interval by which the verdict on the claim was reached."""
+    own = result.plain if judged.verdict == Verdict.SUPPORTED else result.strict_plain
+    return own.low, own.high
 
 
 def contrast(result: Compared) -> str:
@@ -82,12 +120,45 @@ def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:
     if _nothing_yet(ranking, block):
         return _nothing_yet(ranking, block)
     if len(leading) == 1:
-        if table["diverged"].any():
-            return f"Every other configuration diverged in at least one run, or is separated from {leading[0]} ({seeds})."
-        return f"{leading[0]} is separated from every other configuration ({seeds})."
+        others = (
+            "Every other configuration diverged in at least one run, or is"
+            if table["diverged"].any()
+            else "Every other configuration is"
+        )
+        return f"{others} shown to be worse than {leading[0]} ({seeds})."
+    alike, far = _relations(ranking, leading)
+    if alike == Relation.EQUIVALENT:
+        return f"{names(leading)} are shown to be practically equivalent ({seeds}){far}."
+    if ranking.compared == "reference":
+        return _against_reference(ranking, seeds)
     if len(leading) == len(table):
-        return f"No configuration is separated from all others: {_names(leading)} share the first rank ({seeds}); {_unresolved(ranking)}"
-    return f"{_names(leading)} share the first rank ({seeds}); {_unresolved(ranking)}"
+        return f"No configuration is shown to be better than all others ({seeds}): the order of {names(leading)} is not known."
+    return f"Which of {names(leading)} is best is not known ({seeds}){far}."
+
+
+def _relations(ranking: Ranking, leading: Sequence[str]) -> tuple[str, str]:
+    """How those that lead stand to each other, and what follows of the others."""
+    among = ranking.pairs[ranking.pairs["first"].isin(leading) & ranking.pairs["second"].isin(leading)]
+    n = len(leading)
+    every = len(among) == n * (n - 1) // 2 and bool((among["relation"] == Relation.EQUIVALENT).all())
+    others = len(ranking.table) - n
+    far = (
+        f"; {plural(others, 'other')} {'is' if others == 1 else 'are'} shown to be worse than at least one of them"
+        if others
+        else ""
+    )
+    return (Relation.EQUIVALENT if every else Relation.UNRESOLVED), far
+
+
+def _against_reference(ranking: Ranking, seeds: str) -> str:
+    """What comparisons with one configuration alone show."""
+    pairs, reference = ranking.pairs, ranking.reference
+    apart = pairs[pairs["relation"] == Relation.SEPARATED]
+    told: list[str] = []
+    for mine, other, word in (("second", "first", "better"), ("first", "second", "worse")):
+        own = [str(name) for name in apart.loc[apart[mine] == reference, other]]
+        told += [f"{names(own)} {'is' if len(own) == 1 else 'are'} shown to be {word}"] if own else []
+    return f"Against {reference} ({seeds}): {'; '.join(told) or 'no other is shown to be better or worse'}."
 
 
 def _nothing_yet(ranking: Ranking, block: str) -> str:
@@ -97,18 +168,22 @@ def _nothing_yet(ranking: Ranking, block: str) -> str:
         return "One configuration: there is nothing to compare it with yet."
     if table["seeds"].max() == 0:
         return "Every run diverged: there is nothing to compare."
-    if table["seeds"].max() < 2:
-        return f"One {block} for each configuration allows no conclusion: the order may be chance."
+    if table["seeds"].max() < LEAST:
+        return f"{_so_few(table, block)} for each configuration allow{'s' if table['seeds'].max() == 1 else ''} no conclusion: the order may be chance."
     return f"Nothing could be tested: {untested(ranking, block)}." if untested(ranking, block) else ""
+
+
+def _so_few(table: pd.DataFrame, block: str) -> str:
+    return f"One {block}" if table["seeds"].max() == 1 else f"Two {block}s"
 
 
 def untested(ranking: Ranking, block: str = "seed") -> str:
     """Why no two configurations can be tested against each other; empty if some can."""
     pairs = ranking.pairs
-    if pairs["p"].notna().any() or pairs.empty:
+    if pairs.empty or (pairs["p"].notna() & (pairs["seeds"] >= LEAST)).any():
         return ""
-    if pairs["seeds"].max() < 2:
-        return f"no two configurations have two {block}s in common"
+    if pairs["seeds"].max() < LEAST:
+        return f"no two configurations have {LEAST} {block}s in common"
     return f"any two configurations differ by the same amount in all their {block}s, and without variation there is no test"
 
 
@@ -118,24 +193,25 @@ def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str, block: str 
     supported = [claim.text for claim in judged if claim.verdict == Verdict.SUPPORTED]
     if len(table) == 1:
         return f"One configuration, {seeds.removesuffix(' each')}: nothing to compare yet"
-    if table["seeds"].max() < 2:
-        seen = f"one {block} each" if table["seeds"].max() else "and every run diverged"
+    if table["seeds"].max() < LEAST:
+        seen = f"{_so_few(table, block).lower()} each" if table["seeds"].max() else "and every run diverged"
         return f"{len(table)} configurations, {seen}: no winner can be named"
     if untested(ranking, block):
         return f"{len(table)} configurations that cannot be tested: {untested(ranking, block)}"
     if len(leading) == 1:
-        others = "the others are separated from it, or diverged" if table["diverged"].any() else "separated from all others"
+        others = "better than all that did not diverge" if table["diverged"].any() else "shown to be better than all others"
         first = f"{leading[0]} comes first, {others}"
+    elif _relations(ranking, leading)[0] == Relation.EQUIVALENT:
+        of = "" if len(leading) == len(table) else f" of {len(table)}"
+        first = f"{len(leading)}{of} configurations are practically equivalent{' at the top' if of else ''} with {seeds}"
+    elif ranking.compared == "reference":
+        first = _against_reference(ranking, seeds).rstrip(".")
     elif len(leading) == len(table):
-        if (ranking.pairs["relation"] == Relation.EQUIVALENT).all():
-            first = f"{len(table)} configurations that are practically equivalent with {seeds}"
-        elif supported:  # by which two of them are told apart
-            first = f"{seeds} are too few to rank {len(table)} configurations"
-        else:
-            first = f"{len(table)} configurations that {seeds} cannot tell apart"
+        first = f"which of {len(table)} configurations is best is not known with {seeds}"
     else:
-        first = f"{len(leading)} of {len(table)} configurations share the lead with {seeds}"
-    return f"{supported[0]}; {first}" if supported else first
+        first = f"{len(leading)} of {len(table)} configurations may be best with {seeds}"
+    told = f"{supported[0]}; {first}" if supported else first
+    return told[0].upper() + told[1:]
 
 
 def counted(judged: Sequence[Judged]) -> str:
@@ -161,49 +237,41 @@ def _supported(result: Compared, reading: Measure) -> str:
     if result.not_worse:
         way = "lower" if result.expect == "not lower" else "higher"
         return (
-            f"{_subject(result, reading)} is not {way} than {result.rival}'s by {_margin(result, reading)} or more: "
-            f"{_numbers(result, reading)}."
+            f"{_subject(result, reading)} is not {way} than {rival(result)} by {_margin(result, reading)} or more: "
+            f"{_numbers(result, reading, inner=True)}."
         )
-    return f"{_subject(result, reading)} is {result.expect} than {result.rival}'s: {_numbers(result, reading)}."
+    return f"{_subject(result, reading)} is {result.expect} than {rival(result)}: {_numbers(result, reading)}."
 
 
 def _refuted(result: Compared, reading: Measure) -> str:
     way = "lower" if result.plain.mean < 0 else "higher"
     by = f" by more than {_margin(result, reading)}" if result.not_worse else ""
-    return (
-        f"The opposite was found: {_subject(result, reading)} is {way} than {result.rival}'s{by}: {_numbers(result, reading)}."
-    )
+    return f"The opposite was found: {_subject(result, reading)} is {way} than {rival(result)}{by}: {_numbers(result, reading, strict=True)}."
 
 
 def _equivalent(result: Compared, reading: Measure) -> str:
     return (
-        f"{_subject(result, reading)} and {result.rival}'s differ by less than {reading.margin(result.margin)}: "
-        f"{_numbers(result, reading, level=90)}."
+        f"{_subject(result, reading)} and {rival(result)} differ by less than {reading.margin(result.margin)}: "
+        f"{_numbers(result, reading, inner=True, strict=True)}."
     )
 
 
 def _not_by_margin(result: Compared, reading: Measure) -> str:
     return (
         f"That {_subject(result, reading)} {_beyond(result, reading)} is ruled out; a smaller effect, or the opposite, is not: "
-        f"{_numbers(result, reading)}."
+        f"{_numbers(result, reading, strict=True)}."
     )
 
 
 def _inconclusive(result: Compared, reading: Measure) -> str:
     if result.not_worse:
         way = "lower" if result.expect == "not lower" else "higher"
-        counted = " once all claims are counted" if result.beyond_chance else ""
         return (
-            f"That {_subject(result, reading)} is not {way} than {result.rival}'s by {_margin(result, reading)} or more could not be "
-            f"shown{counted}: {_numbers(result, reading)}."
-        )
-    if result.beyond_chance:
-        return (
-            f"{_subject(result, reading)} and {result.rival}'s could not be told apart once all claims are counted: "
-            f"{_numbers(result, reading)}."
+            f"That {_subject(result, reading)} is not {way} than {rival(result)} by {_margin(result, reading)} or more could not be "
+            f"shown: {_numbers(result, reading, inner=True)}."
         )
     return (
-        f"{_subject(result, reading)} and {result.rival}'s could not be told apart, nor shown to be equivalent: "
+        f"{_subject(result, reading)} and {rival(result)} could not be told apart, nor shown to be equivalent: "
         f"{_numbers(result, reading)}."
     )
 
@@ -218,9 +286,11 @@ _PHRASES = {
 
 
 def _corrected(judged: Judged, result: Compared) -> str:
-    """Why a test that is significant by itself does not count."""
+    """Why what is significant by itself does not count."""
     if result.beyond_chance and judged.p_adjusted is not None:
-        return f" By itself p = {result.p:.2g}; after Holm's correction for all claims {judged.p_adjusted:.2g}."
+        return (
+            f" Looked at once and by itself it would be; with the other claims and looks counted p = {judged.p_adjusted:.2g}."
+        )
     return ""
 
 
@@ -228,9 +298,9 @@ def _beyond(result: Compared, reading: Measure) -> str:
     """Differs from the rival's as claimed, by the margin or more."""
     if reading.ratio:
         most = "most" if result.expect == "lower" else "least"
-        return f"is at {most} {_margin(result, reading).removeprefix('a factor of ')} times {result.rival}'s"
+        return f"is at {most} {_margin(result, reading).removeprefix('a factor of ')} times {rival(result)}"
     return (
-        f"{'falls short of' if result.expect == 'lower' else 'exceeds'} {result.rival}'s by {_margin(result, reading)} or more"
+        f"{'falls short of' if result.expect == 'lower' else 'exceeds'} {rival(result)} by {_margin(result, reading)} or more"
     )
 
 
@@ -239,20 +309,28 @@ def _margin(result: Compared, reading: Measure) -> str:
     return reading.margin(result.margin, lower=result.expect in {"lower", "not lower"})
 
 
+def rival(result: Compared) -> str:
+    """What the subject's number is compared with: another's, or a number."""
+    return result.rival if result.against_number else f"{result.rival}'s"
+
+
 def _subject(result: Compared, reading: Measure) -> str:
     return f"{result.subject}'s {reading.words}"
 
 
-def _numbers(result: Compared, reading: Measure, level: int = 95) -> str:
-    low, high = (result.plain.low90, result.plain.high90) if level == 90 else (result.plain.low, result.plain.high)
-    what = f"{reading.difference(result.plain.mean)}{reading.difference_unit}"
-    return f"{what}, {level}% interval {reading.interval(low, high)}, n = {result.plain.n}"
+def _numbers(result: Compared, reading: Measure, *, inner: bool = False, strict: bool = False) -> str:
+    """The estimate with the interval that decides."""
+    own, alpha = (result.strict_plain, result.strict_alpha) if strict else (result.plain, result.alpha)
+    low, high, alpha = (own.inner_low, own.inner_high, 2 * alpha) if inner else (own.low, own.high, alpha)
+    what = f"{reading.difference(own.mean)}{reading.difference_unit}"
+    return f"{what}, {level(alpha)} interval {reading.interval(low, high)}, n = {own.n}"
 
 
 def _no_verdict(result: Compared, reading: Measure, block: str) -> str:
-    if result.plain.n < 2:
-        there = f"no {block} has" if result.plain.n == 0 else f"only one {block} has"
-        return f"{reading.words.capitalize()} cannot be compared: {there} it for both {result.subject} and {result.rival}; two are needed."
+    if result.plain.n < LEAST:
+        there = (f"no {block} has", f"only one {block} has", f"only two {block}s have")[result.plain.n]
+        both = f"{result.subject}" if result.against_number else f"both {result.subject} and {result.rival}"
+        return f"{reading.words.capitalize()} cannot be compared: {there} it for {both}; {LEAST} are needed."
     return (
         f"{reading.words.capitalize()} differs by the same amount, {reading.difference(result.plain.mean)}{reading.difference_unit}, in all "
         f"n = {result.plain.n} {block}s: without variation there is no interval."
@@ -264,18 +342,16 @@ def _left_out(result: Compared, block: str) -> str:
     return f" {plural(n, block)} could not be paired, since a run is missing or diverged." if n else ""
 
 
-def _unresolved(ranking: Ranking) -> str:
-    """Why the leading ones share their rank."""
-    among = ranking.pairs[ranking.pairs["first"].isin(ranking.leading) & ranking.pairs["second"].isin(ranking.leading)]
-    if (among["relation"] == Relation.EQUIVALENT).all():
-        return "they are practically equivalent."
-    return "these data do not tell them apart."
+def names(given: Sequence[str]) -> str:
+    """Configurations in a sentence: of more than four, three and a number."""
+    if len(given) > FEW + 1:
+        return f"{', '.join(given[:FEW])} and {len(given) - FEW} more"
+    return _listed(given)
 
 
-def _names(names: Sequence[str]) -> str:
-    if len(names) > FEW + 1:
-        return f"{', '.join(names[:FEW])} and {len(names) - FEW} more"
-    return _listed(names)
+def quoted(texts: Sequence[str]) -> str:
+    """Claims in a sentence."""
+    return _listed([f"“{text}”" for text in texts])
 
 
 def _listed(parts: Sequence[str]) -> str:

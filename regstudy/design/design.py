@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
@@ -25,7 +27,8 @@ from regstudy import identity
 from regstudy.config import SEEDS, RunConfig, quoted
 from regstudy.console.terminal import plain, plural
 from regstudy.errors import ConfigError, DesignError
-from regstudy.schema import NUMERICS_VERSION
+from regstudy.schema import NUMERICS_VERSION, Summary
+from regstudy.schema import Metric as PerEpoch
 
 MOST_TRIALS = 100_000
 """More is a slip of the pen: a grid with a value too many on each axis."""
@@ -56,25 +59,27 @@ Setting = Annotated[Any, BeforeValidator(_open_or_scalar), WithJsonSchema({"type
 
 Fields = Annotated[dict[str, Setting], Field(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
-Metric = Literal[
-    "endpoint/test_accuracy",
-    "endpoint/test_loss",
-    "endpoint/validation_accuracy",
-    "endpoint/validation_loss",
-    "roughness/test_accuracy",
-    "roughness/test_loss",
-    "gap/accuracy",
-    "gap/loss",
-    "kernels/dead",
-    "sparsity/exact_zeros",
-    "calibration/negative_log_likelihood",
-    "calibration/brier_score",
-    "calibration/expected_calibration_error",
-]
-"""What can be claimed about: per-run numbers of schema.Summary."""
+RECORDED = tuple(metric.value for metric in (*Summary, *PerEpoch))
+"""Numbers that runs record: per run, or per epoch, of which the last counts; braces stand for a threshold, a layer or a class."""
 
-SCALED_IN_POINTS = frozenset({"endpoint/test_accuracy", "endpoint/validation_accuracy", "gap/accuracy"})
-"""Their differences and margins are in points (0.01 of an accuracy); other differences are in the metric's own unit."""
+_RECORDED = re.compile("|".join(re.escape(name).replace(r"\{\}", "[^{}]+") for name in RECORDED))
+
+
+def _recorded(given: str) -> str:
+    if _RECORDED.fullmatch(given):
+        return given
+    raise ValueError(f"expected a number that runs record, one of {', '.join(RECORDED)}")
+
+
+Metric = Annotated[str, AfterValidator(_recorded), WithJsonSchema({"type": "string", "pattern": f"^({_RECORDED.pattern})$"})]
+"""What can be claimed about."""
+
+SCALED_IN_POINTS = frozenset(
+    name
+    for name in RECORDED
+    if name.endswith(("/test_accuracy", "/validation_accuracy", "/accuracy", "best_epoch_test_accuracy"))
+) - {Summary.ROUGHNESS_TEST_ACCURACY}
+"""Their values are given in percent, their differences and margins in points (0.01 of an accuracy); others in the metric's own unit."""
 
 ANY_DATA = "auto"
 """A configuration whose data set is not resolved yet: it has no digest."""
@@ -83,16 +88,30 @@ ALL_OTHERS = "every other"
 
 
 class Contrast(BaseModel, frozen=True, extra="forbid"):
-    """One comparison: a configuration against one rival, or against each of the others."""
+    """One comparison: a configuration against one rival, against each of the others, or against a number."""
 
-    metric: Metric = Field(description="per-run number that is compared")
+    metric: Metric = Field(description="recorded number that is compared")
     of: Fields = Field(description="fields that pick the configuration that the claim is about")
-    against: Fields | Literal["every other"] = Field(description="fields that pick the rival, or 'every other'")
+    against: Fields | Literal["every other"] | None = Field(
+        default=None, description="fields that pick the rival, or 'every other'"
+    )
+    target: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="instead of a rival, a number that the mean is compared with: percent for accuracies, or the metric's unit",
+    )
     expect: Literal["higher", "lower", "not lower", "not higher"] = Field(description="what the claim says of the first")
     scale: Literal["difference", "ratio"] = Field(default="difference", description="how the two are compared")
     margin: PositiveFloat = Field(
         description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit"
     )
+
+    @model_validator(mode="after")
+    def _has_a_rival(self) -> Self:
+        if (self.against is None) == (self.target is None):
+            raise PydanticCustomError("design", "give either 'against' or 'target'")
+        if self.scale == "ratio" and self.target is not None and self.target <= 0:
+            raise PydanticCustomError("design", "a ratio to a target needs one above 0")
+        return self
 
 
 class Claim(BaseModel, frozen=True, extra="forbid"):
@@ -146,10 +165,12 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     margin: PositiveFloat = Field(
         default=0.05, description="smallest difference of the endpoint that matters; accuracies: points"
     )
-    alpha: float = Field(
-        default=0.05, gt=0, lt=1, description="level of the tests, shared out among the claims by Holm's method"
-    )
+    alpha: float = Field(default=0.05, gt=0, lt=1, description="level of the tests, shared out among the claims")
     claims: tuple[Claim, ...] = ()
+    reference: Fields | None = Field(
+        default=None,
+        description="fields that pick the configuration that all others are compared with, rather than each with each",
+    )
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -188,6 +209,9 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def _check_claims(self) -> None:
         seen, settled = set[str](), not self.unset()
+        if self.reference is not None and settled:
+            _check_fields(self.reference, ("reference",), NOT_HERE | {"dataset"})
+            self._find(self.reference, ("reference",))
         for number, claim in enumerate(self.claims):
             place = ("claims", number)
             if claim.id in seen:
@@ -202,10 +226,10 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def _check_contrast(self, contrast: Contrast, place: Place) -> None:
         for side, fields in {"of": contrast.of, "against": contrast.against}.items():
-            if not isinstance(fields, str):
+            if isinstance(fields, dict):
                 _check_fields(fields, (*place, side), NOT_HERE | {"dataset"})
         subject = self._find(contrast.of, (*place, "of"))
-        if contrast.against != ALL_OTHERS and self._find(contrast.against, (*place, "against")) == subject:
+        if isinstance(contrast.against, dict) and self._find(contrast.against, (*place, "against")) == subject:
             raise _at(place, "this compares a configuration with itself")
 
     def _find(self, fields: Mapping[str, Any], place: Place) -> int:

@@ -104,7 +104,10 @@ def forest(contrasts: pd.DataFrame) -> Figure:
     groups = list(contrasts.groupby("quantity", sort=False))
     height = 0.6 + 0.3 * (len(contrasts) + 1.9 * len(groups))
     figure = new_figure(
-        8.6, height, "Every contrast behind the claims", "estimate and 95% interval; band: smaller than the margin"
+        8.6,
+        height,
+        "Every contrast behind the claims",
+        "estimate and the interval at its share of α; band: smaller than the margin",
     )
     axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(own) + 0.4 for _, own in groups])
     for axis, (quantity, own) in zip(axes.flat, groups, strict=True):
@@ -138,16 +141,19 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame) -> None:
     axis.axvline(middle, color=INK, linewidth=1)
     for row, contrast in enumerate(rows(own)):
         colour, sign = VERDICT_LOOK[str(contrast["verdict"])] if contrast["deciding"] else (GREY, "")
-        axis.plot([contrast["low"], contrast["high"]], [row, row], color=colour, linewidth=2.5, solid_capstyle="butt")
+        if np.isfinite([contrast["low"], contrast["high"]]).all():
+            axis.plot([contrast["low"], contrast["high"]], [row, row], color=colour, linewidth=2.5, solid_capstyle="butt")
         axis.plot(contrast["estimate"], row, "o", color=colour, markersize=6)
-        told = f"{sign} {contrast['verdict']}, n = {contrast['n']}" if contrast["deciding"] else f"n = {contrast['n']}"
+        told = f"{sign} {contrast['answer']}, n = {contrast['n']}" if contrast["deciding"] else f"n = {contrast['n']}"
         axis.text(1.015, row, told, transform=axis.get_yaxis_transform(), va="center", color=INK, fontsize=9)
     axis.set_yticks(range(len(own)), list(own["contrast"]))
     axis.set_ylim(len(own) - 0.5, -0.5)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
     if ratio:
-        _log_axis(axis, float(own["high"].max() / own["low"].min()))
+        ends = own[["low", "high", "estimate"]].to_numpy(float)
+        ends = ends[np.isfinite(ends) & (ends > 0)]
+        _log_axis(axis, float(ends.max() / ends.min()))
     else:
         axis.locator_params(axis="x", nbins=8)
     axis.set_title(f"{quantity}{', ratio' if ratio else ''}", fontsize=10, fontweight="bold")

@@ -19,7 +19,7 @@ def _told(material: Material) -> dict[str, object] | None:
     found = material.found
     block = found.trials.words.block
     judged = [
-        (judged, wording.verdict_words(judged), wording.SIGNS[judged.verdict], wording.sentence(judged, block))
+        (judged, wording.answer(judged), wording.SIGNS[judged.verdict], wording.sentence(judged, block))
         for judged in found.judged
     ]
     return {"judged": judged} if judged else None
@@ -36,7 +36,7 @@ def _forest(material: Material) -> list[Drawing]:
         return []
     table = pd.DataFrame(rows)
     figure = plots.forest(table)
-    caption = "Each contrast with its 95% interval; the shaded band is smaller than the claim's margin. A claim's verdict stands beside the contrast that decides it."
+    caption = "Each contrast with the interval at its share of α; the shaded band is smaller than the claim's margin. A claim's verdict stands beside the contrast that decides it."
     alt = "; ".join(
         f"{row['contrast']}, {row['quantity']}: {row['estimate']:.3g} ({row['low']:.3g} to {row['high']:.3g})" for row in rows
     )
@@ -64,6 +64,7 @@ def _contrast_row(judged: Judged, result: Compared, reading: Measure) -> dict[st
         "margin": show(result.margin),
         "expect": result.expect,
         "verdict": wording.verdict_words(judged),
+        "answer": wording.answer(judged),
         "deciding": result is judged.deciding,
         "n": result.plain.n,
     }
@@ -80,17 +81,18 @@ def _contrasts(material: Material) -> list[Grid]:
         "contrast",
         "measure",
         "estimate",
-        "95% interval",
+        "interval",
+        "level",
         "margin",
         "n",
-        "t test p",
+        "p",
         "sign-flip p",
         "effect size",
         f"{found.trials.words.block}s won",
     )
     columns = tuple(Column(text, text not in {"claim", "contrast", "measure"}) for text in headings)
     caption = (
-        "Every contrast behind the claims; intervals and p-values by themselves, before Holm's correction. The t test is two-sided; for what is "
+        "Every contrast behind the claims; the interval's level is that of the contrast's share of α, the p-values are by themselves. The test is two-sided; for what is "
         "claimed not to be lower it is one-sided, against the margin. Effect sizes are positive where the data point as claimed"
     )
     return [Grid("contrasts", caption, columns, tuple(rows))]
@@ -100,12 +102,22 @@ def _contrast(result: Compared) -> tuple[str, ...]:
     reading, plain = _measure(result), result.plain
     told = f"{reading.difference(plain.mean)}{reading.difference_unit}" if plain.n else NONE
     if not plain.decidable:
-        return (wording.contrast(result), reading.words, told, NONE, reading.margin(result.margin), str(plain.n), *[NONE] * 4)
+        return (
+            wording.contrast(result),
+            reading.words,
+            told,
+            NONE,
+            NONE,
+            reading.margin(result.margin),
+            str(plain.n),
+            *[NONE] * 4,
+        )
     return (
         wording.contrast(result),
         reading.words,
         told,
         reading.interval(plain.low, plain.high),
+        wording.level(result.alpha),
         reading.margin(result.margin),
         str(plain.n),
         f"{result.p:.3g}",

@@ -1,7 +1,7 @@
 """The factors: how much is enough, and whether they interact."""
 
 from ...files.rows import rows as each
-from .. import plots
+from .. import plots, wording
 from ..figures import Drawing, quantity
 from ..grids import Column, Grid
 from .section import Material, Section
@@ -34,16 +34,13 @@ def _effects(material: Material) -> list[Grid]:
             str(row["effect"]),
             reading.difference(row["estimate"]) + reading.difference_unit,
             reading.interval(row["low"], row["high"]),
-            f"{row['p']:.3g}",
+            f"{row['p_adjusted']:.3g}",
             str(row["blocks"]),
         )
         for row in each(found.effects)
     )
-    columns = tuple(Column(text, text != "effect") for text in ("effect", "estimate", "95% interval", "p", f"{block}s"))
-    caption = (
-        f"Effects on {reading.words}, × is the interaction: ordinary least squares with the {block} as a block, the residual variance of all four "
-        "pooled; unadjusted"
-    )
+    columns = tuple(Column(text, text != "effect") for text in ("effect", "estimate", "interval", "p, counted", f"{block}s"))
+    caption = f"Effects on {reading.words}, × is the interaction: each a contrast within the {block}, tested over {block}s; the {len(rows)} share α, intervals at {wording.level(float(found.effects['alpha'].iloc[0]))}"
     return [Grid("effects", caption, columns, rows)]
 
 
