@@ -16,7 +16,7 @@ from .commands import verify as verification
 from .files import folders
 from .judging import findings
 from .judging.findings import Findings
-from .reading import foreign
+from .reading import errors, foreign
 from .reading.trials import Trials
 from .reports import report as report_files
 from .showing import csv_numbers, grids, methods, rendering, terminal_tables, wording
@@ -69,10 +69,12 @@ def read(
     where: Mapping[str, object] | None = None,
     snapshots: Iterable[str | Path] = (),
     allow: Iterable[str] = (),
+    planned: int | None = None,
 ) -> Trials:
     """Read regstudy's finished, comparable trials from MLflow's store, or from snapshots.
 
-    `where` keeps runs with these values, a list being any of them; `allow` names fields in which they may differ. NothingToAnalyse or NotComparable
+    `where` keeps runs with these values, a list being any of them; `allow` names fields in which they may differ; `planned` is how many seeds were fixed before any was looked at, 0 if none were, for
+    studies that did not record it. NothingToAnalyse or NotComparable
     says what stands in the way.
     """
     options = [
@@ -84,6 +86,7 @@ def read(
     options += [word for name, value in (where or {}).items() for word in ("--where", f"{name}={_values(value)}")]
     options += [word for folder in snapshots for word in ("--from", str(folder))]
     options += [word for name in allow for word in ("--allow", name)]
+    options += _plan(planned)
     return _read(["report", *options])
 
 
@@ -96,6 +99,7 @@ def read_runs(
     margin: float | None = None,
     last: int = foreign.LAST_EPOCHS,
     experiment: str = "",
+    planned: int | None = None,
 ) -> Trials:
     """Read the finished runs of any code: `group_by` and `block` name parameters or tags (`params.lr`), `better` is higher or lower where the metric's name does not say."""
     groups = [group_by] if isinstance(group_by, str) else group_by
@@ -111,23 +115,26 @@ def read_runs(
     options += ["--better", better] if better else []
     options += ["--margin", repr(margin)] if margin is not None else []
     options += ["--experiment", experiment] if experiment else []
+    options += _plan(planned)
     return _read(["compare", *options])
 
 
 def rank(trials: Trials) -> Ranking:
     """Rank configurations by the endpoint; ties share a rank."""
-    return _ranking(findings.find(trials))
+    return _ranking(findings.find(trials, errors.read(trials)))
 
 
-def rank_scores(scores: pd.DataFrame, *, margin: float | None = None, higher_is_better: bool = True) -> Ranking:
+def rank_scores(
+    scores: pd.DataFrame, *, margin: float | None = None, higher_is_better: bool = True, planned: int | None = None
+) -> Ranking:
     """Rank the columns of any frame by their mean over its rows, which are blocks; `margin` is the smallest difference that matters, in the scores' unit."""
-    return rank(foreign.of_scores(scores, higher_is_better=higher_is_better, margin=margin))
+    return rank(foreign.of_scores(scores, higher_is_better=higher_is_better, margin=margin, plan=commands.planned(planned)))
 
 
 def compare(trials: Trials, first: str, second: str) -> Pair:
     """Compare two configurations, by name, in the blocks that they share."""
     commands.known([first, second], trials)
-    found = findings.find(trials)
+    found = findings.find(trials, errors.read(trials))
     said = terminal_tables.judgement(found, terminal_tables.endpoint(found, first, second))
     rows = tuple(terminal_tables.pair_rows(found, first, second))
     headings = ("measure", first, second, "first against second", "n")
@@ -140,7 +147,7 @@ def compare(trials: Trials, first: str, second: str) -> Pair:
 
 def judge(trials: Trials) -> Judgement:
     """Judge the claims of the study's design; NothingToAnalyse if it makes none."""
-    found = findings.find(trials)
+    found = findings.find(trials, errors.read(trials))
     if not found.judged:
         raise NothingToAnalyse(commands.no_claims(trials))
     return Judgement((wording.counted(found.judged),), grids.verdicts(found), csv_numbers.frames(found)["verdicts"])
@@ -150,7 +157,7 @@ def report(trials: Trials, folder: str | Path, *, publish: bool = False) -> Path
     """Write the report into a folder, replacing an earlier one there and nothing else; the path of its page. `publish`: keep it in the store, too."""
     folders.check_report(Path(folder))
     folders.make(Path(folder))
-    found = findings.find(trials)
+    found = findings.find(trials, errors.read(trials))
     page = report_files.write(found, Path(folder), cli.as_command([*trials.asked, "--output", str(folder)]))
     if publish:
         commands.keep(page, found, asked=True)
@@ -164,6 +171,10 @@ def verify(folder: str | Path) -> None:
 
 def _read(words: Sequence[str]) -> Trials:
     return replace(commands.read(cli.parse(words)), asked=tuple(words))
+
+
+def _plan(planned: int | None) -> list[str]:
+    return [] if planned is None else ["--planned", str(planned or "none")]
 
 
 def _values(value: object) -> str:

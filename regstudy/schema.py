@@ -124,8 +124,8 @@ class Tag(StrEnum):
     STUDY_DIGEST = "regstudy.study_digest"
     SEEDS = "regstudy.seeds"
     PLAN = "regstudy.plan"
-    STARTS = "regstudy.starts"
-    LOOKS = "regstudy.looks"
+    START = "regstudy.start.{}"
+    LOOK = "regstudy.look.{}"
     HEARTBEAT = "regstudy.heartbeat"
     MACHINE = "regstudy.machine"
     OWNER = "regstudy.owner"
@@ -141,6 +141,9 @@ class Artifact(StrEnum):
     CURVES = "figures/curves.png"
     SOURCE_DIFF = "source/uncommitted.diff"
 
+
+RIGHT_OF_LAST, LAST_SEEN = "right_of_last", "last_epochs"
+"""Columns of a run's predictions: in how many of how many last epochs an image was right."""
 
 MODEL_NAME = "squeeze_expand"
 WEIGHTS_FILE = "weights.safetensors"

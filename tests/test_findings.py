@@ -12,9 +12,10 @@ from scipy import stats
 
 from analysis.judging import findings, published
 from analysis.judging.claims import Verdict
+from analysis.reading import errors
 from analysis.reading.trials import AVERAGED
 from analysis.reports import report
-from analysis.showing import gallery, grids, methods, wording
+from analysis.showing import grids, methods, wording
 from analysis.showing.sections import luck
 from analysis.showing.sections.section import Material
 from regstudy.schema import Summary
@@ -70,7 +71,7 @@ CASES = {
 
 def said(found) -> str:
     """All words and tables of the findings."""
-    material = Material(found, {}, gallery.read(found.trials))
+    material = Material(found, {}, errors.read(found.trials))
     tables = [
         grids.ranking(found),
         grids.verdicts(found),

@@ -7,6 +7,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar  # pyright: ignore[reportMissingTypeStubs]
 
 from analysis.judging import images
+from analysis.reading.errors import wrong_table
 from analysis.showing import gallery
 from analysis.showing.gallery import Errors
 
@@ -35,7 +36,7 @@ def errors(wrong=WRONG) -> pd.DataFrame:
 
 @pytest.fixture
 def wrong():
-    return images.wrong_table(errors(), RUNS)
+    return wrong_table(errors(), RUNS)
 
 
 def test_the_table_has_a_row_per_run_and_a_column_per_image(wrong):
@@ -82,7 +83,7 @@ def test_flips_are_mean_distances(wrong):
 
 
 def test_one_run_has_no_flips():
-    alone = images.wrong_table(errors({"n0": [3]}), RUNS.head(1))
+    alone = wrong_table(errors({"n0": [3]}), RUNS.head(1))
     assert images.flips(alone) == images.Flips(None, None)
 
 

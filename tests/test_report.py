@@ -20,7 +20,7 @@ from test_findings import CASES, said
 
 from analysis.commands import cli, verify
 from analysis.judging import findings
-from analysis.reading import query
+from analysis.reading import errors, query
 from analysis.reading.query import Wanted
 from analysis.reading.trials import Trials
 from analysis.reports import report
@@ -297,7 +297,7 @@ def test_one_seed_allows_no_conclusion(own_copy):
 def test_runs_without_artifacts_have_no_gallery(own_copy):
     trials = query.read()
     lost = replace(trials, runs=trials.runs.assign(run_id=[str(i) * 32 for i in range(4)]), notices=(), study=None)
-    assert gallery.context(gallery.read(lost)) is None
+    assert gallery.context(errors.read(lost)) is None
 
 
 def test_rank_prints_the_table(own_copy, capsys):

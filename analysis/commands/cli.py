@@ -18,9 +18,7 @@ PROGRAM = "python -m analysis"
 ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
-NONE_PLANNED = "none"
-"""What `--planned` takes if no number was fixed."""
-
+PLANNED_WORDS = {"": None, "none": 0}
 MOST_PLANNED = 100_000
 ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
 """Fields of analysis.reading.comparability; a test holds the two together."""
@@ -193,7 +191,7 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     if arguments.command == "verify":
         return arguments
     _check_lists(arguments)
-    _check_planned(arguments.planned)
+    arguments.planned = _planned(arguments.planned)
     if arguments.command == "report":
         _check_report(arguments)
     if arguments.experiment and arguments.snapshots:
@@ -203,11 +201,13 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     return arguments
 
 
-def _check_planned(text: str) -> None:
-    if text not in {"", NONE_PLANNED} and not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_PLANNED):
-        raise UsageError(
-            f"--planned {text!r}: expected a number of seeds (blocks) from 1 to {MOST_PLANNED:,}, or {NONE_PLANNED}"
-        )
+def _planned(text: str) -> int | None:
+    """The number; 0 if none was fixed, None if the user does not say."""
+    if text in PLANNED_WORDS:
+        return PLANNED_WORDS[text]
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_PLANNED):
+        raise UsageError(f"--planned {text!r}: expected a number of seeds (blocks) from 1 to {MOST_PLANNED:,}, or none")
+    return int(text)
 
 
 def _check_report(arguments: argparse.Namespace) -> None:

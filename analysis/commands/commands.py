@@ -14,7 +14,7 @@ from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
 
 from ..judging import findings
 from ..judging.findings import Findings
-from ..reading import foreign, query
+from ..reading import errors, foreign, query
 from ..reading.query import Wanted
 from ..reading.records import snapshot as snapshots
 from ..reading.records.snapshot import Records
@@ -49,7 +49,9 @@ def compare(arguments: argparse.Namespace, command: str) -> None:
     result = found(arguments)
     trials = result.trials
     first, second = known(arguments.configurations, trials)
-    terminal_tables.show_pair(result, first, second, gallery_page.pair_in_words(gallery_page.read(trials), first, second))
+    terminal_tables.show_pair(
+        result, first, second, gallery_page.pair_in_words(result.errors or errors.read(trials), first, second)
+    )
     _say_notices(trials)
 
 
@@ -93,7 +95,8 @@ def source(arguments: argparse.Namespace) -> Records:
 
 def found(arguments: argparse.Namespace, source: Records | None = None) -> Findings:
     """What a command's options ask to be analysed, of this source or the one that they name."""
-    return findings.find(read(arguments, source))
+    trials = read(arguments, source)
+    return findings.find(trials, errors.read(trials))
 
 
 @contextmanager
@@ -153,7 +156,7 @@ def _read_anybodys(arguments: argparse.Namespace, source: Records | None) -> Tri
         arguments.margin,
         arguments.last,
         arguments.experiment or None,
-        _planned(arguments.planned),
+        planned(arguments.planned),
     )
     return foreign.read(asked, source)
 
@@ -173,11 +176,11 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
         arguments.snapshots,
         arguments.where,
         arguments.allow,
-        _planned(arguments.planned),
+        planned(arguments.planned),
     )
 
 
-def _planned(number: int | None) -> Plan | None:
+def planned(number: int | None) -> Plan | None:
     """What the user says that was fixed beforehand, 0 being nothing; None if they say nothing."""
     return None if number is None else Plan(number or None, sequential=number == 0)
 

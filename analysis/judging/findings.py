@@ -11,12 +11,15 @@ from regstudy.schema import Summary
 
 from ..files.rows import rows, visible_names
 from ..reading import measures
+from ..reading.errors import Errors
 from ..reading.measures import Measure, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
 from . import claims, factorial, looks, ranking, single_runs, statistics
 from .claims import Judged
 from .looks import Looks
+from .populations import NewImages
 from .ranking import Ranking
+from .statistics import Estimate
 
 ALPHA = float(Design.model_fields["alpha"].default)
 MARGIN = float(Design.model_fields["margin"].default)
@@ -81,7 +84,8 @@ class Findings:
     `looked` is how α is shared out between the planned number of blocks and others; where nobody recorded what was planned, `ranking` and `judged` hold if the number was fixed
     beforehand, and `otherwise` has what holds if it was not, else it is None.
     `scores`: the endpoint, a row per seed, a column per configuration in the order of the trials. `table`: the ranking's, with wrong_images,
-    test_loss, best_epoch_accuracy_biased and epochs_averaged beside it where the runs have them. `comparisons`: each other measure of each configuration against the
+    test_loss, best_epoch_accuracy_biased and epochs_averaged beside it where the runs have them. `errors` are the images that runs were wrong on, `new_images` the intervals for others of the same source, None where they are not known; then the table and the ranking's
+    pairs have columns new_low and new_high. `comparisons`: each other measure of each configuration against the
     reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted). Where the measure is a ratio, the mean is geometric,
     the others are logarithms.
     """
@@ -97,6 +101,8 @@ class Findings:
     judged: tuple[Judged, ...]
     looked: Looks
     otherwise: "Otherwise | None"
+    errors: Errors | None
+    new_images: NewImages | None
     comparisons: pd.DataFrame
     effects: pd.DataFrame | None
     power: Power | None
@@ -104,10 +110,10 @@ class Findings:
     responses: tuple[Response, ...]
 
 
-def find(trials: Trials) -> Findings:
+def find(trials: Trials, errors: Errors | None = None) -> Findings:
     """Analyse trials by the endpoint that was asked for, else by their study's design if they have one, else by the defaults of a design.
 
-    Each part is left out, or empty, where the runs do not have the columns that it is made of.
+    `errors` say which images each run was wrong on: without them nothing is said of new images. Each part is left out, or empty, where the runs do not have the columns that it is made of.
     """
     trials = _named(trials)
     runs, design = trials.runs, trials.study.design if trials.study else None
@@ -127,6 +133,7 @@ def find(trials: Trials) -> Findings:
         return _judge(design, runs, by_measure, by, run)
 
     first, reference = ranked(looked), _reference(scores)
+    new = _new_images(trials, errors, key)
     otherwise = None if looked.known else Otherwise(ranked(looked.otherwise()), judged(looked.otherwise()))
     return Findings(
         trials=trials,
@@ -135,11 +142,13 @@ def find(trials: Trials) -> Findings:
         alpha=alpha,
         reference=reference,
         scores=scores,
-        table=_with_details(first.table, trials),
-        ranking=first,
+        table=_with_details(_for_new_images(first.table, new, scores), trials),
+        ranking=replace(first, pairs=_pairs_for_new_images(first.pairs, new)),
         judged=judged(looked),
         looked=looked,
         otherwise=otherwise,
+        errors=errors,
+        new_images=new,
         comparisons=_comparisons(runs, reference, by_measure),
         effects=factorial.effects(runs, key, looked=looked) if trials.has(*factorial.FACTORS) else None,
         power=_power(first, looked),
@@ -269,6 +278,32 @@ def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure
         mean = math.exp(values[name].mean()) if reading.ratio else scores[name].mean()
         compared.append({"measure": reading.key, "configuration": name, "seeds": seeds, "mean": mean, **against})
     return compared
+
+
+def _new_images(trials: Trials, errors: Errors | None, key: str) -> NewImages | None:
+    """What is known for new images: of accuracies on the test images, where predictions are known."""
+    if errors is None or errors.shares is None or key != Summary.ENDPOINT_TEST_ACCURACY:
+        return None
+    return NewImages(errors.shares, int(trials.runs[TEST_IMAGES].iloc[0]))
+
+
+def _for_new_images(table: pd.DataFrame, new: NewImages | None, scores: pd.DataFrame) -> pd.DataFrame:
+    """With columns new_low and new_high, of the mean; none where nothing is known."""
+    if new is None:
+        return table
+    ends = [new.of_mean(scores[name]) for name in table["configuration"]]
+    return table.assign(new_low=[low for low, _ in ends], new_high=[min(high, 1.0) for _, high in ends])
+
+
+def _pairs_for_new_images(pairs: pd.DataFrame, new: NewImages | None) -> pd.DataFrame:
+    """The same for each pair, at its own level."""
+    if new is None:
+        return pairs
+    ends = [
+        new.interval(Estimate(int(row["seeds"]), *(row[name] for name in Estimate._fields[1:])), row["first"], row["second"], row["alpha"], anytime=bool(row["anytime"]))
+        for row in rows(pairs)
+    ]  # fmt: skip
+    return pairs.assign(new_low=[low for low, _ in ends], new_high=[high for _, high in ends])
 
 
 def _power(ranked: Ranking, looked: Looks) -> Power | None:

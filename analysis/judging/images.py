@@ -21,17 +21,6 @@ class Flips:
     between_configurations: float | None
 
 
-def wrong_table(errors: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """From a row per run and error (run_id, index) to `wrong`; `runs` are those whose errors are known, error-free ones included."""
-    rows = pd.MultiIndex.from_frame(runs[["configuration", "seed"]])
-    columns = np.unique(errors["index"].to_numpy())
-    table = pd.DataFrame(False, index=rows, columns=pd.Index(columns, name="image"))  # the cells' value
-    place = {run_id: row for row, run_id in enumerate(runs["run_id"])}
-    values = table.to_numpy(copy=True)
-    values[errors["run_id"].map(place), np.searchsorted(columns, errors["index"])] = True
-    return pd.DataFrame(values, index=rows, columns=table.columns)
-
-
 def hardest(wrong: pd.DataFrame) -> pd.DataFrame:
     """A row per image, hardest first (ties by index): runs, how many runs get it wrong, and a column per configuration with its count."""
     names = list(dict.fromkeys(wrong.index.get_level_values("configuration")))

@@ -13,9 +13,10 @@ import regstudy
 from ..files import folders
 from ..files.rows import csv, rows
 from ..judging.findings import Findings
-from ..showing import csv_numbers, gallery, grids, methods, plots, rendering, run_pages, svg, wording
+from ..reading import errors as reading
+from ..reading.errors import Errors
+from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg, wording
 from ..showing.figures import Drawing
-from ..showing.gallery import Errors
 from ..showing.run_pages import Single
 from ..showing.sections.claims import CLAIMS
 from ..showing.sections.compared import CALIBRATION, OVERFITTING, SMOOTH
@@ -44,7 +45,7 @@ def write(found: Findings, folder: Path, command: str) -> Path:
 def _write_files(found: Findings, folder: Path, command: str) -> None:
     for name in ("figures", "tables"):
         (folder / name).mkdir()
-    errors = gallery.read(found.trials)
+    errors = found.errors or reading.read(found.trials)
     # Colours follow the factors, not the ranks: they are the same in every report of a study.
     material = Material(found, plots.looks(list(dict.fromkeys(found.trials.runs["configuration"]))), errors)
     with plots.style():

@@ -2,11 +2,9 @@
 
 import base64
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from regstudy.console.terminal import plural
@@ -16,54 +14,14 @@ from regstudy.schema import CLASS_NAMES
 from ..files import folders
 from ..files.rows import rows
 from ..judging import images
-from ..reading.trials import TEST_IMAGES, Trials
+from ..reading import errors as reading
+from ..reading.errors import Errors
+from ..reading.trials import Trials
 from . import rendering
 
 MOST_IMAGES, MOST_CONFIGURATIONS = 60, 8
 MOST_NAMED, CERTAIN = 10, 0.05
 SIDE, SPRITE_COLUMNS = 28, 10
-NAMED = ["run_id", "configuration", "seed", "index"]
-
-
-@dataclass(frozen=True)
-class Errors:
-    """All errors of the runs whose artifacts are there.
-
-    `rows`: run_id, configuration, seed, index, label, predicted, predicted_probability, pixels. `runs` are those whose errors are known,
-    `unknown` how many are not; `dataset` is the images'.
-    """
-
-    rows: pd.DataFrame
-    runs: pd.DataFrame
-    unknown: int
-    dataset: str = ""
-
-    @property
-    def labels(self) -> dict[int, int]:
-        """The actual label of each image that any run gets wrong."""
-        first = self.rows.drop_duplicates("index")
-        return dict(zip(first["index"].astype(int), first["label"].astype(int), strict=True)) if len(first) else {}
-
-    @property
-    def wrong(self) -> pd.DataFrame:
-        """A row per run, a column per image."""
-        return images.wrong_table(self.rows, self.runs)
-
-
-def read(trials: Trials) -> Errors:
-    """Read the errors of all trials; none of runs that are judged on no images."""
-    if not trials.has(TEST_IMAGES):
-        return Errors(pd.DataFrame(columns=NAMED), trials.runs.head(0), 0)
-    parts: list[pd.DataFrame] = []
-    known: list[str] = []
-    for row in rows(trials.runs[["run_id", "configuration", "seed"]]):
-        table = trials.source.misclassified(row["run_id"])
-        if table is not None:
-            parts.append(table.assign(**row))
-            known.append(row["run_id"])
-    together = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=NAMED)
-    runs = trials.runs[trials.runs["run_id"].isin(known)]
-    return Errors(together, runs, len(trials.runs) - len(known), str(trials.runs["dataset"].iloc[0]))
 
 
 def context(errors: Errors, reference: str = "", *, every_image: bool = False) -> dict[str, object] | None:
@@ -155,7 +113,7 @@ def pair_in_words(errors: Errors, first: str, second: str) -> list[str]:
 
 def write(trials: Trials, page: Path) -> None:
     """Write the gallery as one page that needs no network; NothingToAnalyse if the runs' errors are not there."""
-    shown = context(read(trials))
+    shown = context(reading.read(trials))
     if shown is None:
         raise NothingToAnalyse("none of these runs has misclassified images in its artifacts")
     title = f"Misclassified images: {trials.source.experiment}"

@@ -59,11 +59,13 @@ def ranking(found: Findings) -> Grid:
     reading, block = found.endpoint, found.trials.words.block
     detailed = DETAIL in found.table
     unit = f" ({reading.unit})" if reading.unit else ""
-    headings = ["rank", "configuration", f"{block}s", f"{reading.words}{unit}", "95% interval of the mean", f"SD over {block}s"]
+    new = "new_low" in found.table
+    of_mean = ["95% interval, these images", "for new images"] if new else ["95% interval of the mean"]
+    headings = ["rank", "configuration", f"{block}s", f"{reading.words}{unit}", *of_mean, f"SD over {block}s"]
     if detailed:
         headings += ["wrong images", "test loss", "best epoch (%, biased)"]
     best = found.table["best"].notna().any()
-    rows = [_ranked(row, reading, detailed=detailed, best=bool(best)) for row in each(found.table)]
+    rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(found.table)]
     columns = [Column(text, text != "configuration") for text in [*headings, *(["P(best)"] if best else [])]]
     caption = "Ranking; = marks what is shown to be practically equivalent, a range of places what is not known"
     return Grid("ranking", caption, tuple(columns), tuple(rows))
@@ -154,7 +156,7 @@ def _links(found: Findings) -> tuple[str, ...]:
     return tuple(f"{place}/{quote(str(run_id), safe='')}" for run_id in found.trials.runs["run_id"])
 
 
-def _ranked(row: dict[str, float], reading: Measure, *, detailed: bool, best: bool) -> tuple[str, ...]:
+def _ranked(row: dict[str, float], reading: Measure, *, detailed: bool, best: bool, new: bool) -> tuple[str, ...]:
     seeds, diverged = int(row["seeds"]), int(row["diverged"])
     cells = [
         rank(row),
@@ -162,6 +164,11 @@ def _ranked(row: dict[str, float], reading: Measure, *, detailed: bool, best: bo
         str(seeds) + (f" + {diverged} diverged" if diverged else ""),
         reading.value(row["mean"]) if seeds else "diverged",
         f"{reading.value(row['low'])} to {reading.value(row['high'])}" if is_number(row["low"]) else NONE,
+        *(
+            [f"{reading.value(row['new_low'])} to {reading.value(row['new_high'])}" if is_number(row["new_low"]) else NONE]
+            if new
+            else []
+        ),
         reading.spread(row["sd"]) if is_number(row["low"]) else NONE,
     ]
     if detailed:

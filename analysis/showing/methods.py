@@ -38,6 +38,8 @@ def advice(found: Findings) -> str:
     interval = (
         f"95% interval {reading.value(row['low'])} to {reading.value(row['high'])}, " if math.isfinite(row["low"]) else ""
     )
+    if math.isfinite(row.get("new_low", math.nan)):
+        interval += f"for new images {reading.value(row['new_low'])} to {reading.value(row['new_high'])}, "
     value = f"{reading.words} {mean}{_unit(found)} ({interval}n = {plural(n, block)}{endpoint_words(found)})"
     if ranked.leading == (chosen,):
         why = "diverged, or is shown to be worse" if ranked.table["diverged"].any() else "is shown to be worse"
@@ -142,6 +144,12 @@ def _special(found: Findings) -> list[str]:
     if found.ranking.table["best"].notna().any():
         steps.append(
             f"P(best): the share of {statistics.RESAMPLES:,} redraws of the {_block(found)}s in which the mean is best (from {BEST_FROM} {_block(found)}s on)."
+        )
+    if found.new_images is not None:
+        steps.append(
+            f"Intervals over {_block(found)}s hold for these {found.trials.words.counted}s. For new ones of the same source, runs and {found.trials.words.counted}s are crossed: "
+            "the variance is (MS of runs + MS of images − MS of the rest) / (runs × images), with Satterthwaite's degrees of freedom; below 5 runs the wider interval is kept. "
+            f"Verdicts are for these {found.trials.words.counted}s."
         )
     if found.scale.unit.resolution > 0:
         steps.append(

@@ -10,9 +10,9 @@ from regstudy.console.terminal import plural
 
 from ..files.rows import rows
 from ..judging.findings import Findings
+from ..reading.errors import Errors
 from ..reading.trials import Words
 from . import figures, gallery, methods, plots, rendering, svg
-from .gallery import Errors
 from .plots import Look
 
 MOST_RUNS = 60

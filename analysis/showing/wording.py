@@ -86,7 +86,7 @@ def further_cell(judged: Judged) -> str:
 
 def level(alpha: float) -> str:
     """An interval's level in percent, with as many digits as tell it from 100."""
-    digits = max(0, math.ceil(-math.log10(alpha)))
+    digits = max(0, math.floor(-math.log10(alpha)))
     text = f"{100 * (1 - alpha):.{digits}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 

@@ -22,13 +22,24 @@ from regstudy.machine import cores
 from regstudy.run import figures, progress, provenance
 from regstudy.run.note import describe
 from regstudy.run.task import Assignment
-from regstudy.schema import COMPLETED, DIVERGED, WEIGHTS_FILE, Artifact, Metric, Summary, Tag
+from regstudy.schema import (
+    COMPLETED,
+    DIVERGED,
+    LAST_EPOCHS,
+    LAST_SEEN,
+    RIGHT_OF_LAST,
+    WEIGHTS_FILE,
+    Artifact,
+    Metric,
+    Summary,
+    Tag,
+)
 from regstudy.store import store, tables
 from regstudy.tracking import checkpoint, ledger, recorder
 from regstudy.tracking.checkpoint import Checkpoint
 from regstudy.training import scores, summary
 from regstudy.training.loop import EpochMetrics, Learner, fit
-from regstudy.training.network import SqueezeExpandNet, build, parameter_count
+from regstudy.training.network import build, parameter_count
 
 EXAMPLE_IMAGES = 4
 """In the model's input example; torch.export would freeze a batch of one."""
@@ -141,12 +152,16 @@ def _fill(
     tracked = recorder.describe(run_id, config, data, tags, require_own)
     what = f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {device}"
     terminal.say(f"{what}, from epoch {len(saved.history)} on" if saved else what)
-    history = _train(network.to(device), data.to(device), config, tracked, saved)
+    learner = Learner(network.to(device), config)
+    history = _train(learner, data.to(device), tracked, saved)
     log_probabilities = scores.predict(network, data.to(device).test).cpu()
     values = summary.summarise(network.cpu(), data, config, history, log_probabilities)
     tracked.require_own()
     with tempfile.TemporaryDirectory() as folder:
-        _write_artifacts(Path(folder), data, history, log_probabilities, config, state.diff)
+        columns = summary.prediction_columns(
+            log_probabilities, data.test.labels, learner.right, min(config.epochs, LAST_EPOCHS)
+        )
+        _write_artifacts(Path(folder), data, history, log_probabilities, columns, config, state.diff)
         tracked.log_files(Path(folder), Path(folder) / Artifact.CONTACT_SHEET, history[-1].epoch)
         weights = Path(folder) / WEIGHTS_FILE
         save_file({name: t.contiguous() for name, t in network.state_dict().items()}, weights)
@@ -158,10 +173,7 @@ def _fill(
     return values | {Metric.EPOCHS_DONE: history[-1].epoch + 1}
 
 
-def _train(
-    network: SqueezeExpandNet, data: Splits, config: RunConfig, tracked: recorder.TrackedRun, saved: Checkpoint | None
-) -> Sequence[EpochMetrics]:
-    learner = Learner(network, config)
+def _train(learner: Learner, data: Splits, tracked: recorder.TrackedRun, saved: Checkpoint | None) -> Sequence[EpochMetrics]:
     history = list(saved.history) if saved else []
     if saved:
         learner.restore(saved.state, len(history))
@@ -170,7 +182,7 @@ def _train(
             tracked.log_epoch(summary.epoch_values(metrics), metrics.epoch)
         if history[-1].diverged:
             return history
-    with progress.shown(config.epochs, len(data.train), len(history)) as display:
+    with progress.shown(learner.config.epochs, len(data.train), len(history)) as display:
         for metrics in fit(learner, data, display.advance):
             history.append(metrics)
             tracked.require_own()
@@ -181,7 +193,13 @@ def _train(
 
 
 def _write_artifacts(
-    folder: Path, data: Splits, history: Sequence[EpochMetrics], log_probabilities: Tensor, config: RunConfig, diff: str
+    folder: Path,
+    data: Splits,
+    history: Sequence[EpochMetrics],
+    log_probabilities: Tensor,
+    columns: dict[str, Tensor],
+    config: RunConfig,
+    diff: str,
 ) -> None:
     """All files of the run, under the names in schema.py."""
     errors = summary.errors(log_probabilities, data.test.labels)
@@ -192,8 +210,7 @@ def _write_artifacts(
         Artifact.CONFUSION: figures.confusion_matrix(counts, names, f"{title}: test images"),
         Artifact.CURVES: figures.curves(history, title),
     }
-    columns = summary.prediction_columns(log_probabilities, data.test.labels)
-    wrong = {name: column[errors.index] for name, column in columns.items()}
+    wrong = {name: column[errors.index] for name, column in columns.items() if name not in {RIGHT_OF_LAST, LAST_SEEN}}
     for name in Artifact if diff else set(Artifact) - {Artifact.SOURCE_DIFF}:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy.console import terminal
+from regstudy.design import history
 from regstudy.design.design import Trial
 from regstudy.errors import StudyError, TrackingError, UsageError
 from regstudy.machine import cores, locks
@@ -40,7 +41,7 @@ REMEDY = "what was trained is kept: start the study again once it does"
 
 @dataclass(frozen=True)
 class How:
-    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study."""
+    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study. `until`: only until it is decided."""
 
     executor: str | None = None
     jobs: int | None = None
@@ -48,6 +49,7 @@ class How:
     gpus: float = 0.0
     address: str | None = None
     device: str = "auto"
+    until: bool = False
 
 
 def resolve(how: How, todo: int) -> How:
@@ -60,7 +62,9 @@ def resolve(how: How, todo: int) -> How:
     if how.executor == "here" and jobs > 1:
         raise UsageError(f"--jobs {jobs}: the executor 'here' runs one trial at a time; choose processes")
     threads = how.threads or (1 if how.executor == "ray" else max(1, usable // jobs))
-    return How(how.executor or ("processes" if jobs > 1 else "here"), jobs, threads, how.gpus, how.address, how.device)
+    return How(
+        how.executor or ("processes" if jobs > 1 else "here"), jobs, threads, how.gpus, how.address, how.device, how.until
+    )
 
 
 def run(planned: Plan, how: How) -> str:
@@ -68,7 +72,9 @@ def run(planned: Plan, how: How) -> str:
     if how.executor != "ray":  # whose workers have folders of their own
         checkpoint.require_folder()
     adopted = os.environ.pop("MLFLOW_RUN_ID", None)  # else the first trial would take it for its own
-    run_id = study_run.open_run(planned.experiment_id, planned.design, planned.data_digest, planned.source.dataset)
+    run_id = study_run.open_run(
+        planned.experiment_id, planned.design, planned.data_digest, planned.source.dataset, _plan(planned, how)
+    )
     if adopted:
         study_run.mark_start(adopted, run_id, planned.design.name)
     with patience.working(WAITING, REMEDY), _store_that_answers(), study_run.ended_properly(run_id):
@@ -76,7 +82,9 @@ def run(planned: Plan, how: How) -> str:
         errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
         after = planned.again()
         _settle(after)
-        Record(run_id).write(_keep_design(after, run_id))
+        whole = _keep_design(after, run_id)
+        Record(run_id).write(whole)
+        study_run.look(run_id, whole.complete_blocks())
         study_run.close(run_id, complete=not after.unfinished())
     if errors:
         trial = next(trial for trial in planned.trials if trial.digest in errors)
@@ -85,6 +93,12 @@ def run(planned: Plan, how: How) -> str:
             f"{trial.configuration} with seed {trial.config.seed}: {errors[trial.digest]}"
         )
     return run_id
+
+
+def _plan(planned: Plan, how: How) -> history.Plan:
+    """What this start plans, should it be the study's first."""
+    done = len(planned.trials) - len(planned.unfinished())
+    return history.Plan(None if how.until else len(planned.design.seeds), sequential=how.until, done_before=done)
 
 
 @contextmanager

@@ -62,6 +62,11 @@ class Plan:
         """How many trials are in each state."""
         return Counter(map(self.state, self.trials))
 
+    def complete_blocks(self) -> int:
+        """How many seeds have every configuration done."""
+        left = {trial.config.seed for trial in self.unfinished()}
+        return len({trial.config.seed for trial in self.trials} - left)
+
     def unfinished(self) -> list[Trial]:
         """What is left, block by block."""
         return [trial for trial in self.trials if self.state(trial) not in ledger.FINAL]

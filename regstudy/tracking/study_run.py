@@ -13,7 +13,9 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy.console.terminal import Interrupted, warn
+from regstudy.design import history as looks
 from regstudy.design.design import Design, described
+from regstudy.design.history import History, Plan
 from regstudy.errors import TrackingError
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
 from regstudy.store import store
@@ -24,17 +26,18 @@ LARGEST = 1e150
 """From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
 
 
-def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str) -> str:
-    """The study's run, made if this is its first start, at work from now on; its ID."""
+def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str, plan: Plan) -> str:
+    """The study's run, made if this is its first start, whose plan is kept, at work from now on; its ID."""
     client, tags = store.client(), _tags(design, data_digest, dataset)
     identity = (Tag.KIND, Tag.STUDY_DIGEST, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
     query = " and ".join(f"tags.`{name}` = '{tags[name]}'" for name in identity)
 
     def create() -> str:
-        name = {"mlflow.runName": f"study {design.name}"}
+        name = {"mlflow.runName": f"study {design.name}", **plan.tags()}
         return client.create_run(experiment_id, run_name=f"study {design.name}", tags=tags | name).info.run_id
 
     run_id = ledger.only_one(experiment_id, query, create)
+    _set_tags(run_id, looks.start(len(design.seeds), time.time()))
     client.update_run(run_id, RunStatus.to_string(RunStatus.RUNNING))
     return run_id
 
@@ -46,6 +49,23 @@ def seeds(run_id: str) -> list[int]:
     except ValueError:  # anybody can edit a tag
         return []
     return [seed for seed in known if isinstance(seed, int)] if isinstance(known, list) else []
+
+
+def history(run_id: str) -> History:
+    """What was planned, and every start and look so far."""
+    return History.from_tags(store.client().get_run(run_id).data.tags)
+
+
+def look(run_id: str, seeds: int) -> None:
+    """Keep that so many complete seeds were looked at, if there are any, and nobody did before."""
+    if seeds and all(event.seeds != seeds for event in history(run_id).looks):
+        _set_tags(run_id, looks.look(seeds, time.time()))
+
+
+def _set_tags(run_id: str, tags: Mapping[str, str]) -> None:
+    client = store.client()
+    for name, text in tags.items():
+        client.set_tag(run_id, name, text)
 
 
 def write_design(run_id: str, design: Design) -> None:

@@ -29,6 +29,9 @@ from regstudy.training.scores import Score, evaluate
 MOMENTUM = "momentum/"
 """Before a parameter's name: its momentum in a Learner's state."""
 
+RIGHT = "right/of_last_epochs"
+"""In a Learner's state: for each test image, in how many of the last epochs so far it was right."""
+
 STEP_EVERY, STEP_FACTOR = 6, 0.1
 """The schedule that the published study built and never stepped."""
 
@@ -72,7 +75,10 @@ class _Pass:
 
 
 class Learner:
-    """A model with what trains it, between two epochs: all that the next epoch's numbers depend on."""
+    """A model with what trains it, between two epochs: all that the next epoch's numbers depend on; and `right`, what the last epochs so far saw of each test image.
+
+    None before these, and where they were begun by a version that did not count.
+    """
 
     def __init__(self, model: SqueezeExpandNet, config: RunConfig) -> None:
         self.model, self.config = model, config
@@ -80,6 +86,7 @@ class Learner:
         self.penalised = scoped(model, config.l1_scope)
         self.weights = l1_weights(self.penalised, config)
         self.next_epoch = 0
+        self.right: Tensor | None = None
 
     def state(self) -> dict[str, Tensor]:
         """Weights, normalisation statistics and momentum by name; random numbers need none, they follow from seed and epoch."""
@@ -88,11 +95,12 @@ class Learner:
             for name, parameter in self.model.named_parameters()
             if self.optimizer.state[parameter].get("momentum_buffer") is not None
         }
-        return self.model.state_dict() | momentum
+        return self.model.state_dict() | momentum | ({} if self.right is None else {RIGHT: self.right})
 
     def restore(self, state: dict[str, Tensor], next_epoch: int) -> None:
         """Go on from a state as `state` gave it, at this epoch."""
-        self.model.load_state_dict({name: t for name, t in state.items() if not name.startswith(MOMENTUM)})
+        self.model.load_state_dict({name: t for name, t in state.items() if not name.startswith((MOMENTUM, RIGHT))})
+        self.right = state[RIGHT].to(self.weights.device) if RIGHT in state else None
         for name, parameter in self.model.named_parameters():
             if f"{MOMENTUM}{name}" in state:
                 # In the parameter's own memory layout: the sums of another one would round otherwise.
@@ -149,7 +157,10 @@ def _epoch(learner: Learner, data: Splits, epoch: int, advance: Callable[[int], 
     trained = _train_epoch(learner, data.train, epoch, advance)
     trained_seconds = time.perf_counter() - start
     l1, l2 = learner.penalties()
-    late = epoch >= config.epochs - LAST_EPOCHS
+    first_late = max(0, config.epochs - LAST_EPOCHS)
+    late = epoch >= first_late
+    if epoch == first_late:
+        learner.right = torch.zeros(len(data.test), dtype=torch.uint8, device=data.test.labels.device)
     return EpochMetrics(
         epoch=epoch,
         train_loss=trained.loss,
@@ -158,7 +169,7 @@ def _epoch(learner: Learner, data: Splits, epoch: int, advance: Callable[[int], 
         l2_penalty=l2,
         train_accuracy=trained.accuracy,
         learning_rate=learning_rate(config, epoch),
-        test=evaluate(model, data.test),
+        test=evaluate(model, data.test, learner.right if late else None),
         validation=None if data.validation is None else evaluate(model, data.validation),
         clean=evaluate(model, data.train[:CLEAN_IMAGES]) if late else None,
         seconds=time.perf_counter() - start,

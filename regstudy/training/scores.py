@@ -49,9 +49,12 @@ def score(log_probabilities: Tensor, labels: Tensor) -> Score:
     return Score(loss, correct / len(labels))
 
 
-def evaluate(model: nn.Module, split: Split) -> Score:
-    """Predict, then score."""
-    return score(predict(model, split), split.labels)
+def evaluate(model: nn.Module, split: Split, right: Tensor | None = None) -> Score:
+    """Predict, then score; `right` (n,), if it is given, counts for each image how often it was right."""
+    log_probabilities = predict(model, split)
+    if right is not None:
+        right += log_probabilities.argmax(1) == split.labels
+    return score(log_probabilities, split.labels)
 
 
 def calibration(log_probabilities: Tensor, labels: Tensor) -> Calibration:

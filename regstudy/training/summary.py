@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regstudy.config import RunConfig
 from regstudy.data.datasets import Splits
-from regstudy.schema import LAST_EPOCHS, Metric, Summary
+from regstudy.schema import LAST_EPOCHS, LAST_SEEN, RIGHT_OF_LAST, Metric, Summary
 from regstudy.training import scores, weights
 from regstudy.training.loop import EpochMetrics
 from regstudy.training.network import SqueezeExpandNet
@@ -145,8 +145,13 @@ def _anatomy(model: SqueezeExpandNet, data: Splits, config: RunConfig) -> dict[s
     }
 
 
-def prediction_columns(log_probabilities: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """One row per test image: index, label, prediction, and the probability of both."""
+def prediction_columns(
+    log_probabilities: Tensor, labels: Tensor, right: Tensor | None = None, epochs: int = LAST_EPOCHS
+) -> dict[str, Tensor]:
+    """One row per test image: index, label, prediction, and the probability of both; in how many of the last epochs it was right, and of how many, if that was counted."""
+    counted = (
+        {} if right is None else {RIGHT_OF_LAST: right.cpu(), LAST_SEEN: torch.full(right.shape, epochs, dtype=torch.uint8)}
+    )
     probabilities, labels = log_probabilities.cpu().exp(), labels.cpu()
     highest, predicted = probabilities.max(1)
     return {
@@ -155,4 +160,5 @@ def prediction_columns(log_probabilities: Tensor, labels: Tensor) -> dict[str, T
         "predicted": predicted.to(torch.uint8),
         "predicted_probability": highest,
         "label_probability": probabilities.gather(1, labels[:, None]).flatten(),
+        **counted,
     }

@@ -18,11 +18,10 @@ from test_studies import DESIGN, assert_each_once, trials
 
 from analysis.commands import cli
 from analysis.judging import findings
-from analysis.reading import query
+from analysis.reading import errors, query
 from analysis.reading.query import Wanted
 from analysis.reading.records import rest
 from analysis.reports import report
-from analysis.showing import gallery
 from regstudy.commands import cli as regstudy_cli
 from regstudy.errors import TrackingError
 from regstudy.schema import Metric
@@ -111,7 +110,7 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
         pd.testing.assert_frame_equal(in_bulk, by_sql(tables.open_tables(database), ids, list(Metric)), check_exact=True)
         found = findings.find(query.read(Wanted(study="small")))
         assert "one seed each" in report.headline(found)
-        assert set(gallery.read(found.trials).runs["run_id"]) == set(ids), "their files come through the server too"
+        assert set(errors.read(found.trials).runs["run_id"]) == set(ids), "their files come through the server too"
 
 
 def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace):

@@ -5,8 +5,10 @@ import math
 import pandas as pd
 
 from regstudy.console.text import visible
+from regstudy.schema import Summary
 
 from ...judging.claims import Compared, Judged
+from ...judging.populations import NewImages
 from ...reading import measures
 from ...reading.measures import Measure
 from .. import plots, wording
@@ -75,7 +77,7 @@ def _contrasts(material: Material) -> list[Grid]:
     found = material.found
     if not found.judged:
         return []
-    rows = [(judged.text, *_contrast(result)) for judged in found.judged for result in judged.contrasts]
+    rows = [(judged.text, *_contrast(result, found.new_images)) for judged in found.judged for result in judged.contrasts]
     headings = (
         "claim",
         "contrast",
@@ -83,6 +85,7 @@ def _contrasts(material: Material) -> list[Grid]:
         "estimate",
         "interval",
         "level",
+        *(["for new images"] if found.new_images else []),
         "margin",
         "n",
         "p",
@@ -98,33 +101,35 @@ def _contrasts(material: Material) -> list[Grid]:
     return [Grid("contrasts", caption, columns, tuple(rows))]
 
 
-def _contrast(result: Compared) -> tuple[str, ...]:
+def _contrast(result: Compared, new_images: NewImages | None) -> tuple[str, ...]:
     reading, plain = _measure(result), result.plain
     told = f"{reading.difference(plain.mean)}{reading.difference_unit}" if plain.n else NONE
-    if not plain.decidable:
-        return (
-            wording.contrast(result),
-            reading.words,
-            told,
-            NONE,
-            NONE,
-            reading.margin(result.margin),
-            str(plain.n),
-            *[NONE] * 4,
-        )
-    return (
-        wording.contrast(result),
-        reading.words,
-        told,
-        reading.interval(plain.low, plain.high),
-        wording.level(result.alpha),
-        reading.margin(result.margin),
-        str(plain.n),
+    new = [] if new_images is None else [_for_new_images(result, new_images, reading)]
+    interval = [reading.interval(plain.low, plain.high), wording.level(result.alpha), *new]
+    tested = [
         f"{result.p:.3g}",
         f"{result.p_sign_flip:.3g}",
         NONE if result.effect_size is None else f"{result.effect_size:+.2f}".replace("-", measures.MINUS),
         f"{result.won:.0%}",
+    ] if plain.decidable else [NONE] * 4  # fmt: skip
+    return (
+        wording.contrast(result),
+        reading.words,
+        told,
+        *(interval if plain.decidable else [NONE] * len(interval)),
+        reading.margin(result.margin),
+        str(plain.n),
+        *tested,
     )
+
+
+def _for_new_images(result: Compared, new_images: NewImages, reading: Measure) -> str:
+    """The interval that allows for which test images were drawn; of other measures than accuracy it is not known."""
+    if result.metric != Summary.ENDPOINT_TEST_ACCURACY or result.scale == "ratio":
+        return NONE
+    second = None if result.against_number else result.rival
+    low, high = new_images.interval(result.plain, result.subject, second, result.alpha, anytime=result.anytime)
+    return reading.interval(low, high) if math.isfinite(low) else NONE
 
 
 def _measure(result: Compared) -> Measure:

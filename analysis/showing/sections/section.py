@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...judging.findings import Findings
+from ...reading.errors import Errors
 from ...reading.trials import Words
 from .. import csv_numbers
 from ..figures import Drawing, Looks
-from ..gallery import Errors
 from ..grids import Grid
 
 
