@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.judging import claims, statistics
+from analysis.judging import claims, looks, statistics
 from analysis.judging.claims import Judged, Verdict
+from analysis.judging.looks import Looks
 from analysis.reading import measures
 from analysis.reading.measures import Unit
 from analysis.showing import wording
 from regstudy.design import design_file
+from regstudy.design.design import Claim, Contrast
 
 PUBLISHED = design_file.load("published")
 NAMES = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]
@@ -65,21 +67,21 @@ def with_effect(index, by, n=10):
 )
 def test_the_verdicts_by_their_intervals(mean, half, expected):
     found = estimate(mean, half)
-    assert claims.verdict(found, 0.05, found.p, 0.05) == expected
+    assert claims.verdict(found, found, 0.05) == expected
 
 
 def test_refutation_comes_before_equivalence():
     found = estimate(-0.02, 0.01)
-    assert claims.verdict(found, 0.05, found.p, 0.05) == Verdict.REFUTED
+    assert claims.verdict(found, found, 0.05) == Verdict.REFUTED
 
 
-@given(st.floats(-1, 1), st.floats(1e-6, 2), st.floats(0.01, 1), st.floats(0, 1), st.integers(2, 30))
-def test_every_estimate_has_exactly_one_verdict(mean, half, margin, p, n):
-    found = estimate(mean, half, n)
-    refuted = found.mean < 0 and p < 0.05
-    equivalent = -margin < found.low90 and found.high90 < margin
-    supported = found.mean > 0 and p < 0.05
-    short = found.high < margin
+@given(st.floats(-1, 1), st.floats(1e-6, 2), st.floats(0.01, 1), st.floats(1, 3), st.integers(3, 30))
+def test_every_estimate_has_exactly_one_verdict(mean, half, margin, wider, n):
+    found, strict = estimate(mean, half, n), estimate(mean, half * wider, n)
+    refuted = strict.high < 0
+    equivalent = -margin < strict.inner_low and strict.inner_high < margin
+    supported = found.low > 0
+    short = strict.high < margin
     conditions = {
         Verdict.REFUTED: refuted,
         Verdict.EQUIVALENT: not refuted and equivalent,
@@ -87,12 +89,30 @@ def test_every_estimate_has_exactly_one_verdict(mean, half, margin, p, n):
         Verdict.NOT_BY_MARGIN: not refuted and not equivalent and not supported and short,
         Verdict.INCONCLUSIVE: not refuted and not equivalent and not supported and not short,
     }
-    assert [verdict for verdict, holds in conditions.items() if holds] == [claims.verdict(found, margin, p, 0.05)]
+    assert [verdict for verdict, holds in conditions.items() if holds] == [claims.verdict(found, strict, margin)]
 
 
-def test_one_block_has_no_verdict():
-    found = statistics.estimate([0.1], [0.0])
-    assert claims.verdict(found, 0.05, 0.0, 0.05) == Verdict.NONE
+@pytest.mark.parametrize("n", [1, 2])
+def test_fewer_than_three_blocks_have_no_verdict(n):
+    found = statistics.estimate([0.1, 0.11][:n], [0.0] * n)
+    assert claims.verdict(found, found, 0.05) == Verdict.NONE
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        ("supported supported", "supported"),
+        ("supported practically_equivalent", "practically equivalent"),
+        ("supported refuted", "refuted"),
+        ("refuted no_verdict", "refuted"),
+        ("supported no_verdict", "no verdict"),
+        ("practically_equivalent inconclusive", "not by the margin"),
+        ("not_by_the_margin supported", "not by the margin"),
+        ("supported inconclusive", "inconclusive"),
+    ],
+)
+def test_what_may_be_said_of_all_together(parts, whole):
+    assert claims.together([Verdict(part.replace("_", " ")) for part in parts.split()]) == whole
 
 
 def test_a_clear_winner_supports_the_claim_against_every_rival():
@@ -119,12 +139,46 @@ def test_an_equivalent_rival_makes_best_practically_equivalent():
     assert best.deciding.rival in {"none", "L2 0.0005"}
 
 
-def test_p_values_of_the_claims_are_one_family():
+def test_all_claims_are_one_family_whatever_their_verdict():
     found = judged(accuracy=with_effect(1, 0.002))
     tested = [claim for claim in found.values() if claim.contrasts]
     assert len(tested) == 8
-    expected = statistics.holm([claim.p for claim in tested])
-    assert [claim.p_adjusted for claim in tested] == pytest.approx(expected)
+    for claim in tested:
+        for contrast in claim.contrasts:
+            assert contrast.alpha == pytest.approx(0.05 / 8)
+            assert contrast.strict_alpha == pytest.approx(0.05 / 8 / len(claim.contrasts)), (
+                "what is said against it may be false of each"
+            )
+            assert contrast.supported == (contrast.tested.mean > 0 and contrast.p < 0.05 / 8)
+        assert claim.p_adjusted == pytest.approx(min(1, 8 * claim.p))
+
+
+def test_at_another_number_than_planned_the_test_holds_at_any_time():
+    planned, early = (
+        claims.judge(PUBLISHED, NAMES, frames(accuracy=with_effect(1, 0.002)), measures.units(10_000, 5), Looks(planned=n))[0]
+        for n in (10, 12)
+    )
+    assert [c.anytime for c in (planned.contrasts[0], early.contrasts[0])] == [False, True]
+    assert (planned.contrasts[0].alpha, early.contrasts[0].alpha) == pytest.approx((0.045 / 8, 0.005 / 8))
+    assert early.contrasts[0].plain.low < planned.contrasts[0].plain.low, "wider"
+
+
+def test_a_look_counts_the_seeds_that_were_run_diverged_ones_included():
+    scores = pd.DataFrame(with_effect(1, 0.002))
+    run = scores.notna()
+    scores.loc[3, "none"] = np.nan
+    found = claims.judge(PUBLISHED, NAMES, frames(accuracy=scores), measures.units(10_000, 5), Looks(planned=10), run)[0]
+    against_none = next(contrast for contrast in found.contrasts if contrast.rival == "none")
+    assert (against_none.plain.n, against_none.anytime) == (9, False)
+
+
+def test_a_claim_against_a_number_is_of_one_sample():
+    contrast = Contrast(metric="endpoint/test_accuracy", of={"l1": 0.001}, target=99.0, expect="higher", margin=0.05)
+    design = PUBLISHED.model_copy(update={"claims": (Claim(id="x", text="x", contrasts=(contrast,)),)})
+    claim = claims.judge(design, NAMES, frames(accuracy=with_effect(1, 0.002)), measures.units(10_000, 5))[0]
+    assert claim.verdict == Verdict.SUPPORTED
+    assert claim.deciding.plain.mean == pytest.approx(0.002, abs=1e-5)
+    assert wording.sentence(claim).startswith("L1 0.001's test accuracy is higher than 99%: +0.200 points")
 
 
 def test_ratios_are_judged_on_the_log_scale_in_the_claimed_direction():
@@ -135,9 +189,9 @@ def test_ratios_are_judged_on_the_log_scale_in_the_claimed_direction():
     smoother, rocky = found["l1-smoother"].deciding, found["l2-rocky"].deciding
     # The same noise in each would leave no variation at all.
     assert smoother.plain.mean == pytest.approx(math.log(0.5))
-    assert smoother.estimate.mean == pytest.approx(math.log(2)), "lower was claimed: less is positive"
+    assert smoother.tested.mean == pytest.approx(math.log(2)), "lower was claimed: less is positive"
     assert smoother.margin == pytest.approx(-math.log(0.8))
-    assert rocky.estimate.mean == pytest.approx(math.log(1.5))
+    assert rocky.tested.mean == pytest.approx(math.log(1.5))
     assert rocky.margin == pytest.approx(math.log(1.25))
 
 
@@ -181,7 +235,7 @@ def test_a_configuration_without_runs_leaves_no_verdict(missing):
         scores["L2 0.0005"] = np.nan
     claim = judged(accuracy=scores)["l1-best"]
     assert claim.verdict == Verdict.NONE
-    assert "no seed has it for both L1 0.001 and L2 0.0005; two are needed" in wording.sentence(claim)
+    assert "no seed has it for both L1 0.001 and L2 0.0005; 3 are needed" in wording.sentence(claim)
 
 
 def test_blocks_that_cannot_be_paired_are_told():
@@ -197,7 +251,7 @@ def test_a_claim_made_of_others_is_as_weak_as_its_weakest_part():
     found = judged(accuracy=with_effect(1, 0.002))
     both = found["l1-without-l2"]
     assert [part.id for part in both.parts] == ["l1-best", "l2-worse"]
-    assert f"“{found['l2-worse'].text}” is {found['l2-worse'].verdict}" in wording.sentence(both)
+    assert f"“{found['l2-worse'].text}”, {found['l2-worse'].verdict}" in wording.sentence(both)
     assert wording.estimate(both) == f"as “{found['l2-worse'].text}”"
     assert found["l1-best"].verdict == Verdict.SUPPORTED
     assert both.verdict == found["l2-worse"].verdict != Verdict.SUPPORTED
@@ -210,9 +264,9 @@ def test_further_blocks_are_enough_in_simulation():
     claim = judged(accuracy=noise, loss={name: rng.normal(1, 0.1, 5) for name in NAMES})["l1-best"]
     assert claim.verdict == Verdict.INCONCLUSIVE
     widest = max(claim.contrasts, key=lambda contrast: contrast.plain.sd)
-    upper = statistics.sd_upper(widest.plain.sd, 5)
-    assert statistics.power(0.0005, upper, 5 + claim.further, 0.05 / 8) >= 0.8
-    assert statistics.power(0.0005, upper, 4 + claim.further, 0.05 / 8) < 0.8
+    upper = looks.sd_upper(widest.plain.sd, 5)
+    assert looks.power(0.0005, upper, 5 + claim.further, 0.05 / 8) >= 0.8
+    assert looks.power(0.0005, upper, 4 + claim.further, 0.05 / 8) < 0.8
 
 
 WORDS = {
@@ -249,9 +303,9 @@ def test_what_only_the_correction_leaves_open_is_told_as_such():
     rocky = judged(accuracy=scores, rough=rough, **others)["l2-rocky"]
     told = wording.sentence(rocky)
     assert rocky.verdict == Verdict.INCONCLUSIVE
-    assert "could not be told apart once all claims are counted" in told
+    assert "could not be told apart" in told
     assert (
-        f"By itself p = {rocky.deciding.tested.p:.2g}; after Holm's correction for all claims {rocky.p_adjusted:.2g}." in told
+        f"Looked at once and by itself it would be; with the other claims and looks counted p = {rocky.p_adjusted:.2g}." in told
     )
     assert rocky.deciding.tested.p < 0.05 <= rocky.p_adjusted
 
@@ -260,7 +314,7 @@ def test_a_claim_of_no_worse_is_tested_at_its_margin_by_both_tests():
     """Five equal scores within a tenth of the margin: surely not worse by the margin, and by sign flips as sure as five blocks can be."""
     claim = judged(accuracy=with_effect(0, 0.0, n=5))["none-good"]
     for result in claim.contrasts:
-        assert result.tested.mean == pytest.approx(result.estimate.mean + result.margin)
+        assert result.tested.mean == pytest.approx(result.plain.mean + result.margin)
         assert result.p_sign_flip == pytest.approx(2 / 2**5)
 
 
@@ -273,7 +327,7 @@ def test_what_is_practically_equivalent_is_by_itself_not_lower_either(seed, effe
     higher, not_lower = (
         claims.compare(a, b, asked.model_copy(update={"expect": expect}), Unit()) for expect in ("higher", "not lower")
     )
-    if statistics.is_equivalent(higher.plain.low90, higher.plain.high90, higher.margin):
+    if statistics.is_equivalent(higher.plain.inner_low, higher.plain.inner_high, higher.margin):
         assert not_lower.p < 0.05
         assert not_lower.beyond_chance
     assert not_lower.beyond_chance == (not_lower.tested.mean > 0 and not_lower.p < 0.05)
@@ -289,10 +343,10 @@ def test_a_large_effect_that_only_the_correction_leaves_open_wants_few_seeds():
     others = {key: {name: rng.normal(1, 0.1, 5) for name in NAMES} for key in ("loss", "dead")}
     rocky = judged(accuracy=scores, rough=rough, **others)["l2-rocky"]
     assert rocky.verdict == Verdict.INCONCLUSIVE
-    low, sd = rocky.deciding.tested.low, rocky.deciding.tested.sd
+    sd, low = rocky.deciding.tested.sd, statistics.shifted(rocky.deciding.tested).low
     assert low > rocky.deciding.margin
-    assert rocky.further == statistics.blocks_needed(low, statistics.sd_upper(sd, 5), 0.05 / 8) - 5
-    assert "would find an effect as small as its interval allows" in wording.sentence(rocky)
+    assert rocky.further == Looks().blocks_for(low, looks.sd_upper(sd, 5), 8, after=5) - 5
+    assert "as its interval allows" in wording.sentence(rocky)
 
 
 def test_a_margin_of_a_ratio_is_told_on_the_side_that_is_claimed():

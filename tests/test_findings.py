@@ -18,6 +18,7 @@ from analysis.reports import report
 from analysis.showing import grids, methods, wording
 from analysis.showing.sections import luck
 from analysis.showing.sections.section import Material
+from regstudy.design.history import Plan
 from regstudy.schema import Summary
 
 KEY = Summary.ENDPOINT_TEST_ACCURACY.value
@@ -144,12 +145,48 @@ def test_a_small_test_set_has_a_wider_margin():
     assert "0.2 points" in said(found)
 
 
-def test_advice_names_the_simplest_of_a_tie_and_nothing_best():
-    found = findings.find(synthetic.trials(seeds=5))
-    text = methods.advice(found)
-    assert text.startswith("Use none, the simplest of those that no other was shown to beat: test accuracy 99.")
-    assert "n = 5 seeds" in text
+def test_advice_names_the_simplest_of_those_that_are_shown_not_to_be_worse():
+    text = methods.advice(findings.find(synthetic.trials(seeds=20, spread=2e-4)))
+    assert text.startswith(
+        "Use none, the simplest of those that are shown not to be worse by 0.05 points than any other: test accuracy 99."
+    )
+    assert "n = 20 seeds" in text
     assert "best" not in text
+
+
+def test_where_nothing_is_shown_the_advice_is_what_to_run_next():
+    found = findings.find(synthetic.trials(seeds=5))
+    further = methods.further_for_advice(found)
+    assert (
+        f"Run about {further} further seeds: python -m regstudy study run published --seeds {10 + further}."
+        in methods.advice(found)
+    )
+    assert methods.advice(findings.find(synthetic.trials(seeds=2))).startswith("These runs allow no recommendation yet")
+
+
+def test_a_study_that_grew_beyond_its_plan_says_so_on_the_first_screen():
+    trials = synthetic.trials(seeds=12)
+    grown = methods.summary(findings.find(replace(trials, plan=Plan(10))))
+    assert any(
+        "has grown beyond its plan of 10 seeds: with 12 its verdicts are from tests that hold whenever one looks, at 0.1 of α"
+        in s
+        for s in grown
+    )
+    assert any(
+        "is not at its plan yet of 20 seeds" in s for s in methods.summary(findings.find(replace(trials, plan=Plan(20))))
+    )
+    as_planned = findings.find(replace(trials, plan=Plan(12)))
+    assert not any("plan" in sentence for sentence in methods.summary(as_planned))
+    assert as_planned.otherwise is None
+
+
+def test_where_no_plan_is_known_both_are_told():
+    found = findings.find(synthetic.trials(seeds=12))
+    assert found.otherwise is not None
+    assert any(
+        s.startswith("This holds if the number of seeds was fixed before any was looked at") for s in methods.summary(found)
+    )
+    assert grids.verdicts(found).columns[-1].heading == "if seeds were added while looking"
 
 
 def test_numbers_agree_with_plain_pandas():

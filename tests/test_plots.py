@@ -169,7 +169,7 @@ def test_long_names_stay_inside(n):
 def test_the_forest_shows_estimates_and_verdicts():
     row = {
         "claim": "c", "contrast": "a − b", "quantity": "test accuracy, points", "scale": "difference", "estimate": 0.02,
-        "low": -0.04, "high": 0.08, "margin": 0.05, "expect": "higher", "verdict": "inconclusive", "n": 5, "deciding": True,
+        "low": -0.04, "high": 0.08, "margin": 0.05, "expect": "higher", "verdict": "inconclusive", "answer": "Open: inconclusive", "n": 5, "deciding": True,
     }  # fmt: skip
     ratio = row | {
         "quantity": "roughness",
@@ -179,14 +179,15 @@ def test_the_forest_shows_estimates_and_verdicts():
         "high": 1.6,
         "margin": 0.8,
         "verdict": "refuted",
+        "answer": "No: refuted",
     }
     figure = plots.forest(pd.DataFrame([row, row | {"deciding": False}, ratio]))
     first, second = figure.axes
     assert list(first.lines[1].get_xdata()) == [-0.04, 0.08]
-    assert first.texts[0].get_text() == "? inconclusive, n = 5"
+    assert first.texts[0].get_text() == "? Open: inconclusive, n = 5"
     assert first.texts[1].get_text() == "n = 5", "the verdict is the claim's: it stands once"
     assert second.get_xscale() == "log"
-    assert second.texts[0].get_text() == "✗ refuted, n = 5"
+    assert second.texts[0].get_text() == "✗ No: refuted, n = 5"
     assert_inside(figure)
 
 
@@ -196,7 +197,7 @@ def test_the_forest_shows_estimates_and_verdicts():
 def test_a_ratios_ticks_are_a_few_that_do_not_touch(low, high):
     row = {
         "claim": "c", "contrast": "a / b", "quantity": "test loss", "scale": "ratio", "estimate": 1, "low": low, "high": high,
-        "margin": 0.95, "expect": "lower", "verdict": "inconclusive", "n": 3, "deciding": True,
+        "margin": 0.95, "expect": "lower", "verdict": "inconclusive", "answer": "Open: inconclusive", "n": 3, "deciding": True,
     }  # fmt: skip
     figure = plots.forest(pd.DataFrame([row]))
     FigureCanvasAgg(figure).draw()

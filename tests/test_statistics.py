@@ -10,7 +10,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from analysis.judging import statistics
+from analysis.judging import looks, statistics
+from analysis.judging.looks import Looks
+from analysis.judging.statistics import Rule
 
 A = np.array([0.9940, 0.9943, 0.9938, 0.9945, 0.9941])
 B = np.array([0.9936, 0.9944, 0.9934, 0.9939, 0.9940])
@@ -23,7 +25,7 @@ def test_a_paired_estimate_is_scipys():
     test = stats.ttest_rel(A, B)
     assert found.p == pytest.approx(test.pvalue)
     assert (found.low, found.high) == pytest.approx(test.confidence_interval(0.95))
-    assert (found.low90, found.high90) == pytest.approx(test.confidence_interval(0.90))
+    assert (found.inner_low, found.inner_high) == pytest.approx(test.confidence_interval(0.90))
     assert (found.n, found.mean, found.sd) == (5, pytest.approx((A - B).mean()), pytest.approx((A - B).std(ddof=1)))
 
 
@@ -114,14 +116,14 @@ def test_holm_never_lowers_and_keeps_the_order(p):
 
 @pytest.mark.parametrize(("n", "points"), [(5, 0.107), (10, 0.063), (20, 0.042)])
 def test_the_protocols_detectable_differences(n, points):
-    assert statistics.detectable(POINTS, n, 0.05) == pytest.approx(points, abs=0.0006)
+    assert looks.detectable(POINTS, n, 0.05) == pytest.approx(points, abs=0.0006)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 20])
 @pytest.mark.parametrize("alpha", [0.05, 0.005])
 def test_power_is_statsmodels(n, alpha):
     for difference in (0.2, 0.5, 1.0):
-        assert statistics.power(difference, 1.0, n, alpha) == pytest.approx(
+        assert looks.power(difference, 1.0, n, alpha) == pytest.approx(
             TTestPower().power(difference, n, alpha, alternative="two-sided"), abs=1e-6
         )
 
@@ -129,32 +131,110 @@ def test_power_is_statsmodels(n, alpha):
 @pytest.mark.parametrize("n", [2, 3, 4, 10, 100])
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 28])
 def test_what_is_detectable_has_the_power(n, alpha):
-    difference = statistics.detectable(2.0, n, alpha)
-    assert statistics.power(difference, 2.0, n, alpha) == pytest.approx(0.8, abs=1e-6)
+    difference = looks.detectable(2.0, n, alpha)
+    assert looks.power(difference, 2.0, n, alpha) == pytest.approx(0.8, abs=1e-6)
 
 
 def test_blocks_needed_are_the_fewest():
-    n = statistics.blocks_needed(0.05, POINTS, 0.05)
+    n = Looks().blocks_for(0.05, POINTS)
     assert n is not None
-    assert statistics.power(0.05, POINTS, n, 0.05) >= 0.8 > statistics.power(0.05, POINTS, n - 1, 0.05)
-    assert statistics.blocks_needed(1.0, 1e-3, 0.05) == 2
-    assert statistics.blocks_needed(1e-6, 1.0, 0.05) is None
+    assert looks.power(0.05, POINTS, n, 0.05) >= 0.8 > looks.power(0.05, POINTS, n - 1, 0.05)
+    assert Looks().blocks_for(1.0, 1e-3) == 3, "of fewer nothing is concluded"
+    assert Looks().blocks_for(1e-6, 1.0) is None
+
+
+def test_the_planned_number_is_next_where_it_will_do():
+    assert Looks(planned=30).blocks_for(0.05, POINTS, after=10) == 30, "at any earlier one a tenth of α is left"
+    assert Looks(planned=11).blocks_for(0.05, POINTS, after=10) > 20, "too few"
+    assert Looks(planned=5).blocks_for(0.05, POINTS, after=10) > 20, "gone by"
 
 
 def test_equivalence_within_the_margin_needs_about_sixteen_blocks():
-    assert statistics.blocks_for_equivalence(0.05, POINTS) == pytest.approx(16, abs=1)
+    assert Looks().blocks_for_equivalence(0.05, POINTS) == pytest.approx(16, abs=1)
 
 
 def test_blocks_for_equivalence_have_that_power_in_simulation():
-    n = statistics.blocks_for_equivalence(0.05, POINTS)
+    n = Looks().blocks_for_equivalence(0.05, POINTS)
     differences = np.random.default_rng(4).normal(0, POINTS, (20_000, n))
     found = statistics.paired(differences, np.zeros_like(differences))
-    assert statistics.is_equivalent(found.low90, found.high90, 0.05).mean() == pytest.approx(0.81, abs=0.02)
+    assert statistics.is_equivalent(found.inner_low, found.inner_high, 0.05).mean() == pytest.approx(0.81, abs=0.02)
+
+
+def anytime(alpha):
+    return Rule(np.array(alpha), np.array(True))
+
+
+@pytest.mark.parametrize(
+    ("n", "alpha", "factor"), [(5, 0.05, 8.4532), (10, 0.05, 3.8698), (20, 0.005, 4.5291), (60, 0.005, 4.0914)]
+)
+def test_the_anytime_interval_ends_where_a_numerical_bayes_factor_says(n, alpha, factor):
+    """The factor by numerical integration of noncentral t densities over the effect's prior N(0, 1): another way to the same number."""
+    from scipy import integrate
+
+    def bayes_factor(t):
+        alternative, _ = integrate.quad(
+            lambda d: stats.nct.pdf(t, n - 1, d * math.sqrt(n)) * stats.norm.pdf(d), -9, 9, limit=400
+        )
+        return alternative / stats.t.pdf(t, n - 1)
+
+    assert statistics.anytime_factor(n, alpha) == pytest.approx(factor, abs=2e-4)
+    assert bayes_factor(float(statistics.anytime_factor(n, alpha))) == pytest.approx(1 / alpha, rel=2e-3)
+    assert statistics.anytime_p(statistics.anytime_factor(n, alpha), n) == pytest.approx(alpha)
+
+
+def test_a_test_at_any_time_has_no_interval_while_no_t_would_do():
+    assert math.isinf(statistics.anytime_factor(3, 0.05))
+    found = statistics.estimate(A[:3], B[:3], rule=anytime(0.05))
+    assert (found.low, found.high) == (-math.inf, math.inf)
+    assert found.p > 0.05
+    assert statistics.anytime_p(math.inf, 3) == pytest.approx(4 ** (0.5 - 1.5))
+    assert math.isnan(statistics.anytime_p(math.nan, 3))
+
+
+def test_looking_after_every_block_errs_no_more_often_than_promised():
+    differences = np.random.default_rng(12).normal(0, 1, (4_000, 60))
+    ever = {"anytime": np.zeros(4_000, bool), "t": np.zeros(4_000, bool)}
+    for n in range(3, 61):
+        own = differences[:, :n]
+        for name, rule in (("anytime", Looks(sequential=True).rule(np.full(4_000, n))), ("t", Looks().rule(np.full(4_000, n)))):
+            found = statistics.infer(np.full(4_000, n), own.mean(1), own.std(1, ddof=1), rule)
+            ever[name] |= found.p < 0.05
+    assert ever["anytime"].mean() < 0.05
+    assert ever["t"].mean() > 0.2, "what people do, without a test for it"
+
+
+def test_alpha_is_shared_between_the_plan_and_all_other_looks():
+    rule = Looks(0.05, planned=10).rule(np.array([9, 10, 11]), tests=3)
+    assert rule.alpha == pytest.approx([0.005 / 3, 0.045 / 3, 0.005 / 3])
+    assert rule.anytime.tolist() == [True, False, True]
+    assert Looks(0.05).otherwise().rule(7) == Rule(pytest.approx(0.05), True)
+
+
+SQUEEZED = {
+    0.484868648: 0.88472121, 1.729084669: 1.11205481, 1.681702359: 1.10339748, 1.051749368: 0.98829730, 2.115718725: 1.18269762,
+    1.272171862: 1.02857121, 1.158863535: 1.00786838, 0.636572447: 0.91243936, 0.411853691: 0.87138048, 0.487167244: 0.88514119,
+    0.639691338: 0.91300922, 0.774783615: 0.93769225, 0.375005548: 0.86464787, 1.331993286: 1.03950132, 1.171233199: 1.01012847,
+    1.404304046: 1.05271339, 1.303616825: 1.03431659, 0.842736318: 0.95010804, 0.070404758: 0.80899355, 1.110245789: 0.99898532,
+}  # fmt: skip
+"""The example of limma's squeezeVar(s2, df=5), seed 1, as limma 3.54.1 gives it: its prior has 22.36542 degrees of freedom."""
+
+
+def test_moderated_variances_are_limmas():
+    drawn, freedom = statistics.moderated(list(SQUEEZED), 5)
+    assert drawn == pytest.approx(list(SQUEEZED.values()), abs=1e-7)
+    assert freedom == pytest.approx(np.full(20, 5 + 22.36542), abs=1e-4)
+
+
+def test_variances_that_vary_no_more_than_by_chance_are_pooled():
+    """As limma does from 2017 on: an infinite prior, their mean; and no more degrees of freedom than all have together."""
+    drawn, freedom = statistics.moderated([0.5, 0.8, 1.0, 1.2, 1.5, 0.3, 2.0, 0.9, 1.1, 3.5], 4)
+    assert drawn == pytest.approx(np.full(10, 1.28))
+    assert freedom == pytest.approx(np.full(10, 40))
 
 
 def test_the_bound_of_the_standard_deviation_covers():
     drawn = np.random.default_rng(5).normal(0, 1, (4_000, 6)).std(axis=1, ddof=1)
-    assert np.mean([statistics.sd_upper(sd, 6) >= 1 for sd in drawn]) == pytest.approx(0.8, abs=0.02)
+    assert np.mean([looks.sd_upper(sd, 6) >= 1 for sd in drawn]) == pytest.approx(0.8, abs=0.02)
 
 
 def test_the_prediction_interval_covers_the_next_value():

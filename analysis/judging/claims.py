@@ -317,7 +317,8 @@ _DECIDING = {Verdict.NOT_BY_MARGIN: frozenset({Verdict.NOT_BY_MARGIN, Verdict.EQ
 
 
 def _t(result: Compared) -> float:
-    return result.tested.mean / result.tested.sd * math.sqrt(result.tested.n)
+    """How well a contrast fits the claim; what cannot be judged comes first."""
+    return result.tested.mean / result.tested.sd * math.sqrt(result.tested.n) if result.tested.decidable else -math.inf
 
 
 def _further(results: Sequence[Compared], looked: Looks, family: int) -> int | None:

@@ -82,8 +82,8 @@ def rank(
     compared = "reference" if reference else "each" if len(order) <= MANY else "leader"
     tests = len(order) - 1 if reference else len(order) * (len(order) - 1) // 2
     index = _index(order, compared, reference)
-    moderated = len(order) > MANY
-    pairs = _pairs(scores[order], there, index, scale, looked, max(1, tests), moderated=moderated)
+    many = len(order) > MANY
+    pairs = _pairs(scores[order], there, index, scale, looked, max(1, tests), borrowing=many)
     better = _known(order, pairs, lost, higher_is_better=scale.higher_is_better)
     table = _with_ranks(table, order, pairs, better, lost)
     table["best"] = _probability_best(scores[order], lost, higher_is_better=scale.higher_is_better)
@@ -92,7 +92,7 @@ def rank(
     advised = _advised(order, pairs, lost, scale)
     if complexity:
         advised = sorted(advised, key=lambda name: complexity[name])
-    return Ranking(table, pairs, compared, tests, order[0], leading, tuple(advised), reference, moderated)
+    return Ranking(table, pairs, compared, tests, order[0], leading, tuple(advised), reference, many)
 
 
 def _table(scores: pd.DataFrame, lost: Mapping[str, int], scale: Scale) -> pd.DataFrame:
@@ -143,15 +143,15 @@ def _pairs(
     looked: Looks,
     tests: int,
     *,
-    moderated: bool,
+    borrowing: bool,
 ) -> pd.DataFrame:
-    """All at once: arrays of shape (pairs, blocks)."""
+    """All at once: arrays of shape (pairs, blocks); `borrowing`: by moderated variances, where the number of blocks was fixed and none is missing."""
     names = [str(name) for name in scores.columns]
     values, runs = scores.to_numpy(float).T, there.to_numpy(bool).T
     rule = looked.rule((runs[index[:, 0]] & runs[index[:, 1]]).sum(-1), tests)
     found = statistics.paired(values[index[:, 0]], values[index[:, 1]], resolution=scale.unit.resolution, rule=rule)
-    if moderated:
-        found = _moderated(found, rule, len(names))
+    if borrowing and not rule.anytime.any() and np.isfinite(values).all() and values.shape[1] >= LEAST:
+        found = moderated(values, index, rule)
     concluded = found.decidable & (found.n >= LEAST)
     relation: np.ndarray[Any, Any] = np.full(len(index), Relation.UNRESOLVED.value, dtype=object)
     relation[concluded & ((found.low > 0) | (found.high < 0))] = Relation.SEPARATED.value
@@ -178,22 +178,23 @@ def _pairs(
     return pd.DataFrame(columns)
 
 
-def _moderated(found: Estimates, rule: Rule, configurations: int) -> Estimates:
-    """By standard deviations that are moderated across pairs, where the number of blocks was fixed: what is valid at any time has none."""
-    usable = found.decidable & ~rule.anytime & (found.n >= LEAST)
-    if usable.sum() < configurations // 2:
-        return found
-    freedom = found.n[usable] - 1
-    variances, more = statistics.moderated(found.sd[usable] ** 2, freedom)
-    more = np.minimum(more, freedom * (configurations - 1))
-    alpha = rule.alpha[usable]
-    drawn = statistics.infer(
-        found.n[usable], found.mean[usable], np.sqrt(variances), Rule(alpha, np.zeros(alpha.shape, bool)), freedom=more
-    )
-    result = {name: np.array(getattr(found, name)) for name in found._fields}
-    for name, values in drawn._asdict().items():
-        result[name][usable] = values
-    return Estimates(**result)
+def moderated(values: NDArray[np.float64], index: NDArray[np.int64], rule: Rule) -> Estimates:
+    """Differences of configurations, `values` (configurations, blocks) without a gap, `index` (pairs, 2), by variances that are moderated across configurations.
+
+    A configuration's own variance is of what is left of its values without their block's mean. It is drawn towards what all have in common (Smyth 2004), but never
+    below what it was: one that is rougher than the rest stays so. A pair's variance is the sum of both, with Satterthwaite's degrees of freedom.
+    """
+    k, n = values.shape
+    left = values - values.mean(0)
+    own = left.var(-1, ddof=1) * k / (k - 1)
+    drawn, freedom = statistics.moderated(np.maximum(own, np.finfo(float).tiny), n - 1)
+    freedom = np.where(drawn >= own, np.minimum(freedom, (n - 1) * (k - 1)), n - 1)
+    drawn = np.maximum(drawn, own)
+    first, second = index.T
+    variance = drawn[first] + drawn[second]
+    together = variance**2 / (drawn[first] ** 2 / freedom[first] + drawn[second] ** 2 / freedom[second])
+    mean = values[first].mean(-1) - values[second].mean(-1)
+    return statistics.infer(np.full(len(index), n), mean, np.sqrt(variance), rule, freedom=together)
 
 
 def _known(order: list[str], pairs: pd.DataFrame, lost: Mapping[str, int], *, higher_is_better: bool) -> NDArray[np.bool_]:

@@ -179,7 +179,7 @@ def moderated(variances: ArrayLike, freedom: ArrayLike) -> tuple[Vector, Vector]
         common = math.exp(e.mean() + float(special.digamma(prior / 2)) - math.log(prior / 2))
         drawn = (prior * common + d * s2) / (prior + d)
     else:
-        prior, drawn = math.inf, np.full(s2.shape, math.exp(e.mean()))
+        prior, drawn = math.inf, np.full(s2.shape, np.average(s2, weights=d))
     return drawn, np.minimum(prior + d, d.sum())
 
 

@@ -87,14 +87,14 @@ def pairs(found: Findings) -> Grid | None:
     return Grid("pairs", caption, columns, tuple((name, *(signs[name][other] for other in order)) for name in order))
 
 
-def rank(row: dict[str, Any]) -> str:
+def rank(row: dict[str, Any], unresolved: str = ", unresolved") -> str:
     """A configuration's place: one, a shared one where that is shown, or the places between which nothing is known."""
     first, last = int(row["rank"]), int(row["rank_to"])
     if row["standing"] == DIVERGED:
         return "last"
     if row["standing"] != Relation.UNRESOLVED:
         return f"{first}{'=' if row['standing'] == Relation.EQUIVALENT else ''}"
-    return f"{first}–{last}, unresolved"
+    return f"{first}–{last}{unresolved}"
 
 
 def verdicts(found: Findings) -> Grid:

@@ -33,7 +33,7 @@ def advice(found: Findings) -> str:
     if not ranked.advised:
         return _no_advice(found)
     chosen = ranked.advised[0]
-    row = next(row for row in rows(ranked.table) if row["configuration"] == chosen)
+    row = next(row for row in rows(found.table) if row["configuration"] == chosen)
     n, mean = int(row["seeds"]), reading.value(row["mean"])
     interval = (
         f"95% interval {reading.value(row['low'])} to {reading.value(row['high'])}, " if math.isfinite(row["low"]) else ""
@@ -44,11 +44,13 @@ def advice(found: Findings) -> str:
     if ranked.leading == (chosen,):
         why = "diverged, or is shown to be worse" if ranked.table["diverged"].any() else "is shown to be worse"
         return f"Use {chosen}: {value}. Every other configuration {why}{_separated(found, chosen)}."
-    simplest = ", the simplest of these" if len(ranked.advised) > 1 and found.trials.has(*FACTORS) else ""
     margin = f" by {reading.margin(found.scale.margin)}" if found.scale.margin is not None else ""
     also = [name for name in ranked.advised if name != chosen]
-    others = f" The same is shown of {wording.names(also)}{simplest}." if also else ""
-    return f"Use {chosen}: {value}. It is shown not to be worse{margin} than any other{_separated(found, chosen)}.{others}"
+    shown = f"shown not to be worse{margin} than any other"
+    if also:
+        why = f"the simplest of those that are {shown}" if found.trials.has(*FACTORS) else f"one of those that are {shown}"
+        return f"Use {chosen}, {why}: {value}{_separated(found, chosen)}. The same is shown of {wording.names(also)}."
+    return f"Use {chosen}: {value}. It is {shown}{_separated(found, chosen)}."
 
 
 def _no_advice(found: Findings) -> str:
@@ -63,7 +65,7 @@ def _no_advice(found: Findings) -> str:
     more = f"more than {looks.MOST:,} further {block}s" if wanted is None else f"about {plural(wanted, f'further {block}')}"
     return (
         f"No recommendation yet: {leader} leads, and no configuration is shown not to be worse than it, and than all others, by {margin}. "
-        f"Run {more}{_how_to_run(found)}."
+        f"Run {more}{_how_to_run(found, wanted)}."
     )
 
 
@@ -79,9 +81,11 @@ def further_for_advice(found: Findings) -> int | None:
     return None if needed is None else needed - n
 
 
-def _how_to_run(found: Findings) -> str:
+def _how_to_run(found: Findings, wanted: int | None) -> str:
     study = found.trials.study
-    return "" if study is None else f": regstudy study run {study.design.name} --until decided"
+    if study is None or wanted is None:
+        return ""
+    return f": python -m regstudy study run {study.design.name} --seeds {len(study.design.seeds) + wanted}"
 
 
 def methods(found: Findings) -> list[str]:

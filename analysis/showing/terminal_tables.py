@@ -28,7 +28,7 @@ NAME = 24
 def show_ranking(found: Findings) -> None:
     """Print the ranking; ties share their rank, and nothing is emphasised."""
     detailed, block = DETAIL in found.table, found.trials.words.block
-    shown = Table(f"{_title(found)}; ± is the 95% interval of the mean")
+    shown = Table(f"{_title(found)}; ± is the 95% interval of the mean, = a shown equivalence, ? what is not known")
     shown.column("rank", justify="right")
     shown.column("configuration", overflow="fold", min_width=min(NAME, found.table["configuration"].str.len().max()))
     headings = [f"{block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
@@ -170,7 +170,7 @@ def _ranked(row: dict[str, object], found: Findings) -> list[str]:
     low, high, sd, mean = (float(str(row[name])) for name in ("low", "high", "sd", "mean"))
     half = f" ± {reading.spread((high - low) / 2)}" if math.isfinite(low) else ""
     return [
-        grids.rank(row),
+        grids.rank(row, "?"),
         str(row["configuration"]),
         str(seeds) + (f" + {diverged} diverged" if diverged else ""),
         (reading.value(mean) if seeds else "diverged") + half,

@@ -56,7 +56,7 @@ def sentence(judged: Judged, block: str = "seed") -> str:
     result = judged.deciding
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if judged.verdict == Verdict.NONE:
-        return _no_verdict(result, reading, block)
+        return _no_verdict(result, reading, block) + _left_out(result, block)
     said = _PHRASES[judged.verdict](result, reading)
     if judged.verdict == Verdict.SUPPORTED and judged.strongly:
         said += f" The whole interval lies beyond the margin, {_margin(result, reading)}."
@@ -207,11 +207,10 @@ def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str, block: str 
     elif ranking.compared == "reference":
         first = _against_reference(ranking, seeds).rstrip(".")
     elif len(leading) == len(table):
-        first = f"which of {len(table)} configurations is best is not known with {seeds}"
+        first = f"Which of {len(table)} configurations is best is not known with {seeds}"
     else:
         first = f"{len(leading)} of {len(table)} configurations may be best with {seeds}"
-    told = f"{supported[0]}; {first}" if supported else first
-    return told[0].upper() + told[1:]
+    return f"{supported[0]}; {first.replace('Which', 'which', 1)}" if supported else first
 
 
 def counted(judged: Sequence[Judged]) -> str:
