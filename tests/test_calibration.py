@@ -6,33 +6,58 @@ import pytest
 import synthetic
 from scipy import stats
 
-from analysis.judging import findings, ranking, single_runs, statistics
+from analysis.judging import claims, findings, looks, ranking, single_runs, statistics
+from analysis.judging.looks import Looks
 from analysis.reading.measures import Scale
 from analysis.showing.sections import luck
 from benchmarks import calibrate
 
 
-@pytest.mark.parametrize("unequal", [False, True])
-@pytest.mark.parametrize("seeds", [5, 10])
-def test_errors_are_as_frequent_as_promised(unequal, seeds):
-    row = calibrate.simulate(0.05, seeds, unequal=unequal, studies=4_000, rng=np.random.default_rng(1))
-    assert 0.03 <= row.false_separation <= 0.065
-    assert 0.93 <= row.coverage <= 0.97
-    assert row.one_at_010 > row.one_at_005 > 2 * row.false_separation
-    assert row.named_by_best_epoch > 0.6, "the published procedure names a winner between equals"
+@pytest.mark.parametrize("shape", calibrate.SHAPES)
+@pytest.mark.parametrize(("configurations", "studies"), [(4, 3_000), (12, 250)])
+def test_equals_are_told_apart_no_more_often_than_promised(shape, configurations, studies):
+    share = calibrate.false_separations(shape, configurations, "5", studies, np.random.default_rng(1))
+    assert share < 0.05 + 3 * (0.05 * 0.95 / studies) ** 0.5
+
+
+def test_a_look_after_every_seed_costs_nothing_beyond_what_is_promised():
+    assert calibrate.false_separations("equal", 2, "every seed", 3_000, np.random.default_rng(2)) < 0.062
+    assert calibrate.false_verdicts(3, "the margin", "ever", 2_000, np.random.default_rng(2)) < 0.065
 
 
 def test_power_is_what_the_formula_says():
-    row = calibrate.simulate(0.05, 10, unequal=False, studies=20_000, rng=np.random.default_rng(2))
-    assert row.one_at_005 == pytest.approx(statistics.power(0.05, 0.05 * 2**0.5, 10, 0.05), abs=0.015)
+    at_the_plan, plain = calibrate.power(10, 0.05, 20_000, np.random.default_rng(2))
+    assert plain == pytest.approx(looks.power(0.05, calibrate.OF_A_DIFFERENCE, 10, 0.05), abs=0.015)
+    assert at_the_plan == pytest.approx(Looks(0.05, 10).power(0.05, calibrate.OF_A_DIFFERENCE, 10), abs=0.015)
+    assert plain - at_the_plan < 0.03
 
 
-def test_the_ranking_separates_what_the_simulation_counts():
-    same = np.random.default_rng(3).normal(size=(30, 4, 5)) * 0.05
-    first, second = calibrate.PAIRS.T
-    counted = (statistics.holm(statistics.paired(same[:, first], same[:, second]).p) < 0.05).any(-1)
-    ranked = [ranking.rank(pd.DataFrame(study.T, columns=list("abcd")), Scale()) for study in same]
-    assert [bool((found.pairs["relation"] == "separated").any()) for found in ranked] == counted.tolist()
+def test_intervals_for_new_images_cover_and_those_over_seeds_do_not():
+    new, over_seeds = calibrate.coverage_for_new_images(10, 400, np.random.default_rng(5))
+    assert 0.91 < new < 0.98
+    assert over_seeds < 0.91
+
+
+@pytest.mark.parametrize("configurations", [4, 12])
+@pytest.mark.parametrize("looked", [Looks(0.05, 5), Looks(0.05, 9)])
+def test_the_ranking_separates_what_the_simulation_counts(configurations, looked):
+    values = np.random.default_rng(3).normal(size=(30, configurations, 5)) * 0.05
+    values[::2, 1] += 0.3
+    names = [f"c{i}" for i in range(configurations)]
+    ranked = [ranking.rank(pd.DataFrame(study.T, columns=names), Scale(), looked=looked) for study in values]
+    counted = calibrate.separates(values, looked).tolist()
+    assert [bool((found.pairs["relation"] == "separated").any()) for found in ranked] == counted
+    assert any(counted) == (looked.planned == 5)
+
+
+def test_verdicts_are_those_that_the_simulation_counts():
+    values = np.random.default_rng(4).normal(0.04, 0.05, size=(200, 1, 12))
+    counted = calibrate.verdicts(statistics.paired(values, np.zeros_like(values)))
+    for place, own in enumerate(values[:, 0]):
+        found = statistics.estimate(own, np.zeros(12))
+        verdict = claims.verdict(found, found, calibrate.MARGIN)
+        said = [name for name, flags in counted.items() if flags[place, 0] and name != "strongly"]
+        assert said == ([] if verdict == claims.Verdict.INCONCLUSIVE else [verdict])
 
 
 def test_a_contest_of_single_runs_by_hand():

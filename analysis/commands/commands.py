@@ -14,7 +14,7 @@ from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
 
 from ..judging import findings
 from ..judging.findings import Findings
-from ..reading import errors, foreign, query
+from ..reading import comparability, errors, foreign, query
 from ..reading.query import Wanted
 from ..reading.records import snapshot as snapshots
 from ..reading.records.snapshot import Records
@@ -46,6 +46,7 @@ def compare(arguments: argparse.Namespace, command: str) -> None:
     if arguments.metric:
         _compare_any(arguments, command)
         return
+    arguments.allow = [*arguments.allow, comparability.SEEDS]  # two are compared on the seeds that they share, whatever a third one lacks
     result = found(arguments)
     trials = result.trials
     first, second = known(arguments.configurations, trials)
