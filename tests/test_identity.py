@@ -82,6 +82,7 @@ def old_store(tmp_path) -> Path:
 
 def run(package: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(package), "REGSTUDY_DATA": "/nonexistent"}
+    environment.pop("MLFLOW_TRACKING_URI", None)  # another test's: the store is to be the folder's
     return subprocess.run(
         [sys.executable, "-P", "-m", *command], check=False, cwd=folder, env=environment, text=True, capture_output=True
     )
@@ -97,6 +98,7 @@ sys.exit(max(cli.main(["verify", report]) for report in sys.argv[1:]))
 @pytest.mark.slow
 def test_a_later_version_verifies_committed_reports(later):
     environment = os.environ | {"PYTHONPATH": str(later)}
+    environment.pop("MLFLOW_TRACKING_URI", None)
     command = [sys.executable, "-P", "-c", EACH, *(str(report.relative_to(ROOT)) for report in REPORTS)]
     done = subprocess.run(command, check=False, cwd=ROOT, env=environment, text=True, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")
