@@ -42,6 +42,9 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
     source = _source()
     commands.add_parser("rank", parents=[source], help="print the ranking, with its ties", epilog=EPILOG)
     commands.add_parser("claims", parents=[source], help="print the verdict on each claim of a study", epilog=EPILOG)
+    commands.add_parser(
+        "decided", parents=[source], help="say as JSON what of a study is decided, and what needs further seeds", epilog=EPILOG
+    )
     compare = commands.add_parser(
         "compare", parents=[source], help="two configurations in a page of text; or the runs of any code", epilog=EPILOG
     )
@@ -145,8 +148,10 @@ def _run(given: list[str], program: str) -> None:
     command = as_command(given)
     try:
         from . import commands
+        from . import decided as decisions
 
-        getattr(commands, arguments.command)(arguments, command)
+        room = decisions if arguments.command == "decided" else commands
+        getattr(room, arguments.command)(arguments, command)
     except BaseException:
         folders.unmake(made)
         raise

@@ -30,15 +30,17 @@ FEW = 4
 """Configurations named beside a value."""
 
 
-def check(runs: pd.DataFrame, allow: Collection[str] = (), unknown: Sequence[str] = ()) -> tuple[str, ...]:
+def check(
+    runs: pd.DataFrame, allow: Collection[str] = (), unknown: Sequence[str] = (), *, grows: bool = False
+) -> tuple[str, ...]:
     """Refuse runs that must not be compared, with NotComparable; give notices of what was allowed and what differs all the same.
 
     `runs`: one row per run with columns configuration, seed, and those of FIELDS and RECORDED; `unknown` are columns for fields of the
-    configurations that a later version has recorded.
+    configurations that a later version has recorded. `grows`: a study in which configurations that are decided get no further seeds.
     """
     found = {name: text for name in FIELDS if (text := _difference(runs, name)) is not None}
     seeds = _missing_seeds(runs)
-    if seeds is not None:
+    if seeds is not None and not grows:
         found[SEEDS] = seeds
     unclear = [text for name in unknown if (text := _difference(runs, name)) is not None]
     if unclear:
@@ -51,7 +53,8 @@ def check(runs: pd.DataFrame, allow: Collection[str] = (), unknown: Sequence[str
             f"these runs cannot be compared: {reasons}. {_way_out(refused, runs)}, or compare them all the same with {allowing}"
         )
     allowed = [f"compared although {found[name]} (--allow {name})" for name in found]
-    return (*allowed, *_recorded(runs))
+    fewer = [f"configurations that were decided have no further seeds ({seeds})"] if seeds is not None and grows else []
+    return (*allowed, *fewer, *_recorded(runs))
 
 
 def _difference(runs: pd.DataFrame, name: str) -> str | None:

@@ -114,6 +114,8 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     distinct = _distinct(chosen)
     own = {TRIAL, REPORT, STUDY, STUDY_START}
     foreign = sum(run.tags.get(Tag.KIND) not in own and Tag.FAILURE not in run.tags for run in everything)
+    plan = _plan(wanted, planned)
+    grows = plan is not None and plan.sequential  # configurations that are decided get no further seeds
     counts = {
         "{} of other kinds in this experiment, not made by regstudy, left alone": foreign,
         "{} whose record is damaged or of another version, left out": len(trials) - len(kind),
@@ -122,15 +124,15 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
         "{} on another data set, left out as asked": len(finished) - len(there),
         "{} that --where excludes, left out": len(there) - len(chosen),
         "{} with the configuration and seed of another, counted once": len(chosen) - len(distinct),
-        "{} of this study not done yet": 0 if planned is None or conditions else len(planned.trials) - len(distinct),
+        "{} of this study not done yet": 0 if planned is None or conditions or grows else len(planned.trials) - len(distinct),
     }
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
     if planned is not None and planned.namesakes:
         notices += (studies.of_several(planned),)
     runs = _runs_frame(distinct)
-    notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}))
+    notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}), grows=grows)
     epochs = _epochs_frame(source, runs)
-    return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=_plan(wanted, planned))
+    return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=plan)
 
 
 def _plan(wanted: Wanted, study: studies.Study | None) -> Plan | None:

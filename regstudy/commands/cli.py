@@ -97,6 +97,18 @@ def _add_study(study: argparse.ArgumentParser) -> None:
             )
             action.add_argument("--gpus", default="", metavar="N", help="GPUs per trial on Ray, a fraction if they are shared")
             action.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps; default: auto")
+            action.add_argument(
+                "--until",
+                default="",
+                metavar="decided",
+                help="block by block, and look after each, until every claim has a verdict; instead of --seeds",
+            )
+            action.add_argument(
+                "--max-seeds", default="", metavar="N", help="with --until: seeds at which it ends; default: 60"
+            )
+            action.add_argument(
+                "--budget", default="", metavar="TIME", help="with --until: 90m, 2h or 1d after which no block begins"
+            )
             action.add_argument("--no-report", action="store_true", help="make no report at the end, only say by what command")
 
 

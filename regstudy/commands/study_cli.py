@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -20,6 +21,7 @@ from regstudy.schema import NUMERICS_VERSION, Tag
 if TYPE_CHECKING:
     from regstudy.study.coordinator import How
     from regstudy.study.plan import Plan
+    from regstudy.study.until import Limits
 
 TRIAL_SECONDS = 5.0
 """What a trial takes beside its epochs, before any was seen to."""
@@ -43,24 +45,34 @@ def command(given: argparse.Namespace) -> None:
             terminal.say(line)
         return
     design = _design(given)
-    from regstudy.study import coordinator, plan
+    from regstudy.study import coordinator, plan, until
 
+    limits = _limits(given)
+    if limits:
+        design = design.with_changes(seeds=range(until.FIRST), epochs=None, dataset=None)
     planned = (plan.make if given.action == "run" else plan.look)(design, given.data_root or None)
     if planned.source.warning:
         terminal.warn(f"WARNING: {planned.source.warning}")
     if given.action == "status":
         _say_status(planned, _again(given))
         return
-    how = coordinator.resolve(_how(given), len(planned.unfinished()))
+    how = coordinator.resolve(_how(given), max(len(planned.unfinished()), len(design.cells()) if limits else 0))
     _say_plan(planned, how)
+    if limits:
+        terminal.say(f"then block by block, until every claim has a verdict: {until.limits_in_words(limits)}")
     if given.action == "run":
         anything, under_mlflow = bool(planned.unfinished()), "MLFLOW_RUN_ID" in os.environ
         try:
-            run_id = coordinator.run(planned, how)
+            grow = until.grower(limits, how.jobs or 1, how.threads or 1) if limits else None
+            run_id = coordinator.run(planned, how, grow)
         except terminal.Interrupted:
             terminal.say(f"stopped; what was trained is kept. Go on with: {_again(given)}")
             raise
-        terminal.say(f"done: all {plural(len(planned.trials), 'trial')} of the study {design.name}")
+        terminal.say(
+            f"done: the study {design.name}"
+            if limits
+            else f"done: all {plural(len(planned.trials), 'trial')} of the study {design.name}"
+        )
         if given.no_report:
             terminal.say(f"report: python -m analysis report --study {run_id}")
             return
@@ -76,6 +88,28 @@ def _design(given: argparse.Namespace) -> Design:
         "dataset": given.dataset or None,
     }
     return design.with_values(values).with_changes(**changes)
+
+
+def _limits(given: argparse.Namespace) -> "Limits | None":
+    """Where a study that goes on until it is decided ends; None for one that does not."""
+    from regstudy.study import until
+
+    if given.action != "run":
+        return None
+    asked = {"--max-seeds": given.max_seeds, "--budget": given.budget}
+    if not given.until:
+        for option, value in asked.items():
+            if value:
+                raise UsageError(f"{option} {value}: is for --until decided; add it, or leave {option} out")
+        return None
+    if given.until != "decided":
+        raise UsageError(f"--until: expected decided, got {given.until!r}")
+    if given.seeds:
+        raise UsageError(f"--seeds {given.seeds}: --until decided takes seeds as it needs them; give one of the two")
+    most = _number(given.max_seeds, "--max-seeds", f"a whole number from {until.FIRST} on") or until.MOST
+    if most < until.FIRST:
+        raise UsageError(f"--max-seeds: expected a whole number from {until.FIRST} on, got {most}")
+    return until.Limits(most, until.seconds(given.budget) if given.budget else math.inf)
 
 
 def _assigned(text: str) -> tuple[str, str]:
@@ -174,6 +208,8 @@ def _again(given: argparse.Namespace) -> str:
     options = {"--seeds": given.seeds, "--epochs": given.epochs, "--dataset": given.dataset, "--data-root": root}
     said = [word for option, value in options.items() if value for word in (option, value)]
     said += [word for value in given.set for word in ("--set", value)]
+    limits = {"--until": "until", "--max-seeds": "max_seeds", "--budget": "budget"}
+    said += [word for option, name in limits.items() if getattr(given, name, "") for word in (option, getattr(given, name))]
     return shlex.join(["python", "-m", "regstudy", "study", "run", invocation.path(given.design), *said])
 
 

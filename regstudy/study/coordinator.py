@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -35,13 +35,16 @@ POLL_SECONDS = 2.0
 DESCRIBED_SECONDS = 10.0
 """The note names every configuration: of a thousand it is not written after each trial."""
 
+Grow = Callable[[Plan, str, Callable[[str], None]], Plan | None]
+"""From a plan whose trials are done, the ID of the study's run and a way to say a line, to a larger plan; None if that is all."""
+
 WAITING = "trials that are under way wait too"
 REMEDY = "what was trained is kept: start the study again once it does"
 
 
 @dataclass(frozen=True)
 class How:
-    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study. `until`: only until it is decided."""
+    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study."""
 
     executor: str | None = None
     jobs: int | None = None
@@ -49,7 +52,6 @@ class How:
     gpus: float = 0.0
     address: str | None = None
     device: str = "auto"
-    until: bool = False
 
 
 def resolve(how: How, todo: int) -> How:
@@ -62,24 +64,30 @@ def resolve(how: How, todo: int) -> How:
     if how.executor == "here" and jobs > 1:
         raise UsageError(f"--jobs {jobs}: the executor 'here' runs one trial at a time; choose processes")
     threads = how.threads or (1 if how.executor == "ray" else max(1, usable // jobs))
-    return How(
-        how.executor or ("processes" if jobs > 1 else "here"), jobs, threads, how.gpus, how.address, how.device, how.until
-    )
+    return How(how.executor or ("processes" if jobs > 1 else "here"), jobs, threads, how.gpus, how.address, how.device)
 
 
-def run(planned: Plan, how: How) -> str:
-    """Run what is left; the ID of the study's own run. StudyError names what could not be finished."""
+def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
+    """Run what is left; the ID of the study's own run. StudyError names what could not be finished.
+
+    `grow`, if it is given, says after all trials of the plan are done what the plan is then: larger, or None.
+    """
     if how.executor != "ray":  # whose workers have folders of their own
         checkpoint.require_folder()
     adopted = os.environ.pop("MLFLOW_RUN_ID", None)  # else the first trial would take it for its own
     run_id = study_run.open_run(
-        planned.experiment_id, planned.design, planned.data_digest, planned.source.dataset, _plan(planned, how)
+        planned.experiment_id,
+        planned.design,
+        planned.data_digest,
+        planned.source.dataset,
+        _plan(planned, sequential=grow is not None),
     )
     if adopted:
         study_run.mark_start(adopted, run_id, planned.design.name)
     with patience.working(WAITING, REMEDY), _store_that_answers(), study_run.ended_properly(run_id):
+        planned = planned.begun(study_run.seeds(run_id)) if grow else planned
         _keep_design(planned, run_id)
-        errors = _run_until_done(planned, run_id, how) if planned.unfinished() else {}
+        planned, errors = _run_until_done(planned, run_id, how, grow)
         after = planned.again()
         _settle(after)
         whole = _keep_design(after, run_id)
@@ -95,10 +103,10 @@ def run(planned: Plan, how: How) -> str:
     return run_id
 
 
-def _plan(planned: Plan, how: How) -> history.Plan:
+def _plan(planned: Plan, *, sequential: bool) -> history.Plan:
     """What this start plans, should it be the study's first."""
     done = len(planned.trials) - len(planned.unfinished())
-    return history.Plan(None if how.until else len(planned.design.seeds), sequential=how.until, done_before=done)
+    return history.Plan(None if sequential else len(planned.design.seeds), sequential=sequential, done_before=done)
 
 
 @contextmanager
@@ -153,18 +161,29 @@ def _keep_design(planned: Plan, run_id: str) -> Plan:
     return whole
 
 
-def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
-    """Run, round after round: what another process was at may have been left by it meanwhile. Trials that failed, by digest, and why."""
+def _run_until_done(planned: Plan, run_id: str, how: How, grow: Grow | None) -> tuple[Plan, dict[str, str]]:
+    """Run, round after round: what another process was at may have been left by it meanwhile. The plan as it is then; trials that failed, by digest, and why."""
     attempts: Counter[str] = Counter()
     errors: dict[str, str] = {}
     tags = {Tag.STUDY: planned.design.name, Tag.STUDY_DIGEST: planned.design.digest, "mlflow.parentRunId": run_id}
     tags |= {Tag.OWNER: f"{locks.machine()}/{os.getpid()}/{time.time():.0f}"}
     others, record = planned.other_blocks(study_run.seeds(run_id)), Record(run_id)
+    if not planned.unfinished() and grow is None:
+        return planned, errors
     with ExitStack() as stack:
         place = stack.enter_context(_place(how))
         watch = stack.enter_context(Watch(planned, live=how.executor != "here"))
         told = False
-        while todo := [t for t in planned.unfinished() if t.digest not in errors]:
+        while True:
+            todo = [t for t in planned.unfinished() if t.digest not in errors]
+            if not todo:
+                larger = None if grow is None or errors else grow(planned, run_id, watch.say)
+                if larger is None:
+                    return planned, errors
+                planned = larger.again()
+                _keep_design(planned, run_id)
+                watch.grow(planned)
+                continue
             free = [trial for trial in todo if planned.state(trial) != "running"]
             if not free and not told:
                 watch.say(f"waiting for {terminal.plural(len(todo), 'trial')} that another process is at")
@@ -184,7 +203,6 @@ def _run_until_done(planned: Plan, run_id: str, how: How) -> dict[str, str]:
             if not progress:
                 time.sleep(POLL_SECONDS)  # all that is left is in other hands
             planned = planned.again()
-    return errors
 
 
 def _say_damage(planned: Plan, trials: list[Trial], watch: Watch) -> None:

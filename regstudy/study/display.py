@@ -54,6 +54,12 @@ class Watch:
         """Print a line, above the bars if there are any."""
         self._console.print(shown(redacted(line)), soft_wrap=True)
 
+    def grow(self, planned: Plan) -> None:
+        """There are more trials to do than there were."""
+        self._left_at_start += planned.epochs_left() - self._planned.epochs_left()
+        self._planned = planned
+        self._bars.update(self._all, total=len(planned.trials), completed=len(planned.trials) - len(planned.unfinished()))
+
     def update(self, planned: Plan, trial: Trial, end: End) -> None:
         """A trial has ended, one way or another."""
         self._planned = planned

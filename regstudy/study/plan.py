@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
@@ -66,6 +66,22 @@ class Plan:
         """How many seeds have every configuration done."""
         left = {trial.config.seed for trial in self.unfinished()}
         return len({trial.config.seed for trial in self.trials} - left)
+
+    def begun(self, seeds: Iterable[int]) -> "Plan":
+        """With the seeds that earlier starts recorded beside its own: of those only what was begun, since not every configuration goes on."""
+        others = [seed for seed in seeds if seed not in self.design.seeds]
+        return self._with([trial for trial in self._trials(others) if trial.digest in self.entries]) if others else self
+
+    def grown(self, seeds: Sequence[int], configurations: Collection[str]) -> "Plan":
+        """With these configurations, by digest, in further seeds."""
+        there = {trial.digest for trial in self.trials}
+        more = [trial for trial in self._trials(seeds) if trial.config.configuration_digest() in configurations]
+        return self._with([trial for trial in more if trial.digest not in there])
+
+    def _with(self, more: Sequence[Trial]) -> "Plan":
+        seeds = dict.fromkeys([*self.design.seeds, *(trial.config.seed for trial in more)])
+        design = self.design.with_changes(seeds=list(seeds), epochs=None, dataset=None)
+        return Plan(design, self.source, self.experiment_id, (*self.trials, *more), self.entries)
 
     def unfinished(self) -> list[Trial]:
         """What is left, block by block."""
