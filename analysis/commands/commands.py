@@ -46,7 +46,10 @@ def compare(arguments: argparse.Namespace, command: str) -> None:
     if arguments.metric:
         _compare_any(arguments, command)
         return
-    arguments.allow = [*arguments.allow, comparability.SEEDS]  # two are compared on the seeds that they share, whatever a third one lacks
+    arguments.allow = [
+        *arguments.allow,
+        comparability.SEEDS,
+    ]  # two are compared on the seeds that they share, whatever a third one lacks
     result = found(arguments)
     trials = result.trials
     first, second = known(arguments.configurations, trials)
