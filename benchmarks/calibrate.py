@@ -17,7 +17,7 @@ from analysis.judging import looks, ranking, statistics
 from analysis.judging.looks import Looks
 from analysis.judging.populations import NewImages
 from analysis.judging.ranking import MANY
-from analysis.judging.statistics import Estimates
+from analysis.judging.statistics import Estimates, Rule
 from regstudy.schema import LAST_EPOCHS
 
 Array = NDArray[np.float64]
@@ -118,20 +118,21 @@ def false_verdicts(claims: int, truth: str, way: str, studies: int, rng: np.rand
     values = rng.normal(size=(studies, claims, LAST)) * OF_A_DIFFERENCE + means[:, None]
     ever = np.zeros(studies, bool)
     for n in [PLAN] if way == "plan" else range(FIRST, LAST + 1):
-        ever |= _is_false(_judged(values[:, :, :n], Looks(ALPHA, PLAN), claims), means).any(-1)
+        ever |= _is_false(*_judged(values[:, :, :n], Looks(ALPHA, PLAN), claims), means).any(-1)
     return float(ever.mean())
 
 
 TRUTHS = {"0": [0.0], "the margin": [MARGIN], "twice": [2 * MARGIN], "mixed": [0.0, MARGIN, 2 * MARGIN]}
 
 
-def _judged(values: Array, looked: Looks, claims: int) -> Estimates:
+def _judged(values: Array, looked: Looks, claims: int) -> tuple[Estimates, Rule]:
     rule = looked.rule(np.full((), values.shape[-1]), claims)
-    return statistics.paired(values, np.zeros_like(values), rule=rule)
+    return statistics.paired(values, np.zeros_like(values), rule=rule), rule
 
 
-def verdicts(found: Estimates) -> dict[str, Flags]:
+def verdicts(found: Estimates, rule: Rule) -> dict[str, Flags]:
     """As `analysis.judging.claims.verdict` gives them, for claims of a single contrast; "strongly" beside "supported"."""
+    half = statistics.infer(found.n, found.mean, found.sd, Rule(rule.alpha / 2, rule.anytime))
     refuted = found.high < 0
     equivalent = ~refuted & statistics.is_equivalent(found.inner_low, found.inner_high, MARGIN)
     supported = ~refuted & ~equivalent & (found.low > 0)
@@ -140,13 +141,13 @@ def verdicts(found: Estimates) -> dict[str, Flags]:
         "refuted": refuted,
         "practically equivalent": equivalent,
         "supported": supported,
-        "strongly": supported & (found.low > MARGIN),
+        "strongly": supported & (half.low > MARGIN),
         "not by the margin": short,
     }
 
 
-def _is_false(found: Estimates, means: Array) -> Flags:
-    given = verdicts(found)
+def _is_false(found: Estimates, rule: Rule, means: Array) -> Flags:
+    given = verdicts(found, rule)
     return (
         given["refuted"]
         | given["practically equivalent"] & (means >= MARGIN)
@@ -172,7 +173,7 @@ def until_decided(effect: float, studies: int, rng: np.random.Generator) -> tupl
     values = rng.normal(size=(studies, 1, LAST)) * OF_A_DIFFERENCE + effect
     seeds, said = np.full(studies, LAST), np.full(studies, "", dtype=object)
     for n in range(FIRST, LAST + 1):
-        given = verdicts(_judged(values[:, :, :n], Looks(ALPHA, sequential=True), 1))
+        given = verdicts(*_judged(values[:, :, :n], Looks(ALPHA, sequential=True), 1))
         for name in ("refuted", "practically equivalent", "supported", "not by the margin"):
             new = (said == "") & given[name][:, 0]
             said[new], seeds[new] = name, n

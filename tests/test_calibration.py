@@ -52,7 +52,7 @@ def test_the_ranking_separates_what_the_simulation_counts(configurations, looked
 
 def test_verdicts_are_those_that_the_simulation_counts():
     values = np.random.default_rng(4).normal(0.04, 0.05, size=(200, 1, 12))
-    counted = calibrate.verdicts(statistics.paired(values, np.zeros_like(values)))
+    counted = calibrate.verdicts(statistics.paired(values, np.zeros_like(values)), statistics.BY_ITSELF)
     for place, own in enumerate(values[:, 0]):
         found = statistics.estimate(own, np.zeros(12))
         verdict = claims.verdict(found, found, calibrate.MARGIN)

@@ -102,6 +102,12 @@ class Compared:
         return (self.tested.inner_low if self.not_worse else self.tested.low) > 0
 
     @property
+    def strongly(self) -> bool:
+        """Whether the difference is shown to be larger than the margin: at half its share of α, since at a difference just as large equivalence may be shown falsely, too."""
+        half = Rule(np.array(self.alpha / 2), np.array(self.anytime))
+        return statistics.shifted(self.tested, rule=half).low > self.margin
+
+    @property
     def beyond_chance(self) -> bool:
         """Whether the data point as claimed beyond chance, looked at by itself, once, at 5%."""
         alone = statistics.shifted(self.tested, rule=BY_ITSELF)
@@ -269,7 +275,7 @@ def _judge(claim: Claim, results: tuple[Compared, ...], looked: Looks, family: i
     p, of = _p(results)
     return replace(
         base,
-        strongly=outcome == Verdict.SUPPORTED and all(result.tested.low > result.margin for result in results),
+        strongly=outcome == Verdict.SUPPORTED and all(result.strongly for result in results),
         p=p,
         p_adjusted=min(1.0, p * looked.alpha / of.alpha),
         further=_further(results, looked, family) if outcome == Verdict.INCONCLUSIVE else None,

@@ -59,7 +59,7 @@ def sentence(judged: Judged, block: str = "seed") -> str:
         return _no_verdict(result, reading, block) + _left_out(result, block)
     said = _PHRASES[judged.verdict](result, reading)
     if judged.verdict == Verdict.SUPPORTED and judged.strongly:
-        said += f" The whole interval lies beyond the margin, {_margin(result, reading)}."
+        said += f" Even the interval at half that share of α lies beyond the margin, {_margin(result, reading)}."
     if judged.verdict == Verdict.INCONCLUSIVE:
         said += f"{_corrected(judged, result)} {further(judged, block)}"
     return said + _left_out(result, block)
