@@ -45,6 +45,17 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
     commands.add_parser(
         "decided", parents=[source], help="say as JSON what of a study is decided, and what needs further seeds", epilog=EPILOG
     )
+    power = commands.add_parser(
+        "power", parents=[source], help="say what numbers of seeds of a design can find, before any is trained", epilog=EPILOG
+    )
+    power.add_argument("design", metavar="DESIGN", help="name of a shipped design, or the path of a YAML file")
+    power.add_argument(
+        "--sd",
+        metavar="SD",
+        default="",
+        help="standard deviation of a difference between two configurations; default: from the runs so far",
+    )
+    power.add_argument("--seed-seconds", metavar="S", type=float, default=0.0, help="how long a seed takes; adds the time")
     compare = commands.add_parser(
         "compare", parents=[source], help="two configurations in a page of text; or the runs of any code", epilog=EPILOG
     )
@@ -147,11 +158,12 @@ def _run(given: list[str], program: str) -> None:
     made = _make_folder(arguments)
     command = as_command(given)
     try:
-        from . import commands
+        from . import commands, power
         from . import decided as decisions
 
-        room = decisions if arguments.command == "decided" else commands
-        getattr(room, arguments.command)(arguments, command)
+        own = {"decided": decisions.decided, "power": power.power}
+        run = own[arguments.command] if arguments.command in own else getattr(commands, arguments.command)
+        run(arguments, command)
     except BaseException:
         folders.unmake(made)
         raise

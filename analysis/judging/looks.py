@@ -110,6 +110,15 @@ def detectable(sd: float, n: int, alpha: float, *, aim: float = POWER) -> float:
     return sd * float(root)
 
 
+def shown_equivalent(sd: float, n: int, alpha: float, *, aim: float = POWER) -> float:
+    """The smallest margin within which n blocks, fixed beforehand, show equivalence with this power, if there is no difference; in the unit of `sd`."""
+    # The lower bound of the power is (1 + aim)/2 for either side.
+    critical = stats.t.ppf(1 - alpha, n - 1)
+    guess = (critical + stats.norm.ppf((1 + aim) / 2)) / math.sqrt(n)
+    root: Any = optimize.brentq(lambda margin: equivalence_power(margin, 1.0, n, alpha) - aim, 1e-9, 8 * guess)
+    return sd * float(root)
+
+
 def sd_upper(sd: float, n: int, *, level: float = 0.80) -> float:
     """Upper confidence bound of a standard deviation from n normal values: s·√((n − 1)/χ²) with χ² at 1 − level."""
     return sd * math.sqrt((n - 1) / float(stats.chi2.ppf(1 - level, n - 1)))

@@ -88,6 +88,13 @@ def _add_study(study: argparse.ArgumentParser) -> None:
         if name != "status":
             action.add_argument("--jobs", default="", metavar="N", help="trials at a time; default: as many as there are cores")
             action.add_argument("--threads", default="", metavar="N", help="cores per trial; default: what the jobs leave each")
+        if name == "plan":
+            action.add_argument(
+                "--sd",
+                default="",
+                metavar="SD",
+                help="standard deviation of a difference between two configurations; default: from the runs so far",
+            )
         if name == "run":
             action.add_argument(
                 "--executor", default="", metavar="WHERE", help="here, processes or ray; default: as the jobs need"

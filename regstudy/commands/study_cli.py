@@ -20,8 +20,11 @@ from regstudy.schema import NUMERICS_VERSION, Tag
 
 if TYPE_CHECKING:
     from regstudy.study.coordinator import How
-    from regstudy.study.plan import Plan
+    from regstudy.study.plan import Pace, Plan
     from regstudy.study.until import Limits
+
+REFUSED = 2
+"""The exit status of bad input, which was said already."""
 
 TRIAL_SECONDS = 5.0
 """What a trial takes beside its epochs, before any was seen to."""
@@ -58,25 +61,31 @@ def command(given: argparse.Namespace) -> None:
         return
     how = coordinator.resolve(_how(given), max(len(planned.unfinished()), len(design.cells()) if limits else 0))
     _say_plan(planned, how)
+    if given.action == "plan":
+        _say_power(planned, how, given)
     if limits:
         terminal.say(f"then block by block, until every claim has a verdict: {until.limits_in_words(limits)}")
     if given.action == "run":
-        anything, under_mlflow = bool(planned.unfinished()), "MLFLOW_RUN_ID" in os.environ
-        try:
-            grow = until.grower(limits, how.jobs or 1, how.threads or 1) if limits else None
-            run_id = coordinator.run(planned, how, grow)
-        except terminal.Interrupted:
-            terminal.say(f"stopped; what was trained is kept. Go on with: {_again(given)}")
-            raise
-        terminal.say(
-            f"done: the study {design.name}"
-            if limits
-            else f"done: all {plural(len(planned.trials), 'trial')} of the study {design.name}"
-        )
-        if given.no_report:
-            terminal.say(f"report: python -m analysis report --study {run_id}")
-            return
-        _report(design.name, run_id, anew=anything, under_mlflow=under_mlflow)
+        _run(given, planned, how, limits)
+
+
+def _run(given: argparse.Namespace, planned: "Plan", how: "How", limits: "Limits | None") -> None:
+    from regstudy.study import coordinator, until
+
+    name, anything, under_mlflow = planned.design.name, bool(planned.unfinished()) or limits, "MLFLOW_RUN_ID" in os.environ
+    grow = until.grower(limits, how.jobs or 1, how.threads or 1) if limits else None
+    try:
+        run_id = coordinator.run(planned, how, grow)
+    except terminal.Interrupted:
+        terminal.say(f"stopped; what was trained is kept. Go on with: {_again(given)}")
+        raise
+    terminal.say(
+        f"done: the study {name}" if limits else f"done: all {plural(len(planned.trials), 'trial')} of the study {name}"
+    )
+    if given.no_report:
+        terminal.say(f"report: python -m analysis report --study {run_id}")
+        return
+    _report(name, run_id, anew=bool(anything), under_mlflow=under_mlflow)
 
 
 def _design(given: argparse.Namespace) -> Design:
@@ -185,19 +194,46 @@ def _say_plan(planned: "Plan", how: "How") -> None:
     terminal.say(f"left: {plural(len(todo), 'trial')}, {place}, {plural(how.threads or 1, 'thread')} each{_time(planned, how)}")
 
 
+def _say_power(planned: "Plan", how: "How", given: argparse.Namespace) -> None:
+    """What so many seeds can find is the other package's to say; how long a seed takes is known here."""
+    design = planned.design
+    trials = [trial for trial in planned.trials if trial.config.seed == design.seeds[0]]
+    pace, _ = _pace(planned, how.threads or 1)
+    seconds = pace.seconds(sum(trial.config.epochs for trial in trials), len(trials), how.jobs or 1)
+    alone = ["-P"] if sys.flags.safe_path else []
+    sd = ["--sd", given.sd] if given.sd else []
+    command = [
+        sys.executable,
+        *alone,
+        "-m",
+        invocation.analysis(),
+        "power",
+        given.design,
+        "--seed-seconds",
+        f"{seconds:.1f}",
+        *sd,
+    ]
+    if subprocess.run(command, check=False).returncode == REFUSED:
+        raise SystemExit(REFUSED)
+
+
+def _pace(planned: "Plan", threads: int) -> "tuple[Pace, str]":
+    """How long epochs and trials take here, and how that is known."""
+    from regstudy.study.plan import Pace
+
+    pace = planned.pace(threads)
+    if pace is not None:
+        return pace, "by the runs so far"
+    from regstudy.study import speed
+
+    return Pace(speed.epoch_seconds(planned.source, planned.trials[0].config, threads), TRIAL_SECONDS), "measured just now"
+
+
 def _time(planned: "Plan", how: "How") -> str:
     """How long what is left will take; not for Ray, whose machines nobody has measured from here."""
     if how.executor == "ray":
         return ""
-    from regstudy.study.plan import Pace
-
-    threads = how.threads or 1
-    pace, source = planned.pace(threads), "by the runs so far"
-    if pace is None:
-        from regstudy.study import speed
-
-        pace = Pace(speed.epoch_seconds(planned.source, planned.trials[0].config, threads), TRIAL_SECONDS)
-        source = "measured just now"
+    pace, source = _pace(planned, how.threads or 1)
     seconds = pace.seconds(planned.epochs_left(), len(planned.unfinished()), how.jobs or 1)
     return f"; about {in_words(seconds)} ({pace.epoch:.1f} s per epoch, {source})"
 

@@ -1,5 +1,7 @@
 """How fast this machine trains: a few real steps, for a study that has no runs to go by."""
 
+from functools import cache
+
 import torch
 
 from regstudy.config import RunConfig
@@ -12,8 +14,9 @@ from regstudy.training.network import build
 STEPS, EVALUATED = 25, 2_000
 
 
+@cache
 def epoch_seconds(source: Source, config: RunConfig, threads: int) -> float:
-    """Seconds that an epoch of this configuration will take on so many threads, evaluation included."""
+    """Seconds that an epoch of this configuration will take on so many threads, evaluation included; measured once."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
