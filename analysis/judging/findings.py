@@ -1,6 +1,7 @@
 """Everything that a report says, as numbers: trials and a design in, tables and verdicts out. Reads nothing, draws nothing, phrases nothing."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from .claims import Judged
 from .looks import Looks
 from .populations import NewImages
 from .ranking import Ranking
-from .statistics import Estimate
+from .statistics import LEAST, Estimate
 
 ALPHA = float(Design.model_fields["alpha"].default)
 MARGIN = float(Design.model_fields["margin"].default)
@@ -32,6 +33,7 @@ BEST = Summary.BEST_TEST_ACCURACY.value
 DETAILS = (Summary.ENDPOINT_TEST_ACCURACY.value, Summary.ENDPOINT_TEST_LOSS.value, BEST, AVERAGED, TEST_IMAGES)
 """Columns of what stands beside the ranking."""
 
+SHARPNESS = ["measure", "configuration", "seeds", "standardised"]
 COMPARISON = ["measure", "configuration", "seeds", "mean", "difference", "low", "high"]
 
 
@@ -87,7 +89,8 @@ class Findings:
     test_loss, best_epoch_accuracy_biased and epochs_averaged beside it where the runs have them. `errors` are the images that runs were wrong on, `new_images` the intervals for others of the same source, None where they are not known; then the table and the ranking's
     pairs have columns new_low and new_high. `comparisons`: each other measure of each configuration against the
     reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted). Where the measure is a ratio, the mean is geometric,
-    the others are logarithms.
+    the others are logarithms. `sharpness`: how many standard deviations of the paired difference a configuration is from the reference, by each measure that varies: measure, configuration, seeds,
+    standardised (absolute); from three seeds on.
     """
 
     trials: Trials
@@ -104,6 +107,7 @@ class Findings:
     errors: Errors | None
     new_images: NewImages | None
     comparisons: pd.DataFrame
+    sharpness: pd.DataFrame
     effects: pd.DataFrame | None
     power: Power | None
     contest: Contest | None
@@ -150,6 +154,7 @@ def find(trials: Trials, errors: Errors | None = None) -> Findings:
         errors=errors,
         new_images=new,
         comparisons=_comparisons(runs, reference, by_measure),
+        sharpness=_sharpness(runs, reference, [key, *measures.COMPARED]),
         effects=factorial.effects(runs, key, looked=looked) if trials.has(*factorial.FACTORS) else None,
         power=_power(first, looked),
         contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
@@ -278,6 +283,20 @@ def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure
         mean = math.exp(values[name].mean()) if reading.ratio else scores[name].mean()
         compared.append({"measure": reading.key, "configuration": name, "seeds": seeds, "mean": mean, **against})
     return compared
+
+
+def _sharpness(runs: pd.DataFrame, reference: str, keys: Sequence[str]) -> pd.DataFrame:
+    """The larger, the fewer seeds a measure needs to tell the two apart."""
+    rows: list[dict[str, object]] = []
+    for key in (key for key in keys if key in runs):
+        scores, reading = score_table(runs, key), measures.measure(key)
+        values = np.log(scores.where(scores > 0)) if reading.ratio else scores
+        for name in (name for name in scores.columns if name != reference):
+            found = statistics.estimate(values[name], values[reference])
+            if found.decidable and found.n >= LEAST:
+                standardised = abs(found.mean) / found.sd
+                rows.append({"measure": key, "configuration": name, "seeds": found.n, "standardised": standardised})
+    return pd.DataFrame(rows, columns=SHARPNESS)
 
 
 def _new_images(trials: Trials, errors: Errors | None, key: str) -> NewImages | None:

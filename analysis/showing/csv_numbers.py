@@ -20,7 +20,12 @@ def named(table: pd.DataFrame, words: Words) -> pd.DataFrame:
 
 
 def _tables(found: Findings) -> dict[str, pd.DataFrame]:
-    tables = {"ranking": found.table, "pairs": found.ranking.pairs, "comparisons": found.comparisons}
+    tables = {
+        "ranking": found.table,
+        "pairs": found.ranking.pairs,
+        "comparisons": found.comparisons,
+        "sharpness": found.sharpness,
+    }
     if found.judged:
         tables["verdicts"] = _verdict_frame(found)
     if found.effects is not None:

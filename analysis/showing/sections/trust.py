@@ -3,9 +3,14 @@
 from regstudy.console.terminal import plural
 
 from ...judging.findings import Findings
+from ...reading import measures
 from .. import methods, plots
 from ..figures import Drawing
+from ..grids import NONE, Column, Grid, is_number
 from .section import Material, Section
+
+MOST_NAMES = 8
+"""Configurations that a table has room for."""
 
 
 def _told(material: Material) -> dict[str, object]:
@@ -35,6 +40,27 @@ def _detectable(material: Material) -> list[Drawing]:
     ]
 
 
+def _sharpness(material: Material) -> list[Grid | None]:
+    """A row per measure, a column per configuration: its distance from the reference in standard deviations."""
+    found = material.found
+    wide = found.sharpness.pivot(index="measure", columns="configuration", values="standardised")  # one value each
+    names = [str(name) for name in found.scores.columns if name in wide.columns][:MOST_NAMES]
+    if wide.empty or len(wide) < 2:  # one measure is no choice
+        return []
+    order = wide[names].max(axis=1).sort_values(ascending=False).index
+    rows = tuple(
+        (measures.measure(str(key)).words, *(f"{value:.2f}" if is_number(value) else NONE for value in wide.loc[key, names]))
+        for key in order
+    )
+    columns = (Column("measure", numeric=False), *(Column(name) for name in names))
+    block = found.trials.words.block
+    caption = (
+        f"Which measure would decide with the fewest {block}s? Each configuration's distance from {found.reference}, in standard deviations of the paired difference: twice as many "
+        f"need a quarter of the {block}s. Seen afterwards, so no verdict rests on it; the ranking stays on the endpoint"
+    )
+    return [Grid("sharpness", caption, columns, rows)]
+
+
 def _facts(found: Findings) -> list[tuple[str, str]]:
     """What identifies the runs: digests, versions, machines."""
     runs = found.trials.runs
@@ -60,4 +86,4 @@ def _facts(found: Findings) -> list[tuple[str, str]]:
     return [(label, text) for label, text in facts if text]
 
 
-TRUST = Section("trust", "Can I trust this?", figures=_detectable, told=_told)
+TRUST = Section("trust", "Can I trust this?", figures=_detectable, tables=_sharpness, told=_told)
