@@ -31,7 +31,7 @@ ROOT = HERE.parent.parent
 def context() -> ForkServerContext:
     """Its processes are forked from `preloaded`. The first start takes as long as a shell's."""
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["preloaded", "forked"])
+    made.set_forkserver_preload(["preloaded", "forked", "at_once"])
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PYTHONPATH", f"{HERE}:{ROOT}")
         forkserver.ensure_running()
@@ -81,6 +81,15 @@ class Forked:
             raise subprocess.TimeoutExpired(self.process.name, timeout or 0.0)
         self.wait(timeout)
         return self.text, None
+
+    def until(self, words: str, seconds: float) -> str:
+        """The first line with these words, waited for."""
+        deadline = time.monotonic() + seconds
+        while not (found := [line for _, line in self.lines if words in line]):
+            assert time.monotonic() < deadline, self.text
+            assert self.reader.is_alive(), self.text
+            time.sleep(0.02)
+        return found[0]
 
     def kill(self) -> None:
         self.process.kill()
