@@ -43,6 +43,7 @@ def test_importing_loads_neither_torch_nor_mlflow(code):
     assert "regstudy" in loaded
 
 
+@pytest.mark.slow
 def test_a_configuration_is_trained_and_shows_itself(workspace):
     run = rs.train(rs.Config(l1=1e-3, **SMALL), seed=1)
     assert (run.config.l1, run.config.seed) == (1e-3, 1)
@@ -130,7 +131,8 @@ def test_any_frame_of_scores_is_ranked():
         an.rank_scores(pd.DataFrame({"a": ["x"]}))
 
 
-def test_anybodys_runs_are_read(workspace):
+@pytest.fixture
+def anybodys(workspace) -> an.Trials:
     import mlflow
 
     for lr in (0.1, 0.2):
@@ -138,7 +140,14 @@ def test_anybodys_runs_are_read(workspace):
             with mlflow.start_run():
                 mlflow.log_params({"lr": lr, "seed": seed})
                 mlflow.log_metric("val_acc", lr + seed / 100)
-    trials = an.read_runs("val_acc", "params.lr", margin=0.01)
-    assert an.rank(trials).table["mean"].tolist() == pytest.approx([0.21, 0.11])
-    an.report(trials, "report")
+    return an.read_runs("val_acc", "params.lr", margin=0.01)
+
+
+def test_anybodys_runs_are_read(anybodys):
+    assert an.rank(anybodys).table["mean"].tolist() == pytest.approx([0.21, 0.11])
+
+
+@pytest.mark.slow
+def test_anybodys_runs_are_reported(anybodys):
+    an.report(anybodys, "report")
     an.verify("report")

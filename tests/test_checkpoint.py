@@ -45,9 +45,11 @@ def test_a_sound_checkpoint_gives_back_what_was_kept(file):
     assert checkpoint.damage("3" * 32) == ""
 
 
-def test_whichever_bit_is_flipped_it_is_noticed(file):
+@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.slow)])
+def test_whichever_bit_is_flipped_it_is_noticed(file, step):
+    """All of them, or some of each part."""
     content = file.read_bytes()
-    for bit in range(len(content) * 8):
+    for bit in range(0, len(content) * 8, step):
         flip(file, bit)
         assert checkpoint.damage(RUN), bit
         file.write_bytes(content)
@@ -119,6 +121,7 @@ def test_a_run_without_epochs_loses_nothing_and_goes_on_from_the_start(workspace
         assert not checkpoint.exists(left)
 
 
+@pytest.mark.slow
 def test_resume_says_what_is_wrong_and_changes_nothing(workspace, stopped_after, capsys):  # noqa: F811
     stopped_after(1)
     stopped = stopped_run()

@@ -55,7 +55,8 @@ def eight(monkeypatch):
 
 
 def another(folder: Path) -> subprocess.Popen[str]:
-    run = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    run = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert run.stdout is not None
     assert run.stdout.readline() == "at work\n"
     return run

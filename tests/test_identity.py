@@ -105,6 +105,7 @@ def test_a_later_version_verifies_committed_reports(later):
     assert done.stdout.count("every number is what") == len(REPORTS)
 
 
+@pytest.mark.slow
 def test_todays_version_reads_the_old_store_and_goes_on_with_its_study(old_store):
     before = run(ROOT, old_store, "analysis", "rank", "--study", "small", "--allow", "seeds")
     assert before.returncode == 0, before.stderr
@@ -116,6 +117,7 @@ def test_todays_version_reads_the_old_store_and_goes_on_with_its_study(old_store
         assert done_trials == (4,)
 
 
+@pytest.mark.slow
 def test_a_later_version_reads_the_old_store_and_says_what_it_cannot_go_on_with(old_store, later):
     ranked = run(later, old_store, "analysis", "rank", "--study", "small", "--allow", "seeds")
     assert ranked.returncode == 0, ranked.stderr

@@ -31,6 +31,7 @@ def log(lr, seed, values, metric="val_acc", **params):
     return run.info.run_id
 
 
+@pytest.mark.slow
 def test_the_guide_runs_as_it_stands(workspace, capsys, instead_of_writing):
     """The report that its last command writes is like the one of test_hostile_names, whose pages are looked at."""
     exec(re.search(r"```python\n(.*?)```", GUIDE, re.S)[1], {})  # the guide's script, for the guide's sake
@@ -151,6 +152,7 @@ def test_a_run_that_is_no_number_counts_as_diverged(workspace):
 NOT_THEIRS = re.compile(r"(?i)\b(images?|seeds?|epochs?|digits?|l1|l2|published study|misclassif\w*|kernels?|batchnorm)\b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("margin", [[], ["--margin", "0.5"]])
 def test_a_report_of_anybodys_runs_speaks_of_nothing_that_they_do_not_have(workspace, margin):
     draw = np.random.default_rng(0)

@@ -35,20 +35,23 @@ def impatient(monkeypatch) -> Iterator[None]:
 
 @contextmanager
 def locked(seconds: float) -> Iterator[None]:
-    """The store's file, locked for so long."""
-    taken = threading.Event()
+    """The store's file, locked for so long, or until nobody waits for it any more."""
+    taken, over = threading.Event(), threading.Event()
 
     def lock() -> None:
         with closing(sqlite3.connect("mlflow.db")) as connection:
             connection.execute("BEGIN EXCLUSIVE")
             taken.set()
-            time.sleep(seconds)
+            over.wait(seconds)
 
     thread = threading.Thread(target=lock)
     thread.start()
     taken.wait()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_a_locked_file_is_told_of_once_and_waited_for(workspace, capsys):
@@ -192,6 +195,7 @@ def slowly() -> None:
     time.sleep(1.0)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_before_it_has_begun_is_replaced(tmp_path):
     import multiprocessing
 

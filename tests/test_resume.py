@@ -6,7 +6,7 @@ from pathlib import Path
 import mlflow
 import pytest
 import torch
-from conftest import train
+from conftest import train, use_store
 from mlflow.tracking import MlflowClient
 from safetensors.torch import load_file
 
@@ -18,6 +18,7 @@ from regstudy.tracking import checkpoint
 
 TIMED = {Metric.SECONDS, Metric.IMAGES_PER_SECOND, Summary.WALL_SECONDS}
 EPOCHS = 3
+PENALISED = {"l1": 0.001, "l2": 0.0005}
 
 
 Facts = tuple[dict[str, list[tuple[int, float]]], dict[str, torch.Tensor]]
@@ -74,12 +75,22 @@ def stopped_run(**values: object) -> str:
     return MlflowClient().search_runs(["0"], max_results=1)[0].info.run_id
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, migrated_database) -> Facts:
+    """Of a run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_store(folder, migrated_database, monkeypatch)
+        found = facts(train(epochs=EPOCHS, **PENALISED), folder)
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("epochs", [1, EPOCHS])
-def test_a_stopped_run_goes_on_as_if_nothing_had_been(workspace, stopped_after, tmp_path, epochs):
-    whole = train(epochs=EPOCHS, l1=0.001, l2=0.0005)
+def test_a_stopped_run_goes_on_as_if_nothing_had_been(whole, workspace, stopped_after, tmp_path, epochs):
     stopped_after(epochs)
-    stopped = stopped_run(l1=0.001, l2=0.0005)
+    stopped = stopped_run(**PENALISED)
     before = MlflowClient().get_run(stopped)
     assert before.info.status == "KILLED"
     assert before.data.tags[Tag.FAILURE] == "Interrupted: stopped by SIGTERM"
@@ -88,21 +99,20 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(workspace, stopped_after, 
     after = MlflowClient().get_run(stopped)
     assert after.info.status == "FINISHED"
     assert Tag.FAILURE not in after.data.tags
-    assert_same(whole, stopped, tmp_path)
+    assert_equal(whole, facts(stopped, tmp_path))
     assert not checkpoint.exists(stopped)
 
 
 @pytest.mark.slow
-def test_metrics_that_a_crash_kept_from_the_store_are_logged_later(workspace, stopped_after, tmp_path, monkeypatch):
-    whole = train(epochs=EPOCHS)
+def test_metrics_that_a_crash_kept_from_the_store_are_logged_later(whole, workspace, stopped_after, tmp_path):
     stopped_after(2)
-    stopped = stopped_run()
+    stopped = stopped_run(**PENALISED)
     # As if the process had died after the second epoch's checkpoint, before its metrics.
     with sqlite3.connect(workspace / "mlflow.db") as database:
         database.execute("DELETE FROM metrics WHERE run_uuid = ? AND step = 1", [stopped])
         database.execute("DELETE FROM latest_metrics WHERE run_uuid = ?", [stopped])
     trial.resume(stopped)
-    assert_same(whole, stopped, tmp_path)
+    assert_equal(whole, facts(stopped, tmp_path))
 
 
 @pytest.mark.slow
@@ -168,6 +178,7 @@ def test_what_cannot_be_continued_says_why(workspace, stopped_after):
         trial.resume(stopped)
 
 
+@pytest.mark.slow
 def test_divergence_is_a_result(workspace):
     run_id = train(epochs=EPOCHS, lr=1e6)
     found = MlflowClient().get_run(run_id)

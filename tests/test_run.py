@@ -1,10 +1,12 @@
 """One configuration is one MLflow run: what it holds, how it ends, and that it can be repeated."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import mlflow
@@ -12,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import ROOT, train
+from conftest import ROOT, train, use_store
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -158,44 +160,90 @@ def test_the_described_command_is_the_same_configuration(finished):
     assert config.digest() == finished.data.tags[Tag.CONFIG_DIGEST]
 
 
-def test_the_same_configuration_gives_the_same_numbers_to_the_last_bit(finished, workspace):
-    again = mlflow.get_run(train(l1=0.001, seed=1))
+@pytest.fixture(scope="module")
+def again(tmp_path_factory, migrated_database) -> tuple[mlflow.entities.Run, str, str]:
+    """That configuration once more, elsewhere; what was said of it, on both streams."""
+    folder = tmp_path_factory.mktemp("again")
+    said, warned = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(said), redirect_stderr(warned):
+        use_store(folder, migrated_database, monkeypatch)
+        run = mlflow.get_run(train(l1=0.001, seed=1))
+    assert mlflow.active_run() is None
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+    return run, said.getvalue(), warned.getvalue()
+
+
+def test_the_same_configuration_gives_the_same_numbers_to_the_last_bit(finished, again):
     timed = {Metric.SECONDS, Metric.IMAGES_PER_SECOND, Summary.WALL_SECONDS}
     first = {k: v for k, v in finished.data.metrics.items() if k not in timed}
-    second = {k: v for k, v in again.data.metrics.items() if k not in timed}
+    second = {k: v for k, v in again[0].data.metrics.items() if k not in timed}
     assert first == second
-    assert mlflow.active_run() is None
 
 
-def test_a_corrected_run_logs_validation(workspace):
-    values = mlflow.get_run(train(recipe="corrected", validation_size=1_000, l1=1e-4, epochs=1)).data.metrics
+def test_plain_lines_where_there_is_no_terminal(again):
+    _, said, warned = again
+    assert warned == ""
+    lines = said.splitlines()
+    assert lines[0] == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k: 1 epoch of 4,000 images on cpu"
+    assert lines[1].startswith("epoch 1/1  train loss ")
+    assert lines[-1].startswith("compare your runs: python -m analysis report")
+    assert "\x1b" not in said
+
+
+@pytest.fixture(scope="module")
+def unusual(tmp_path_factory, migrated_database) -> tuple[mlflow.entities.Run, str]:
+    """A run with validation images, a name of the user's and a warning about its data; what was warned."""
+    folder = tmp_path_factory.mktemp("unusual")
+    config = RunConfig(recipe="corrected", validation_size=1_000, l1=1e-4, epochs=1, threads=2)
+    warned = io.StringIO()
+    with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(io.StringIO()), redirect_stderr(warned):
+        use_store(folder, migrated_database, monkeypatch)
+        outer = mlflow.MlflowClient().create_run("0", run_name="my run")
+        monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
+        run_id = trial.run(config, Source("mnist-5k", None, "NOT FULL MNIST: because"))
+        monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+        assert run_id == outer.info.run_id
+        run = mlflow.get_run(run_id)
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+    return run, warned.getvalue()
+
+
+def test_a_corrected_run_logs_validation(unusual):
+    values = unusual[0].data.metrics
     assert Metric.VALIDATION_ACCURACY in values
     assert values[Summary.ENDPOINT_VALIDATION_ACCURACY] == values[Metric.VALIDATION_ACCURACY]
     assert values[Summary.EXACT_ZEROS] > 0
 
 
-@pytest.mark.parametrize("l1", ["1e-3", "0.001"])
-def test_an_adopted_run_keeps_what_mlflow_run_has_logged(workspace, monkeypatch, l1):
+def test_a_name_that_the_user_gave_is_kept(unusual):
+    assert unusual[0].info.run_name == "my run"
+
+
+def test_a_warning_about_the_data_is_loud_and_stays_with_the_run(unusual):
+    logged, warned = unusual
+    assert "WARNING: NOT FULL MNIST: because" in warned
+    assert logged.data.tags[Tag.DATA_WARNING] == "NOT FULL MNIST: because"
+    assert "NOT FULL MNIST" in logged.data.tags["mlflow.note.content"]
+    assert json.loads(logged.data.tags[Tag.CONFIG])["dataset"] == "mnist-5k"
+
+
+@pytest.mark.slow
+def test_an_adopted_run_keeps_what_mlflow_run_has_logged(workspace, monkeypatch):
+    """Whether it spells a value as we do, as that of the epochs, or not."""
     client = mlflow.MlflowClient()
     outer = client.create_run("0")
-    for name, value in {"l1": l1, "epochs": "1", "l2": "0"}.items():
+    for name, value in {"l1": "1e-3", "epochs": "1", "l2": "0"}.items():
         client.log_param(outer.info.run_id, name, value)
     monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
     assert train(l1=0.001) == outer.info.run_id
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     adopted = mlflow.get_run(outer.info.run_id)
     assert adopted.info.status == "FINISHED"
-    assert adopted.data.params["l1"] == l1
+    assert adopted.data.params["l1"] == "1e-3"
+    assert adopted.data.params["epochs"] == "1"
     assert adopted.data.params["seed"] == "0"
     assert adopted.info.run_name == "l1=0.001 l2=0 seed=0 epochs=1 mnist-5k"
     assert json.loads(adopted.data.tags[Tag.CONFIG])["l1"] == 0.001
-
-
-def test_a_name_that_the_user_gave_is_kept(workspace, monkeypatch):
-    outer = mlflow.MlflowClient().create_run("0", run_name="my run")
-    monkeypatch.setenv("MLFLOW_RUN_ID", outer.info.run_id)
-    train()
-    assert mlflow.get_run(outer.info.run_id).info.run_name == "my run"
 
 
 def test_a_failing_run_ends_failed_with_the_reason(workspace, monkeypatch):
@@ -236,30 +284,9 @@ def test_a_device_that_is_not_there_is_refused():
     assert trial.choose_device("cpu") == torch.device("cpu")
 
 
-def test_plain_lines_where_there_is_no_terminal(workspace, capsys):
-    train(epochs=2)
-    printed = capsys.readouterr()
-    assert printed.err == ""
-    lines = printed.out.splitlines()
-    assert lines[0] == "l1=0 l2=0 seed=0 epochs=2 mnist-5k: 2 epochs of 4,000 images on cpu"
-    assert lines[1].startswith("epoch 1/2  train loss ")
-    assert lines[-1].startswith("compare your runs: python -m analysis report")
-    assert "\x1b" not in printed.out
-
-
 @pytest.mark.full_mnist
 def test_three_epochs_of_full_mnist_reach_98_5_percent(workspace):
     if "REGSTUDY_DATA" not in os.environ:
         pytest.fail("this test needs full MNIST: set REGSTUDY_DATA to a folder that holds it")
     metrics = mlflow.get_run(train(dataset="mnist", epochs=3)).data.metrics
     assert metrics[Metric.TEST_ACCURACY] >= 0.985
-
-
-def test_a_warning_about_the_data_is_loud_and_stays_with_the_run(workspace, capsys):
-    config = RunConfig(epochs=1, threads=2)
-    run_id = trial.run(config, Source("mnist-5k", None, "NOT FULL MNIST: because"))
-    assert "WARNING: NOT FULL MNIST: because" in capsys.readouterr().err
-    logged = mlflow.get_run(run_id)
-    assert logged.data.tags[Tag.DATA_WARNING] == "NOT FULL MNIST: because"
-    assert "NOT FULL MNIST" in logged.data.tags["mlflow.note.content"]
-    assert json.loads(logged.data.tags[Tag.CONFIG])["dataset"] == "mnist-5k"

@@ -39,6 +39,7 @@ def without_source(text: str) -> str:
     return re.sub(r"This report: .*|from “.*|<script type=.application/json. id=.made-by.*", "", text)
 
 
+@pytest.mark.slow
 def test_the_report_is_the_stores_number_for_number(taken, own_copy, reported):
     cli.main(["report", "--output", "from_snapshot", "--from", "snap"])
     one, other = reported.report, own_copy / "from_snapshot"

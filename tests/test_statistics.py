@@ -99,6 +99,7 @@ def test_an_undecidable_member_keeps_the_family_large():
     assert statistics.holm([]).size == 0
 
 
+@pytest.mark.slow
 def test_holm_is_statsmodels_for_each_family():
     families = np.random.default_rng(8).uniform(size=(2, 7)) ** 3
     together = statistics.holm(families)

@@ -17,7 +17,7 @@ from regstudy.console import invocation, screen, streams, terminal
 from regstudy.console.text import visible
 from regstudy.schema import Tag
 
-SMALL = ["--dataset", "mnist-5k", "--threads", "1"]
+SMALL = ["--dataset", "mnist-5k", "--threads", "1", "--epochs", "1", "--batch-size", "512", "--augmentation", "none"]
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 NO_TEXT = os.fsdecode(b"caf\xe9")
 """A file's name that is no UTF-8."""
@@ -276,13 +276,13 @@ LOST = {"full": ("> /dev/full", 1), "closed": (">&- 2>&-", 0), "a reader that go
 @pytest.mark.parametrize("output", LOST)
 def test_what_is_being_trained_goes_on_unheard(output, workspace):
     after, lines = LOST[output]
-    done = called("regstudy", "train", *SMALL, "--epochs", "2", folder=workspace, after=after)
+    done = called("regstudy", "train", *SMALL, folder=workspace, after=after)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count(b"training goes on") == done.stderr.count(b"\n") == lines
     assert only_status(workspace) == "FINISHED"
 
 
-STUDY = "name: small\nabout: x\nconfigurations: [{l1: 0}, {l1: 0.001}]\nseeds: 1\noverrides: {dataset: mnist-5k, epochs: 1}\n"
+STUDY = "name: small\nabout: x\nconfigurations: [{l1: 0}, {l1: 0.001}]\nseeds: 1\noverrides: {dataset: mnist-5k, epochs: 1, batch_size: 512, augmentation: none}\n"
 
 
 EACH = """
@@ -303,7 +303,19 @@ def test_a_study_in_a_c_locale_and_a_folder_with_an_umlaut_is_run_to_its_report(
     here.mkdir()
     (here / "entwürfe.yaml").write_text(STUDY)
     run = called(
-        "regstudy", "study", "run", "entwürfe.yaml", "--jobs", "2", "--threads", "1", folder=here, after="| head -1", **C_LOCALE
+        "regstudy",
+        "study",
+        "run",
+        "entwürfe.yaml",
+        "--executor",
+        "processes",
+        "--jobs",
+        "1",
+        "--threads",
+        "1",
+        folder=here,
+        after="| head -1",
+        **C_LOCALE,
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith(b"study small: 2 configurations x 1 seed")
@@ -330,7 +342,7 @@ def test_bars_are_plain_on_a_plain_terminal(workspace):
     ours, theirs = pty.openpty()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "TERM": "xterm", "COLUMNS": "60"}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "regstudy", "train", *SMALL, "--epochs", "1"]
+    command = [sys.executable, "-m", "regstudy", "train", *SMALL]
     with subprocess.Popen(
         command, cwd=workspace, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
     ) as process:

@@ -4,16 +4,15 @@ import json
 import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from child import command
+import forked
 from mlflow.tracking import MlflowClient
 from test_studies import workers
 
@@ -48,26 +47,26 @@ REFERENCE: dict[str, Whole] = {}
 
 @dataclass
 class Start:
-    """A command at work, and what it has said so far, each line with its time."""
+    """A command at work, and for how long it was stopped."""
 
-    process: ForkServerProcess
-    reader: threading.Thread
-    lines: list[tuple[float, str]] = field(default_factory=list)
-    begun: float = field(default_factory=time.monotonic)
+    command: forked.Forked
     paused: float = 0.0
 
     @property
+    def process(self) -> BaseProcess:
+        return self.command.process
+
+    @property
     def pid(self) -> int:
-        assert self.process.pid
-        return self.process.pid
+        return self.command.pid
 
     @property
     def text(self) -> str:
-        return "".join(line for _, line in self.lines)
+        return self.command.text
 
     def silence(self) -> float:
         """The longest time between two of its lines, without what it was stopped for."""
-        times = [self.begun, *(when for when, _ in self.lines), time.monotonic()]
+        times = [self.command.begun, *(when for when, _ in self.command.lines), time.monotonic()]
         return max(b - a for a, b in pairwise(times)) - self.paused
 
 
@@ -76,7 +75,6 @@ class Chaos:
     """A store, how it is made to fail, and all that was found to be wrong."""
 
     folder: Path
-    context: ForkServerContext
     uri: str
     draw: random.Random
     fail: Callable[[float], None]
@@ -88,19 +86,9 @@ class Chaos:
     """Seconds that the study takes when it is left in peace, on this machine as busy as it is."""
 
     def start(self, *arguments: str) -> Start:
-        pipe = self.folder / "words"
-        pipe.unlink(missing_ok=True)
-        os.mkfifo(pipe)
-        # Both ends for a moment: so that neither waits for the other, should it die at once.
-        words, lines = os.open(pipe, os.O_RDWR), []
-        given = [str(self.folder), self.uri, self.experiment, list(arguments)]
-        process = self.context.Process(target=command, args=given)
-        process.start()
-        reader = threading.Thread(target=_read, args=[str(pipe), lines], daemon=True)
-        reader.start()
-        time.sleep(0.2)
-        os.close(words)
-        return Start(process, reader, lines)
+        own = {"MLFLOW_EXPERIMENT_NAME": self.experiment, "MLFLOW_TRACKING_URI": self.uri, "TMPDIR": str(self.folder)}
+        own["REGSTUDY_CHECKPOINTS"] = str(self.folder / "checkpoints")
+        return Start(forked.start("regstudy", *arguments, folder=self.folder, measured=False, **own))
 
     def study(self, workers_too: bool) -> Start:
         where = ["--executor", "processes", "--jobs", "2"] if workers_too else ["--executor", "here"]
@@ -108,14 +96,14 @@ class Chaos:
 
     def end(self, started: Start) -> int | None:
         """Wait for its end, which must come; judge what it said. The exit status."""
-        started.process.join(max(0.0, started.begun + HANGS + 8 * self.undisturbed + started.paused - time.monotonic()))
+        started.process.join(max(0.0, started.command.begun + HANGS + 8 * self.undisturbed + started.paused - time.monotonic()))
         silence, status = started.silence(), started.process.exitcode
         if status is None:
             self.complain(f"does not end: {started.text[-600:]}")
         for number in (signal.SIGCONT, signal.SIGKILL) if status is None else ():
             _to_session(started, number)
         started.process.join()
-        started.reader.join(3)
+        started.command.reader.join(3)
         if "Traceback" in started.text:
             self.complain(f"traceback: {started.text[-3000:]}")
         # Training has no words between its trials, and beside other tests takes longer than when it was measured.
@@ -125,11 +113,6 @@ class Chaos:
 
     def complain(self, what: str) -> None:
         self.found.append(f"[{self.experiment}] after {json.dumps(self.counts)}: {what}")
-
-
-def _read(pipe: str, lines: list[tuple[float, str]]) -> None:
-    with Path(pipe).open(encoding="utf-8", errors="replace") as words:
-        lines.extend((time.monotonic(), line) for line in words)
 
 
 def _to_session(started: Start, number: int) -> None:

@@ -1,24 +1,26 @@
 """Stores that go away while a run is trained, and first starts all at once: PostgreSQL and a SQLite file, with real processes."""
 
-import multiprocessing
 import os
 import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
-from multiprocessing.queues import SimpleQueue
 
+import forked
 import mlflow
 import pytest
+from at_once import first_start
 from conftest import ROOT
 from mlflow.tracking import MlflowClient
 
-TRAIN = [sys.executable, "-m", "regstudy", "train", "--dataset", "mnist-5k", "--epochs", "4", "--threads", "1"]
+TRAIN = ["regstudy", "train", "--dataset", "mnist-5k", "--epochs", "4", "--threads", "1"]
 
 
 def start(command: list[str], uri: str) -> subprocess.Popen[str]:
+    """From a shell."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": uri}
+    command = [sys.executable, "-m", *command]
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -53,7 +55,7 @@ def test_a_run_goes_on_after_its_file_was_locked_for_longer_than_mlflow_waits(wo
 @pytest.mark.postgres
 def test_a_run_goes_on_after_its_database_was_started_again(database, postgres, workspace):
     client = MlflowClient(database)
-    process = start(TRAIN, database)
+    process = forked.start(*TRAIN, MLFLOW_TRACKING_URI=database)
     until_training(client)
     postgres.restart(0, "fast")
     said, _ = process.communicate(timeout=120)
@@ -64,21 +66,9 @@ def test_a_run_goes_on_after_its_database_was_started_again(database, postgres, 
     assert_whole(client)
 
 
-def first_start(uri: str, answers: "SimpleQueue[str]") -> None:
-    """What a process does to a store before anything else."""
-    from regstudy.store import store
-    from regstudy.tracking import ledger
-
-    store.quieten()
-    store.use(uri)
-    store.require_writable()
-    answers.put(ledger.experiment())
-
-
 @pytest.mark.postgres
 def test_sixteen_first_starts_on_an_empty_database(database, workspace):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["regstudy.tracking.ledger"])  # sixteen that import it would not come at once
+    context = forked.context()  # sixteen that import it would not come at once
     answers = context.SimpleQueue()
     processes = [context.Process(target=first_start, args=[database, answers]) for _ in range(16)]
     for process in processes:
@@ -92,7 +82,7 @@ def test_sixteen_first_starts_on_an_empty_database(database, workspace):
 @pytest.mark.postgres
 def test_an_unknown_database_is_one_line_at_once(postgres, workspace):
     begun = time.monotonic()
-    process = start([sys.executable, "-m", "analysis", "rank"], postgres.uri("nonesuch"))
+    process = start(["analysis", "rank"], postgres.uri("nonesuch"))
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 2
     assert said.count("\n") == 1

@@ -93,19 +93,31 @@ def section(header: WebElement) -> str:
     return header.text.partition("\n")[0]
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    """Debian's Chromium with a profile of its own, which finds no host but this one."""
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Debian's, with a profile of its own, which finds no host but this one."""
     options = ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path}/profile"):
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}/profile"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    screenshots = Path(os.environ.get("REGSTUDY_SCREENSHOTS", tmp_path))
-    screenshots.mkdir(parents=True, exist_ok=True)
     with Chrome(options, ChromeService("/usr/bin/chromedriver")) as driver:
         driver.set_script_timeout(120)  # axe reads every element, beside other tests
-        yield Page(driver, screenshots)
+        yield driver
+
+
+@pytest.fixture
+def page(chromium: Chrome, tmp_path: Path) -> Iterator[Page]:
+    """A tab of its own, so that nothing is emulated in it; what was logged before is gone."""
+    screenshots = Path(os.environ.get("REGSTUDY_SCREENSHOTS", tmp_path))
+    screenshots.mkdir(parents=True, exist_ok=True)
+    first = chromium.current_window_handle
+    chromium.switch_to.new_window("tab")
+    for kind in ("browser", "performance"):
+        chromium.get_log(kind)
+    yield Page(chromium, screenshots)
+    chromium.close()
+    chromium.switch_to.window(first)
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,16 @@
 """Sixty faults, drawn from a seed, over studies on SQLite, a server and PostgreSQL: each trial is done once, with the numbers of one left in peace."""
 
-import multiprocessing
 import os
 import random
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
-from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 from chaos import DESIGN, KINDS, NEEDS_WORKERS, REFERENCE, Chaos, Start, Whole, experiment_id, store_away_for_long
-from conftest import ROOT
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from servers import MlflowServer, postgres
@@ -124,37 +120,22 @@ def unleash(chaos: Chaos, *, long_outage: bool) -> None:
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[ForkServerContext]:
-    """Children fork from a process that has imported everything and computed nothing: that saves seconds per start."""
-    made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(
-        ["digits", "regstudy.run.trial", "mlflow.pytorch", "regstudy.commands.cli", "regstudy.study.coordinator"]
-    )
-    forkserver._forkserver._stop()  # noqa: SLF001  # another test's has not read the digits, and Python has no public way to end it
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", f"{Path(__file__).parent}:{ROOT}")
-        forkserver.ensure_running()
-    yield made
-    forkserver._forkserver._stop()  # noqa: SLF001  # as above: the next test's needs no digits
-
-
-@pytest.fixture(scope="module")
-def undisturbed(context, tmp_path_factory, migrated_database) -> float:
+def undisturbed(tmp_path_factory, migrated_database) -> float:
     """Fill REFERENCE; how long that took, in seconds."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    chaos = on_sqlite(context, folder, migrated_database, 0)
+    chaos = on_sqlite(folder, migrated_database, 0)
     chaos.experiment = "reference"
     MlflowClient(chaos.uri).create_experiment("reference", (folder / "mlruns").as_uri())
     started = chaos.study(workers_too=False)
     assert chaos.end(started) == 0, started.text
-    length = time.monotonic() - started.begun
+    length = time.monotonic() - started.command.begun
     client = MlflowClient(chaos.uri)
     REFERENCE.update({run.data.tags[Tag.TRIAL_DIGEST]: Whole(run.data.tags, history(client, run)) for run in runs(chaos)})
     assert len(REFERENCE) == 2
     return length
 
 
-def on_sqlite(context: ForkServerContext, folder: Path, migrated_database: Path, seed: int) -> Chaos:
+def on_sqlite(folder: Path, migrated_database: Path, seed: int) -> Chaos:
     shutil.copy(migrated_database, folder / "mlflow.db")
     (folder / "small.yaml").write_text(DESIGN)
 
@@ -165,19 +146,19 @@ def on_sqlite(context: ForkServerContext, folder: Path, migrated_database: Path,
                 time.sleep(seconds)
             connection.rollback()
 
-    return Chaos(folder, context, f"sqlite:///{folder}/mlflow.db", random.Random(seed), lock)
+    return Chaos(folder, f"sqlite:///{folder}/mlflow.db", random.Random(seed), lock)
 
 
 @pytest.mark.slow
-def test_studies_on_sqlite_survive(context, undisturbed, tmp_path, migrated_database):
-    chaos = on_sqlite(context, tmp_path, migrated_database, 1)
+def test_studies_on_sqlite_survive(undisturbed, tmp_path, migrated_database):
+    chaos = on_sqlite(tmp_path, migrated_database, 1)
     chaos.undisturbed = undisturbed
     unleash(chaos, long_outage=True)
 
 
 @pytest.mark.slow
-def test_studies_on_a_server_survive(context, undisturbed, tmp_path, migrated_database):
-    chaos = on_sqlite(context, tmp_path, migrated_database, 2)
+def test_studies_on_a_server_survive(undisturbed, tmp_path, migrated_database):
+    chaos = on_sqlite(tmp_path, migrated_database, 2)
     server = MlflowServer(tmp_path, chaos.uri)
     server.start()
     try:
@@ -188,10 +169,10 @@ def test_studies_on_a_server_survive(context, undisturbed, tmp_path, migrated_da
 
 
 @pytest.mark.postgres
-def test_studies_on_postgresql_survive(context, undisturbed, tmp_path):
+def test_studies_on_postgresql_survive(undisturbed, tmp_path):
     (tmp_path / "small.yaml").write_text(DESIGN)
     with postgres() as server:
         MlflowClient(server.uri()).search_experiments()  # makes its tables
-        chaos = Chaos(tmp_path, context, server.uri(), random.Random(3), server.restart)
+        chaos = Chaos(tmp_path, server.uri(), random.Random(3), server.restart)
         chaos.undisturbed = undisturbed
         unleash(chaos, long_outage=False)

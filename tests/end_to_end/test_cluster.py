@@ -40,14 +40,14 @@ def training() -> list[int]:
 
 
 def wait_for(condition, what: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300  # beside other tests Ray takes its time
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.5)
 
 
 def test_a_worker_and_a_node_are_killed(workspace, cluster):
-    (workspace / "small.yaml").write_text(DESIGN.replace("epochs: 4", "epochs: 4, batch_size: 64"))
+    (workspace / "small.yaml").write_text(DESIGN)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [
         sys.executable,

@@ -1,12 +1,12 @@
 """Processes killed at random, seeded moments: a run and a study go on as if nothing had been."""
 
-import multiprocessing
 import os
 import random
 import signal
-import sys
 import time
+from multiprocessing.process import BaseProcess
 
+import forked
 import pytest
 from mlflow.tracking import MlflowClient
 from test_resume import assert_same
@@ -14,27 +14,12 @@ from test_resume import assert_same
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("REGSTUDY_KILLS", "20"))
-CONFIGURATION = ["--dataset", "mnist-5k", "--epochs", "6", "--threads", "1", "--l1", "0.001"]
+CONFIGURATION = ["--dataset", "mnist-5k", "--epochs", "4", "--threads", "1", "--l1", "0.001"]
 
 
-def command(arguments: list[str]) -> None:
-    from regstudy.commands import cli
-
-    sys.exit(cli.main(arguments))
-
-
-@pytest.fixture(scope="module")
-def server():
-    """Children fork from a process that has imported everything and computed nothing: that saves seconds per start."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["regstudy.run.trial", "mlflow.pytorch", "regstudy.commands.cli"])
-    return context
-
-
-def start(server, arguments: list[str]) -> multiprocessing.Process:
-    process = server.Process(target=command, args=[arguments])
-    process.start()
-    return process
+def start(run_id: str | None) -> BaseProcess:
+    """The run anew, or the one that there is from where it was."""
+    return forked.start("regstudy", *(["resume", run_id] if run_id else ["train", *CONFIGURATION])).process
 
 
 def only_run() -> str | None:
@@ -43,9 +28,9 @@ def only_run() -> str | None:
     return runs[0].info.run_id if runs else None
 
 
-def test_a_run_killed_at_random_moments(server, workspace, tmp_path_factory, monkeypatch):
+def test_a_run_killed_at_random_moments(workspace, tmp_path_factory, monkeypatch):
     """Each run is killed again and again until it has seen its share of the kills, and then left to finish."""
-    whole = start(server, ["train", *CONFIGURATION])
+    whole = start(None)
     begun = time.monotonic()
     whole.join()
     length = time.monotonic() - begun
@@ -57,7 +42,7 @@ def test_a_run_killed_at_random_moments(server, workspace, tmp_path_factory, mon
         client.delete_run(reference)  # out of sight, so that there is one run at a time
         run_id = None
         for _ in range(4):
-            process = start(server, ["resume", run_id] if run_id else ["train", *CONFIGURATION])
+            process = start(run_id)
             process.join(draw.uniform(0, length / 2))
             if process.exitcode is None:
                 number = (signal.SIGKILL, signal.SIGTERM)[kills % 2]
@@ -70,7 +55,7 @@ def test_a_run_killed_at_random_moments(server, workspace, tmp_path_factory, mon
             run_id = only_run()
             if run_id and client.get_run(run_id).info.status == "FINISHED":
                 break
-        process = start(server, ["resume", run_id] if run_id else ["train", *CONFIGURATION])
+        process = start(run_id)
         process.join()
         run_id = only_run()
         assert run_id is not None

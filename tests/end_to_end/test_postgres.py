@@ -1,16 +1,14 @@
 """A team's store: PostgreSQL, by itself and behind MLflow's server, on 127.0.0.1."""
 
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked
 import mlflow
 import pandas as pd
 import pytest
-from conftest import ROOT
+from forked import Forked
 from servers import serving
 from sqlalchemy import create_engine, inspect
 from test_reading import by_sql, make_untidy, ordered, public
@@ -43,18 +41,13 @@ def test_a_table_that_somebody_has_locked_is_waited_for_no_longer_than_a_locked_
     engine.dispose()
 
 
-def on_a_machine_of_its_own(folder: Path, address: str) -> subprocess.Popen[str]:
+def on_a_machine_of_its_own(folder: Path, address: str) -> Forked:
     """`study run` in a folder whose locks and checkpoints nobody else sees: the store is all that two such share."""
     folder.mkdir()
     (folder / "small.yaml").write_text(DESIGN)
-    own = {
-        "REGSTUDY_LOCKS": str(folder / "locks"),
-        "REGSTUDY_CHECKPOINTS": str(folder / "checkpoints"),
-        "PYTHONPATH": str(ROOT),
-    }
-    environment = os.environ | own | {"MLFLOW_TRACKING_URI": address}
-    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1", "--no-report"]
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    own = {"REGSTUDY_LOCKS": str(folder / "locks"), "REGSTUDY_CHECKPOINTS": str(folder / "checkpoints")}
+    command = ["regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1", "--no-report"]
+    return forked.start(*command, folder=folder, MLFLOW_TRACKING_URI=address, **own)
 
 
 def test_a_database_is_read_as_the_client_reads_it(database, workspace):
@@ -121,8 +114,7 @@ def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace)
         while not trials():
             assert time.monotonic() < deadline
             time.sleep(0.5)
-    assert process.stdout
-    waiting = next(line for line in process.stdout if "does not answer" in line)
+    waiting = process.until("does not answer", 120)
     process.terminate()
     begun = time.monotonic()
     end, _ = process.communicate(timeout=60)
@@ -136,10 +128,7 @@ def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace)
 def test_a_password_is_in_nothing_that_is_said_or_kept(database, workspace):
     """One that SQLAlchemy takes as it is, and urllib takes apart."""
     password = "se#cret/9?x"
-    environment = os.environ | {
-        "MLFLOW_TRACKING_URI": database.replace("regstudy@", f"regstudy:{password}@"),
-        "PYTHONPATH": str(ROOT),
-    }
+    secret = database.replace("regstudy@", f"regstudy:{password}@")
     said = ""
     commands = (
         ["regstudy", "train", "--dataset", "mnist-5k", "--epochs", "1"],
@@ -148,11 +137,8 @@ def test_a_password_is_in_nothing_that_is_said_or_kept(database, workspace):
         ["analysis", "rank", "--experiment", "nonesuch"],
     )
     for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", *command], env=environment, cwd=workspace, capture_output=True, text=True, check=False
-        )
-        said += done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
+        said += forked.start(*command, folder=workspace, MLFLOW_TRACKING_URI=secret).communicate(300)[0]
+    assert "Traceback" not in said
     address = database.replace("regstudy@", "")
     assert said.count(address) >= 3
     assert address in (workspace / "report" / "report.md").read_text()

@@ -1,6 +1,5 @@
 """Studies as commands, in processes that are killed, started twice, or all at once on a new store: every trial there exactly once."""
 
-import multiprocessing
 import os
 import random
 import signal
@@ -8,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import mlflow
 import pytest
-import torch
+from at_once import EPOCHS, log_a_run
 from conftest import ROOT, train
+from forked import Forked
 from mlflow.tracking import MlflowClient
 from test_resume import assert_same
 
@@ -35,26 +37,26 @@ FIRST_STARTS = int(os.environ.get("REGSTUDY_FIRST_STARTS", "10"))
 """How often eight processes start at once on a new store."""
 
 
-def study(folder: Path, *options: str) -> subprocess.Popen[str]:
+RUN = ["regstudy", "study", "run", "small.yaml", "--no-report"]
+
+
+def study(folder: Path, *options: str) -> Forked:
     """`study run` in a session of its own, so that all its processes can be found."""
+    return forked.start(*RUN, *options, folder=folder, measured=False)
+
+
+def study_from_a_shell(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """The same, not forked: imports and measuring as they are."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-m", "regstudy", "study", "run", "small.yaml", "--no-report", *options]
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    command = [sys.executable, "-m", *RUN, *options]
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def trials() -> list[mlflow.entities.Run]:
     return list(MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = '{TRIAL}'"))
 
 
-def workers(process: subprocess.Popen[str]) -> list[int]:
+def workers(process: Forked) -> list[int]:
     """The processes of its session that train."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
@@ -84,17 +86,17 @@ def assert_each_once() -> None:
 
 @pytest.mark.slow
 def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
-    """Workers, and the study itself: with SIGKILL, which nobody hears, and with SIGTERM."""
+    """With SIGKILL, which nobody hears, and with SIGTERM; a worker alone is the next test's, and chaos's."""
     (workspace / "small.yaml").write_text(DESIGN)
     draw = random.Random(1)
-    for kill in ("worker", "study", "terminate"):
+    for number in (signal.SIGKILL, signal.SIGTERM):
         process = study(workspace, "--jobs", "2", "--threads", "1")
         while process.poll() is None and not at_work_on_all_that_was_left():
             time.sleep(0.2)
         try:
             process.wait(draw.uniform(0, 5))
         except subprocess.TimeoutExpired:
-            _kill(kill, process, draw)
+            _stop(process, number)
         process.communicate()
     last = study(workspace, "--executor", "here", "--threads", "1")
     output, _ = last.communicate()
@@ -107,15 +109,9 @@ def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
         assert_same(whole, run.info.run_id, tmp_path_factory.mktemp("weights"))
 
 
-def _kill(what: str, process: subprocess.Popen[str], draw: random.Random) -> None:
-    if what == "worker":
-        for worker in draw.sample(workers(process), 1):
-            os.kill(worker, signal.SIGKILL)
-        process.kill()  # what it would do next is another test's
-    elif what == "study":
-        process.kill()
-    else:
-        process.terminate()
+def _stop(process: Forked, number: signal.Signals) -> None:
+    os.kill(process.pid, number)
+    if number == signal.SIGTERM:
         assert process.wait(30) == 143
         assert "RUNNING" not in {run.info.status for run in trials()}
 
@@ -137,40 +133,22 @@ def test_a_worker_that_dies_costs_the_study_nothing(workspace):
 @pytest.mark.slow
 def test_two_studies_started_together_do_no_trial_twice(workspace):
     (workspace / "small.yaml").write_text(SHORT)
-    both = [study(workspace, *where, "--threads", "1") for where in (("--jobs", "2"), ("--executor", "here"))]
+    both = [
+        study_from_a_shell(workspace, "--executor", "processes", "--jobs", "1", "--threads", "1"),
+        study(workspace, "--executor", "here", "--threads", "1"),
+    ]
     outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert_each_once()
     assert len(MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = 'study'")) == 1
 
 
-def log_a_run(number: int, folder: str) -> None:
-    """What a training process does to the store, without the training."""
-    from regstudy.config import RunConfig
-    from regstudy.data.datasets import Split, Splits
-    from regstudy.design.design import Trial
-    from regstudy.store import store
-    from regstudy.tracking import recorder
-
-    os.chdir(folder)
-    store.use(f"sqlite:///{folder}/mlflow.db")
-    config = RunConfig(dataset="mnist-5k", seed=number)
-    run_id = recorder.start("a run", recorder.identity(config, Trial(config, "none", "digest")))
-    with recorder.at_work(run_id) as require_own:
-        few = Split(torch.zeros(3, 28, 28, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
-        tracked = recorder.describe(run_id, config, Splits("mnist-5k", few, None, few, "digest", "digest"), {}, require_own)
-        for epoch in range(6):
-            tracked.log_epoch(dict.fromkeys(Metric, epoch + 0.5), epoch)
-
-
 @pytest.mark.slow
 def test_eight_processes_at_once_on_a_new_store(tmp_path):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["regstudy.run.trial", "mlflow.pytorch", "regstudy.commands.cli"])
     for attempt in range(FIRST_STARTS):
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        processes = [context.Process(target=log_a_run, args=[number, str(folder)]) for number in range(8)]
+        processes = [forked.context().Process(target=log_a_run, args=[number, str(folder)]) for number in range(8)]
         for process in processes:
             process.start()
         for process in processes:
@@ -183,20 +161,20 @@ def test_eight_processes_at_once_on_a_new_store(tmp_path):
         for run in found:
             for name in Metric:
                 points = client.get_metric_history(run.info.run_id, name)
-                assert [(point.step, point.value) for point in points] == [(epoch, epoch + 0.5) for epoch in range(6)]
+                assert [(point.step, point.value) for point in points] == [(epoch, epoch + 0.5) for epoch in range(EPOCHS)]
 
 
 @pytest.mark.slow
 def test_only_what_is_missing_is_run(workspace):
     (workspace / "small.yaml").write_text(SHORT.replace("epochs: 4", "epochs: 1").replace(", l2: [0, 0.0005]", ""))
 
-    def run(*options: str) -> str:
-        process = study(workspace, *options, "--executor", "here", "--threads", "1")
+    def run(*options: str, start: Callable[..., Forked | subprocess.Popen[str]] = study) -> str:
+        process = start(workspace, *options, "--executor", "here", "--threads", "1")
         output, _ = process.communicate()
         assert process.returncode == 0, output
         return output
 
-    assert "so far: 2 missing" in run()
+    assert "so far: 2 missing" in run(start=study_from_a_shell)
     assert len(trials()) == 2
     assert "so far: 2 done\nnothing is left to run" in run()
     assert len(trials()) == 2

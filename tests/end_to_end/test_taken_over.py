@@ -2,14 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
+import forked
 import mlflow
 import pytest
-from conftest import ROOT, train, use_store
+from conftest import train, use_store
+from forked import Forked
 from mlflow.tracking import MlflowClient
 from test_resume import assert_equal, facts
 
@@ -27,19 +29,27 @@ seeds: 1
 STUDY = ["study", "run", "small.yaml", "--threads", "1", "--executor", "here", "--no-report"]
 
 
-def on_a_machine(folder: Path, name: str, checkpoints: str, *arguments: str) -> subprocess.Popen[str]:
+def on_a_machine(folder: Path, name: str, checkpoints: str, *arguments: str) -> Forked:
     """A command on what counts as a machine: what lies in one folder of locks."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "REGSTUDY_LOCKS": str(folder / f"locks of {name}")}
-    environment |= {"REGSTUDY_CHECKPOINTS": str(folder / checkpoints)}
-    command = [sys.executable, "-m", "regstudy", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    own = {"REGSTUDY_LOCKS": str(folder / f"locks of {name}"), "REGSTUDY_CHECKPOINTS": str(folder / checkpoints)}
+    return forked.start("regstudy", *arguments, folder=folder, measured=False, **own)
 
 
 def trials() -> list:
     return list(MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = '{TRIAL}'"))
 
 
-def asleep(process: subprocess.Popen[str]) -> str:
+def is_locked() -> bool:
+    with closing(sqlite3.connect("mlflow.db", timeout=0.2)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.rollback()
+        return False
+
+
+def asleep(process: Forked) -> str:
     """Stop a process that has trained an epoch, and let so much time pass for its run that it counts as dead; the run's ID."""
     deadline = time.monotonic() + 120
     while not (found := [run for run in trials() if Metric.EPOCHS_DONE in run.data.metrics]):
@@ -47,12 +57,17 @@ def asleep(process: subprocess.Popen[str]) -> str:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGSTOP)
+    while is_locked():  # stopped in the midst of writing, it would keep everybody from the store
+        assert time.monotonic() < deadline
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(0.05)
+        os.kill(process.pid, signal.SIGSTOP)
     run_id = found[0].info.run_id
     MlflowClient().set_tag(run_id, Tag.HEARTBEAT, f"{time.time() - 180:.0f}")
     return run_id
 
 
-def woken(process: subprocess.Popen[str]) -> str:
+def woken(process: Forked) -> str:
     os.kill(process.pid, signal.SIGCONT)
     return process.communicate(timeout=120)[0]
 
