@@ -82,7 +82,7 @@ def pairs(found: Findings) -> Grid | None:
         better = (row["mean"] > 0) == found.scale.higher_is_better
         signs[row["first"]][row["second"]] = RELATIONS[Relation(row["relation"]), better]
         signs[row["second"]][row["first"]] = RELATIONS[Relation(row["relation"]), not better]
-    columns = (Column("", numeric=False), *(Column(name, numeric=False) for name in order))
+    columns = (Column("configuration", numeric=False), *(Column(name, numeric=False) for name in order))
     caption = "Each row against each column: better or worse where that is shown, = where they are shown to be practically equivalent, ? where neither is"
     return Grid("pairs", caption, columns, tuple((name, *(signs[name][other] for other in order)) for name in order))
 
