@@ -368,7 +368,7 @@ def test_verify_finds_what_was_changed_in_words_tables_figures_and_data(own_repo
         "report.html": ('"wrong": {"', '"wrong": {"x'),
         "figures/contest.csv": ("configuration", "konfiguration"),
         "tables/ranking.csv": (",0.6", ",0.7"),
-        "report.md": ("| 1=", "| 1"),
+        "report.md": ("| 1–2", "| 1"),
     }
     for name, (old, new) in changes.items():
         text = (folder / name).read_text(encoding="utf-8")
