@@ -52,7 +52,10 @@ def test_a_report_is_made_from_a_snapshot_without_torch(installed, tmp_path):
     ranked = called(installed, tmp_path, "python", "-m", "regstudy.analysis", "rank", "--from", str(SNAPSHOT))
     assert "test accuracy" in ranked.stdout, ranked.stderr
     face = "import regstudy.analysis as an, sys; print(an.rank(an.read('published', snapshots=[sys.argv[1]])))"
-    assert "Two seeds for each configuration allow no conclusion" in called(installed, tmp_path, "python", "-c", face, str(SNAPSHOT)).stdout
+    assert (
+        "Two seeds for each configuration allow no conclusion"
+        in called(installed, tmp_path, "python", "-c", face, str(SNAPSHOT)).stdout
+    )
 
 
 def test_one_command_has_the_commands_of_both_packages(installed, tmp_path):
