@@ -97,7 +97,7 @@ def rank(
 
 def _table(scores: pd.DataFrame, lost: Mapping[str, int], scale: Scale) -> pd.DataFrame:
     described: list[dict[str, object]] = []
-    means = _means(scores)
+    means = _means(scores, scale)
     for name in map(str, scores.columns):
         values = scores[name].dropna().to_numpy(float)
         interval = statistics.mean_interval(values)
@@ -112,7 +112,7 @@ def _table(scores: pd.DataFrame, lost: Mapping[str, int], scale: Scale) -> pd.Da
     return table.loc[keys.sort_values(["diverged", "goodness", "name"]).index].reset_index(drop=True)
 
 
-def _means(scores: pd.DataFrame) -> dict[str, float]:
+def _means(scores: pd.DataFrame, scale: Scale) -> dict[str, float]:
     """Each configuration's mean; where some lack blocks, as far from the mean of the one that has most as in the blocks that the two share: order and pairs agree."""
     most = str(scores.columns[int(scores.notna().sum().to_numpy().argmax())])
     base, plain = scores[most], scores.mean()
@@ -120,7 +120,8 @@ def _means(scores: pd.DataFrame) -> dict[str, float]:
     for name in scores.columns:
         both = scores[name].notna() & base.notna()
         whole = bool((scores[name].notna() == base.notna()).all()) or not both.any()
-        means[str(name)] = float(plain[name] if whole else plain[most] + (scores[name] - base)[both].mean())
+        mean = float(plain[name] if whole else plain[most] + (scores[name] - base)[both].mean())
+        means[str(name)] = mean if whole else scale.bounded(mean)
     return means
 
 
