@@ -254,8 +254,7 @@ def _judge(
 ) -> tuple[Judged, ...]:
     if design is None or not design.claims:
         return ()
-    metrics = {contrast.metric for claim in design.claims for contrast in claim.contrasts}
-    scores = {metric: score_table(runs, metric) for metric in metrics}
+    scores = {metric: score_table(runs, metric) for metric in design.metrics()}
     return tuple(claims.judge(design, _names(design, runs), scores, by_measure, looked, run))
 
 

@@ -26,6 +26,7 @@ ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
 """What is made from curves; the names of such metrics begin so."""
 
 CURVES = (Name.TEST_ACCURACY, Name.TEST_LOSS, Name.TRAIN_LOSS, Name.TRAIN_ACCURACY)
+PER_EPOCH = frozenset(metric.value for metric in Name)
 LARGEST = 1e150
 """From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
 
@@ -129,7 +130,7 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
     if planned is not None and planned.namesakes:
         notices += (studies.of_several(planned),)
-    runs = _runs_frame(distinct)
+    runs = _runs_frame(distinct, () if planned is None else planned.design.metrics())
     notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}), grows=grows)
     epochs = _epochs_frame(source, runs)
     return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=plan)
@@ -213,9 +214,10 @@ def _count(n: int) -> str:
     return "1 run" if n == 1 else f"{n:,} runs"
 
 
-def _runs_frame(runs: list[Record]) -> pd.DataFrame:
+def _runs_frame(runs: list[Record], asked: Iterable[str]) -> pd.DataFrame:
+    """A row per run; `asked` are metrics that a study speaks of, which need not be of those that every report has."""
     families = sorted({name for run in runs for name in run.metrics if name.startswith(FAMILIES)})
-    summaries = [*SUMMARIES, *families]
+    summaries = list(dict.fromkeys([*SUMMARIES, *families, *asked]))
     configs = [_configuration(run) for run in runs]
     for name in sorted(_unknown(configs)):  # as text, since they may be of any kind; None where not recorded
         configs = [{**config, name: identity.canonical(config[name]) if name in config else None} for config in configs]
@@ -237,7 +239,7 @@ def _runs_frame(runs: list[Record]) -> pd.DataFrame:
     # SQLite keeps an infinite number as the largest there is; neither that nor NaN is a measurement.
     frame[summaries] = frame[summaries].astype(float).where(frame[summaries].abs() < LARGEST)
     # A run that left the numbers has no endpoint: what it did before says nothing about where it went.
-    frame.loc[frame["diverged"], [name for name in summaries if name.startswith(ENDPOINTS)]] = math.nan
+    frame.loc[frame["diverged"], [name for name in summaries if name.startswith(ENDPOINTS) or name in PER_EPOCH]] = math.nan
     return frame
 
 

@@ -239,6 +239,11 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             described = ", ".join(f"{name} {plain(value)}" for name, value in fields.items())
             raise _at(place, f"{described} is no configuration of this study") from None
 
+    def metrics(self) -> list[str]:
+        """The recorded numbers that it speaks of, its endpoint first."""
+        claimed = (contrast.metric for claim in self.claims for contrast in claim.contrasts)
+        return list(dict.fromkeys([self.endpoint, *claimed]))
+
     def cells(self) -> list[dict[str, Any]]:
         """The fields of each configuration."""
         if self.configurations is not None:
