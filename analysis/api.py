@@ -134,7 +134,7 @@ def rank_scores(
 def compare(trials: Trials, first: str, second: str) -> Pair:
     """Compare two configurations, by name, in the blocks that they share."""
     commands.known([first, second], trials)
-    found = findings.find(trials, errors.read(trials))
+    found = findings.find(trials)
     said = terminal_tables.judgement(found, terminal_tables.endpoint(found, first, second))
     rows = tuple(terminal_tables.pair_rows(found, first, second))
     headings = ("measure", first, second, "first against second", "n")
@@ -147,7 +147,7 @@ def compare(trials: Trials, first: str, second: str) -> Pair:
 
 def judge(trials: Trials) -> Judgement:
     """Judge the claims of the study's design; NothingToAnalyse if it makes none."""
-    found = findings.find(trials, errors.read(trials))
+    found = findings.find(trials)
     if not found.judged:
         raise NothingToAnalyse(commands.no_claims(trials))
     return Judgement((wording.counted(found.judged),), grids.verdicts(found), csv_numbers.frames(found)["verdicts"])

@@ -126,6 +126,7 @@ class Tag(StrEnum):
     PLAN = "regstudy.plan"
     START = "regstudy.start.{}"
     LOOK = "regstudy.look.{}"
+    UNTIL = "regstudy.until"
     HEARTBEAT = "regstudy.heartbeat"
     MACHINE = "regstudy.machine"
     OWNER = "regstudy.owner"

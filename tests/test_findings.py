@@ -175,6 +175,8 @@ def test_a_study_that_grew_beyond_its_plan_says_so_on_the_first_screen():
     assert any(
         "is not at its plan yet of 20 seeds" in s for s in methods.summary(findings.find(replace(trials, plan=Plan(20))))
     )
+    seen = methods.summary(findings.find(replace(trials, plan=Plan(12, done_before=5))))
+    assert seen[-1].startswith("When the study was planned, 5 of its runs were done already")
     as_planned = findings.find(replace(trials, plan=Plan(12)))
     assert not any("plan" in sentence for sentence in methods.summary(as_planned))
     assert as_planned.otherwise is None

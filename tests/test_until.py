@@ -90,9 +90,11 @@ def test_without_claims_the_question_is_which_to_use():
 
 
 def test_a_history_survives_its_tags_and_what_is_damaged_is_not_there():
-    tags = {**Plan(5, done_before=2).tags(), **start(5, 1000.7), **start(9, 3000), **look(3, 2000), **look(5, 2500)}
+    tags = {**Plan(5, done_before=2).tags(), **start(5, 1000.7), **start(9, 3000, until=True), **look(3, 2000), **look(5, 2500)}
     history = History.from_tags(tags)
-    assert history == History(Plan(5, done_before=2), (Event(1000, 5), Event(3000, 9)), (Event(2000, 3), Event(2500, 5)))
+    starts, looks = (Event(1000, 5), Event(3000, 9)), (Event(2000, 3), Event(2500, 5))
+    assert history == History(Plan(5, done_before=2), starts, looks, until=True)
+    assert history.plan.says(Plan(5))
     assert (
         History.from_tags({"regstudy.plan": '{"seeds": -1}', "regstudy.look.x": "3", "regstudy.start.7": "many"}) == History()
     )
@@ -163,4 +165,12 @@ def test_a_study_goes_on_until_it_is_decided_in_however_many_starts(workspace, c
     assert analysis.main(["report", "--study", "small"]) == 0
     capsys.readouterr()
     assert analysis.main(["verify", "report"]) == 0
+    # Whoever starts it again without --until takes nothing away, and a study that was begun with a plan may have gone on so, too.
+    assert cli.main(["study", "run", "small.yaml", "--executor", "here", "--threads", "1", "--no-report"]) == 0
+    mlflow.MlflowClient().set_tag(study.info.run_id, Tag.PLAN, '{"seeds": 2}')
+    capsys.readouterr()
+    assert analysis.main(["claims", "--study", "small"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "configurations that were decided have no further seeds (seeds differ: L1 0.001 lacks 5)" in said
+    assert "has grown beyond its plan of 2 seeds: with 6" in said
     assert math.isfinite(np.mean([run.data.metrics["endpoint/test_loss"] for run in runs if run.data.tags[Tag.KIND] == TRIAL]))

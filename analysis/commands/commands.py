@@ -46,16 +46,12 @@ def compare(arguments: argparse.Namespace, command: str) -> None:
     if arguments.metric:
         _compare_any(arguments, command)
         return
-    arguments.allow = [
-        *arguments.allow,
-        comparability.SEEDS,
-    ]  # two are compared on the seeds that they share, whatever a third one lacks
+    # Two are compared on the seeds that they share, whatever a third one lacks.
+    arguments.allow = [*arguments.allow, comparability.SEEDS]
     result = found(arguments)
     trials = result.trials
     first, second = known(arguments.configurations, trials)
-    terminal_tables.show_pair(
-        result, first, second, gallery_page.pair_in_words(result.errors or errors.read(trials), first, second)
-    )
+    terminal_tables.show_pair(result, first, second, gallery_page.pair_in_words(errors.read(trials), first, second))
     _say_notices(trials)
 
 
@@ -100,7 +96,8 @@ def source(arguments: argparse.Namespace) -> Records:
 def found(arguments: argparse.Namespace, source: Records | None = None) -> Findings:
     """What a command's options ask to be analysed, of this source or the one that they name."""
     trials = read(arguments, source)
-    return findings.find(trials, errors.read(trials))
+    # A file per run: only a report has room for what they tell.
+    return findings.find(trials, errors.read(trials) if arguments.command == "report" else None)
 
 
 @contextmanager

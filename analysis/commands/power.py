@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import shlex
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,11 +54,11 @@ def power(arguments: argparse.Namespace, _command: str) -> None:
         found, alike = looks.detectable(spread.sd, n, alpha), looks.shown_equivalent(spread.sd, n, alpha)
         shown.row(f"{n}{' (this design)' if n == len(design.seeds) else ''}", f"{found:.3f}", f"{alike:.3f}", *time)
     shown.show()
-    terminal.say(recommendation(design, spread.sd, alpha))
+    terminal.say(recommendation(design, arguments.design, spread.sd, alpha))
 
 
-def recommendation(design: Design, sd: float, alpha: float) -> str:
-    """The fewest seeds that decide a claim either way, if its effect is as large as the margin, or none."""
+def recommendation(design: Design, name: str, sd: float, alpha: float) -> str:
+    """The fewest seeds that decide a claim either way, if its effect is as large as the margin, or none; `name` is what the design is found by."""
     enough = looks.fewest(
         lambda n: min(looks.power(design.margin, sd, n, alpha), looks.equivalence_power(design.margin, sd, n, alpha)),
         looks.POWER,
@@ -65,7 +66,7 @@ def recommendation(design: Design, sd: float, alpha: float) -> str:
     )
     if enough is None:
         return f"More than {looks.MOST:,} seeds would be needed for the margin of {plain(design.margin)}: choose a larger one, or an endpoint that varies less."
-    going_on = f"python -m regstudy study run {design.name} --until decided: no number, and fewer seeds where effects are larger than the margin."
+    going_on = f"python -m regstudy study run {shlex.quote(name)} --until decided: no number, and fewer seeds where effects are larger than the margin."
     return f"Plan {enough} seeds: they decide a claim with the margin of {plain(design.margin)} either way in 80% of studies. Or {going_on}"
 
 

@@ -97,11 +97,6 @@ class Compared:
         return self.tested.p / 2 if self.not_worse and self.tested.mean > 0 else self.tested.p
 
     @property
-    def supported(self) -> bool:
-        """Whether this contrast is shown to be as claimed."""
-        return (self.tested.inner_low if self.not_worse else self.tested.low) > 0
-
-    @property
     def strongly(self) -> bool:
         """Whether the difference is shown to be larger than the margin: at half its share of α, since at a difference just as large equivalence may be shown falsely, too."""
         half = Rule(np.array(self.alpha / 2), np.array(self.anytime))

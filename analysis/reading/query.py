@@ -115,8 +115,7 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     distinct = _distinct(chosen)
     own = {TRIAL, REPORT, STUDY, STUDY_START}
     foreign = sum(run.tags.get(Tag.KIND) not in own and Tag.FAILURE not in run.tags for run in everything)
-    plan = _plan(wanted, planned)
-    grows = plan is not None and plan.sequential  # configurations that are decided get no further seeds
+    grows = planned is not None and planned.history.until  # configurations that are decided get no further seeds
     counts = {
         "{} of other kinds in this experiment, not made by regstudy, left alone": foreign,
         "{} whose record is damaged or of another version, left out": len(trials) - len(kind),
@@ -133,13 +132,13 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     runs = _runs_frame(distinct, () if planned is None else planned.design.metrics())
     notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}), grows=grows)
     epochs = _epochs_frame(source, runs)
-    return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=plan)
+    return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=_plan(wanted, planned))
 
 
 def _plan(wanted: Wanted, study: studies.Study | None) -> Plan | None:
     """What the study's run says that was planned, else what the user says; UsageError if they disagree."""
     recorded = None if study is None else study.history.plan
-    if study is not None and recorded is not None and wanted.plan not in (None, recorded):
+    if study is not None and recorded is not None and wanted.plan is not None and not recorded.says(wanted.plan):
         said = "to look after every block" if recorded.sequential else f"{recorded.seeds} seeds"
         raise UsageError(
             f"--planned: the study {study.design.name} recorded its own plan, {said}, before it ran: leave --planned out"

@@ -3,6 +3,7 @@
 import math
 
 from regstudy.console.terminal import plural
+from regstudy.design import design_file
 from regstudy.schema import LAST_EPOCHS
 
 from ..files.rows import rows
@@ -19,7 +20,7 @@ from . import wording
 
 def summary(found: Findings) -> list[str]:
     """What was run, what holds, what is open, and what was planned: the first screen's sentences."""
-    told = (_what_was_run(found), _what_holds(found), _what_is_open(found), planned(found))
+    told = (_what_was_run(found), _what_holds(found), _what_is_open(found), planned(found), _seen_before(found))
     return [sentence for sentence in told if sentence]
 
 
@@ -85,7 +86,10 @@ def _how_to_run(found: Findings, wanted: int | None) -> str:
     study = found.trials.study
     if study is None or wanted is None:
         return ""
-    return f": python -m regstudy study run {study.design.name} --seeds {len(study.design.seeds) + wanted}"
+    name, seeds = study.design.name, len(study.design.seeds) + wanted
+    if name not in design_file.shipped():
+        return f": the study {name} with --seeds {seeds}"
+    return f": python -m regstudy study run {name} --seeds {seeds}"
 
 
 def methods(found: Findings) -> list[str]:
@@ -227,6 +231,15 @@ def planned(found: Findings) -> str:
         return ""
     way = "has grown beyond its plan" if n > looked.planned else "is not at its plan yet"
     return f"The study {way} of {plural(looked.planned, block)}: with {n} its verdicts are from tests that hold whenever one looks, at {1 - AT_THE_PLAN:.1g} of α, whose intervals are wider."
+
+
+def _seen_before(found: Findings) -> str:
+    """That runs were there when the study was planned: no test can know whether they were seen."""
+    plan = found.trials.plan
+    if plan is None or not plan.done_before:
+        return ""
+    were = "run was" if plan.done_before == 1 else "runs were"
+    return f"When the study was planned, {plan.done_before:,} of its {were} done already: if its claims were chosen by these, they are no evidence for them."
 
 
 def _if_not_fixed(found: Findings) -> str:

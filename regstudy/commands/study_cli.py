@@ -200,19 +200,8 @@ def _say_power(planned: "Plan", how: "How", given: argparse.Namespace) -> None:
     trials = [trial for trial in planned.trials if trial.config.seed == design.seeds[0]]
     pace, _ = _pace(planned, how.threads or 1)
     seconds = pace.seconds(sum(trial.config.epochs for trial in trials), len(trials), how.jobs or 1)
-    alone = ["-P"] if sys.flags.safe_path else []
     sd = ["--sd", given.sd] if given.sd else []
-    command = [
-        sys.executable,
-        *alone,
-        "-m",
-        invocation.analysis(),
-        "power",
-        given.design,
-        "--seed-seconds",
-        f"{seconds:.1f}",
-        *sd,
-    ]
+    command = invocation.reading("power", given.design, "--seed-seconds", f"{seconds:.1f}", *sd)
     if subprocess.run(command, check=False).returncode == REFUSED:
         raise SystemExit(REFUSED)
 
@@ -293,13 +282,12 @@ def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -
     folder = Path("report") / name
     page = folder / "report.html"
     if under_mlflow and not _is_called_from_here(page, run_id):
-        subprocess.run([sys.executable, "-m", invocation.analysis(), "report", "--study", run_id, "--output="], check=False)
+        subprocess.run(invocation.reading("report", "--study", run_id, "--output="), check=False)
         return
     if not anew and page.is_file() and run_id in page.read_text(encoding="utf-8"):  # another study may have the name
         terminal.say(f"report, from before: {page.absolute().as_uri()}")
         return
-    alone = ["-P"] if sys.flags.safe_path else []
-    command = [sys.executable, *alone, "-m", invocation.analysis(), "report", "--study", run_id, "--output", str(folder)]
+    command = invocation.reading("report", "--study", run_id, "--output", str(folder))
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL if streams.is_lost() else None)
 
 

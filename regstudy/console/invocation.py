@@ -51,9 +51,15 @@ def ui(address: str) -> str:
     return f"{command} --backend-store-uri {there}"
 
 
-def analysis() -> str:
-    """The name of the module that reads, for a process of its own: in a wheel it is part of this package."""
+def _analysis() -> str:
+    """The module's name: in a wheel it is part of this package."""
     return "regstudy.analysis" if (Path(__file__).parent.parent / "analysis").is_dir() else "analysis"
+
+
+def reading(*words: str) -> list[str]:
+    """A command of the package that reads, for a process of its own: the store is all that the two packages share."""
+    alone = ["-P"] if sys.flags.safe_path else []
+    return [sys.executable, *alone, "-m", _analysis(), *words]
 
 
 def _is_installed_command() -> bool:

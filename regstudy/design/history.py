@@ -26,6 +26,10 @@ class Plan:
     sequential: bool = False
     done_before: NonNegativeInt = 0
 
+    def says(self, other: "Plan") -> bool:
+        """Whether another plan fixes the same."""
+        return (self.seeds, self.sequential) == (other.seeds, other.sequential)
+
     def tags(self) -> dict[str, str]:
         """As a tag of the study's run."""
         return {Tag.PLAN.value: _PLAN.dump_json(self).decode()}
@@ -41,32 +45,37 @@ class Event:
 
 @dataclass(frozen=True)
 class History:
-    """A study's plan with all its starts and looks, by time; `plan` is None where it was begun by a version that kept none."""
+    """A study's plan with all its starts and looks, by time; `plan` is None where it was begun by a version that kept none.
+
+    `until`: whether any start went on until it was decided, so that configurations that were have fewer seeds.
+    """
 
     plan: Plan | None = None
     starts: tuple[Event, ...] = ()
     looks: tuple[Event, ...] = ()
+    until: bool = False
 
     @classmethod
     def from_tags(cls, tags: Mapping[str, str]) -> Self:
         """What a study's run says; what is damaged, as anybody may have done, is not there."""
         starts = [Event(at, seeds) for at, seeds in _numbers(tags, Tag.START)]
         looks = [Event(at, seeds) for seeds, at in _numbers(tags, Tag.LOOK)]
-        return cls(_plan(tags.get(Tag.PLAN, "")), tuple(sorted(starts)), tuple(sorted(looks)))
+        return cls(_plan(tags.get(Tag.PLAN, "")), tuple(sorted(starts)), tuple(sorted(looks)), Tag.UNTIL in tags)
 
     def merged(self, other: "History") -> "History":
         """Of two records of one study: the earlier plan, and all starts and looks."""
         first, second = sorted((self, other), key=lambda history: min(history.starts, default=_NEVER))
         looks = {event.seeds: event for event in sorted((*first.looks, *second.looks), reverse=True)}
-        return History(first.plan or second.plan, tuple(sorted({*first.starts, *second.starts})), tuple(sorted(looks.values())))
+        starts = tuple(sorted({*first.starts, *second.starts}))
+        return History(first.plan or second.plan, starts, tuple(sorted(looks.values())), first.until or second.until)
 
 
 _NEVER = Event(10**12, 0)
 
 
-def start(seeds: int, at: float) -> dict[str, str]:
-    """The tag for a start that asks for so many seeds."""
-    return {Tag.START.format(int(at)): str(seeds)}
+def start(seeds: int, at: float, *, until: bool = False) -> dict[str, str]:
+    """The tags for a start that asks for so many seeds, or goes on until the study is decided."""
+    return {Tag.START.format(int(at)): str(seeds), **({Tag.UNTIL.value: "decided"} if until else {})}
 
 
 def look(seeds: int, at: float) -> dict[str, str]:

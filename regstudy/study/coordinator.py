@@ -81,11 +81,13 @@ def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
         planned.data_digest,
         planned.source.dataset,
         _plan(planned, sequential=grow is not None),
+        until=grow is not None,
     )
     if adopted:
         study_run.mark_start(adopted, run_id, planned.design.name)
     with patience.working(WAITING, REMEDY), _store_that_answers(), study_run.ended_properly(run_id):
-        planned = planned.begun(study_run.seeds(run_id)) if grow else planned
+        if study_run.history(run_id).until:  # what was decided has no further seeds: later blocks are never whole
+            planned = planned.begun(study_run.seeds(run_id))
         _keep_design(planned, run_id)
         planned, errors = _run_until_done(planned, run_id, how, grow)
         after = planned.again()

@@ -7,7 +7,6 @@ import json
 import math
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -79,16 +78,7 @@ def grower(limits: Limits, jobs: int, threads: int) -> Callable[[Plan, str, Call
 
 def ask(run_id: str) -> Decision:
     """What of the study is decided, by the analysis."""
-    command = [
-        sys.executable,
-        *(["-P"] if sys.flags.safe_path else []),
-        "-m",
-        invocation.analysis(),
-        "decided",
-        "--study",
-        run_id,
-    ]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(invocation.reading("decided", "--study", run_id), check=False, capture_output=True, text=True)
     if done.returncode:
         raise StudyError(f"the study could not be judged: {done.stderr.strip() or f'status {done.returncode}'}")
     given = json.loads(done.stdout)

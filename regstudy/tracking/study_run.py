@@ -26,7 +26,7 @@ LARGEST = 1e150
 """From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
 
 
-def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str, plan: Plan) -> str:
+def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str, plan: Plan, *, until: bool) -> str:
     """The study's run, made if this is its first start, whose plan is kept, at work from now on; its ID."""
     client, tags = store.client(), _tags(design, data_digest, dataset)
     identity = (Tag.KIND, Tag.STUDY_DIGEST, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
@@ -37,7 +37,7 @@ def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str,
         return client.create_run(experiment_id, run_name=f"study {design.name}", tags=tags | name).info.run_id
 
     run_id = ledger.only_one(experiment_id, query, create)
-    _set_tags(run_id, looks.start(len(design.seeds), time.time()))
+    _set_tags(run_id, looks.start(len(design.seeds), time.time(), until=until))
     client.update_run(run_id, RunStatus.to_string(RunStatus.RUNNING))
     return run_id
 
