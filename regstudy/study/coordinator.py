@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
@@ -164,47 +164,63 @@ def _keep_design(planned: Plan, run_id: str) -> Plan:
 
 
 def _run_until_done(planned: Plan, run_id: str, how: How, grow: Grow | None) -> tuple[Plan, dict[str, str]]:
-    """Run, round after round: what another process was at may have been left by it meanwhile. The plan as it is then; trials that failed, by digest, and why."""
-    attempts: Counter[str] = Counter()
-    errors: dict[str, str] = {}
-    tags = {Tag.STUDY: planned.design.name, Tag.STUDY_DIGEST: planned.design.digest, "mlflow.parentRunId": run_id}
-    tags |= {Tag.OWNER: f"{locks.machine()}/{os.getpid()}/{time.time():.0f}"}
-    others, record = planned.other_blocks(study_run.seeds(run_id)), Record(run_id)
+    """Run what is left, and what `grow` adds. The plan as it is then; trials that failed, by digest, and why."""
     if not planned.unfinished() and grow is None:
-        return planned, errors
+        return planned, {}
     with ExitStack() as stack:
         place = stack.enter_context(_place(how))
         watch = stack.enter_context(Watch(planned, live=how.executor != "here"))
-        told = False
-        while True:
-            todo = [t for t in planned.unfinished() if t.digest not in errors]
-            if not todo:
-                larger = None if grow is None or errors else grow(planned, run_id, watch.say)
-                if larger is None:
-                    return planned, errors
-                planned = larger.again()
-                _keep_design(planned, run_id)
-                watch.grow(planned)
-                continue
+        rounds = _Rounds(run_id, how, place, watch)
+        planned = rounds.run(planned)
+        while grow is not None and not rounds.errors and (larger := grow(planned, run_id, watch.say)) is not None:
+            planned = larger.again()
+            _keep_design(planned, run_id)
+            watch.grow(planned)
+            planned = rounds.run(planned)
+        return planned, rounds.errors
+
+
+@dataclass
+class _Rounds:
+    """One start's work on a study: how often each trial was tried, and why those failed that are given up, by their digests."""
+
+    run_id: str
+    how: How
+    place: Place
+    watch: Watch
+    attempts: Counter[str] = field(default_factory=Counter)
+    errors: dict[str, str] = field(default_factory=dict)
+    told: bool = False
+
+    def run(self, planned: Plan) -> Plan:
+        """Round after round: what another process was at may have been left by it meanwhile. The plan as it is then."""
+        tags = {Tag.STUDY: planned.design.name, Tag.STUDY_DIGEST: planned.design.digest, "mlflow.parentRunId": self.run_id}
+        tags |= {Tag.OWNER: f"{locks.machine()}/{os.getpid()}/{time.time():.0f}"}
+        others, record = planned.other_blocks(study_run.seeds(self.run_id)), Record(self.run_id)
+        while todo := [t for t in planned.unfinished() if t.digest not in self.errors]:
             free = [trial for trial in todo if planned.state(trial) != "running"]
-            if not free and not told:
-                watch.say(f"waiting for {terminal.plural(len(todo), 'trial')} that another process is at")
-                told = True
-            _say_damage(planned, free, watch)
+            if not free and not self.told:
+                self.watch.say(f"waiting for {terminal.plural(len(todo), 'trial')} that another process is at")
+                self.told = True
+            _say_damage(planned, free, self.watch)
             progress = False
-            for trial, end in _collect(place, [_assignment(trial, planned, tags, how) for trial in free]):
-                attempts[trial.digest] += 1
+            for trial, end in _collect(self.place, [_assignment(trial, planned, tags, self.how) for trial in free]):
                 progress = progress or bool(end.run_id or end.error)
-                if end.error and (not end.mendable or attempts[trial.digest] >= ATTEMPTS):
-                    errors[trial.digest] = end.error
-                elif end.error:
-                    watch.say(f"{trial.configuration}, seed {trial.config.seed}: {end.error}; it will be tried again")
+                self._count(trial, end)
                 planned = planned.after(trial)
                 record.write(planned.with_complete(others), trial.configuration)
-                watch.update(planned, trial, end)
+                self.watch.update(planned, trial, end)
             if not progress:
                 time.sleep(POLL_SECONDS)  # all that is left is in other hands
             planned = planned.again()
+        return planned
+
+    def _count(self, trial: Trial, end: End) -> None:
+        self.attempts[trial.digest] += 1
+        if end.error and (not end.mendable or self.attempts[trial.digest] >= ATTEMPTS):
+            self.errors[trial.digest] = end.error
+        elif end.error:
+            self.watch.say(f"{trial.configuration}, seed {trial.config.seed}: {end.error}; it will be tried again")
 
 
 def _say_damage(planned: Plan, trials: list[Trial], watch: Watch) -> None:
