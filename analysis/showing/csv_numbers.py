@@ -24,10 +24,11 @@ def _tables(found: Findings) -> dict[str, pd.DataFrame]:
         "ranking": found.table,
         "pairs": found.ranking.pairs,
         "comparisons": found.comparisons,
-        "sharpness": found.sharpness,
     }
     if found.judged:
         tables["verdicts"] = _verdict_frame(found)
+    if len(found.sharpness):
+        tables["sharpness"] = found.sharpness
     if found.effects is not None:
         tables["effects"] = found.effects
     if found.contest is not None and len(found.contest.itself):
