@@ -13,9 +13,10 @@ from scipy import stats
 
 from analysis.commands import cli, verify
 from analysis.judging import findings
-from analysis.reading import foreign
+from analysis.reading import claims_file, foreign
 from analysis.reading.foreign import Asked
 from analysis.reports import report
+from regstudy.design.history import Plan
 from regstudy.errors import UsageError
 from regstudy.schema import Tag
 
@@ -35,15 +36,17 @@ def log(lr, seed, values, metric="val_acc", **params):
 def test_the_guide_runs_as_it_stands(workspace, capsys, instead_of_writing):
     """The report that its last command writes is like the one of test_hostile_names, whose pages are looked at."""
     exec(re.search(r"```python\n(.*?)```", GUIDE, re.S)[1], {})  # the guide's script, for the guide's sake
-    commands = [line for line in re.search(r"```sh\n(.*?)```", GUIDE, re.S)[1].splitlines() if line]
+    (workspace / "claims.yaml").write_text(re.search(r"```yaml\n(.*?)```", GUIDE, re.S)[1])
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.S) for line in block.splitlines() if line]
     with instead_of_writing() as had:
         for command in commands:
             assert cli.main(shlex.split(command)[3:]) == 0
     out = capsys.readouterr().out
     assert "Every other configuration is shown to be worse than lr 0.1 (5 seeds each)." in out
     assert "(lower is better)" in out
-    (found,) = had
+    found, claimed = had
     assert (workspace / "report" / "report.md").is_file()
+    assert [str(judged.verdict) for judged in claimed.judged] == ["supported", "supported"]
     assert not found.trials.has("test_images")
     assert not found.judged
     assert report.headline(found) == "lr 0.1 comes first, shown to be better than all others"
@@ -221,3 +224,84 @@ def test_what_cannot_be_compared_is_said_in_one_line(workspace, capsys, argument
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+CLAIMS = """
+metric: val_acc
+group_by: [params.lr, params.opt]
+margin: 0.01
+planned: 6
+claims:
+  - id: better
+    text: Adam at 0.1 is better than SGD.
+    contrasts: [{metric: val_acc, of: {lr: 0.1, opt: adam}, against: {opt: sgd}, expect: higher, margin: 0.01}]
+  - id: cheap
+    text: It is no slower.
+    contrasts: [{metric: seconds, of: {opt: adam, lr: 1e-1}, against: every other, expect: not higher, margin: 5}]
+"""
+
+
+@pytest.fixture
+def claimed(workspace):
+    """Runs of two metrics, the second logged once; an answer for each claim."""
+    rng = np.random.default_rng(3)
+    for lr, opt, better in (("0.1", "adam", 0.05), ("0.10", "sgd", 0.0)):
+        for seed in range(6):
+            with mlflow.start_run():
+                mlflow.log_params({"lr": lr, "opt": opt, "seed": seed})
+                mlflow.log_metric("seconds", 60 + rng.normal(0, 1))
+                for step in range(8):
+                    mlflow.log_metric("val_acc", 0.9 + better + rng.normal(0, 0.005), step=step)
+    return workspace
+
+
+def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys):
+    (claimed / "claims.yaml").write_text(CLAIMS)
+    assert cli.main(["claims", "--design", "claims.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "Yes" in said
+    assert "of 2 claims" in said or "2 claims" in said
+    trials = foreign.read(Asked.by(claims_file.load("claims.yaml"), None, Plan(6)))
+    better, cheap = findings.find(trials).judged
+    runs = trials.runs.pivot(index="seed", columns="configuration", values="val_acc")
+    difference = runs["lr 0.1, opt adam"] - runs["lr 0.10, opt sgd"]
+    assert better.deciding.plain.mean == pytest.approx(difference.mean())
+    assert better.deciding.margin == 0.01, "not a hundredth of it, as an accuracy of ours would be"
+    assert better.p == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
+    assert cheap.verdict == "supported"
+    assert cheap.deciding.plain.n == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("metric: val_acc\n", "metric: nowhere\n"), "--metric 'nowhere': no run has it; expected one of seconds, val_acc"),
+        (("{opt: sgd}", "{opt: rmsprop}"), "claims: opt rmsprop is no configuration of these runs: expected one of lr 0.1, opt adam, lr 0.10, opt sgd"),
+        (("{opt: sgd}", "{lr: 0.1}"), "claims: lr 0.1 is several configurations of these runs"),
+        (("{opt: sgd}", "{batch: 5}"), "claims.yaml, line 9: claims.0.contrasts.0.against.batch: expected one of lr, opt, which group_by names"),
+        (("group_by: [params.lr, params.opt]", "groups: lr"), "claims.yaml, line 1: group_by: is missing"),
+        (("id: cheap", "id: better"), "claims.yaml, line 10: claims.1.id: the claim 'better' is there twice"),
+        (("margin: 0.01\nplanned", "margin: x\nplanned"), "claims.yaml, line 4: margin: "),
+        (("planned: 6", "endpoint: 6"), "claims.yaml, line 5: endpoint: unknown field, expected one of metric, group_by, block"),
+    ],
+)  # fmt: skip
+def test_a_claim_that_cannot_be_judged_is_named(claimed, capsys, change, message):
+    (claimed / "claims.yaml").write_text(CLAIMS.replace(*change))
+    assert cli.main(["claims", "--design", "claims.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--design", "published"], "'published' is a design of regstudy's own: its claims are judged with --study published"),
+        (["--design", "no.yaml"], "there is no file 'no.yaml'"),
+        (["--design", "no.yaml", "--study", "x"], "--design reads an experiment as it is"),
+        ([], "or give a file of them, about runs of any code, with --design"),
+    ],
+)
+def test_a_file_that_is_none_is_said_in_one_line(own_copy, capsys, arguments, message):
+    assert cli.main(["claims", *arguments]) == 2
+    assert message in capsys.readouterr().err

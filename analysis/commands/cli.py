@@ -40,8 +40,11 @@ def parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
     """Add the commands that read."""
     source = _source()
-    commands.add_parser("rank", parents=[source], help="print the ranking, with its ties", epilog=EPILOG)
-    commands.add_parser("claims", parents=[source], help="print the verdict on each claim of a study", epilog=EPILOG)
+    asserted = _asserted()
+    commands.add_parser("rank", parents=[source, asserted], help="print the ranking, with its ties", epilog=EPILOG)
+    commands.add_parser(
+        "claims", parents=[source, asserted], help="print the verdict on each claim, of a study or of a file", epilog=EPILOG
+    )
     commands.add_parser(
         "decided", parents=[source], help="say as JSON what of a study is decided, and what needs further seeds", epilog=EPILOG
     )
@@ -62,7 +65,7 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
     _add_compare(compare)
     gallery = commands.add_parser("gallery", parents=[source], help="write one page of misclassified images", epilog=EPILOG)
     gallery.add_argument("--output", metavar="FILE", default="gallery.html", help="file to write; default: %(default)s")
-    report = commands.add_parser("report", parents=[source], help="write the report in all formats", epilog=EPILOG)
+    report = commands.add_parser("report", parents=[source, asserted], help="write the report in all formats", epilog=EPILOG)
     report.add_argument(
         "--output",
         metavar="DIR",
@@ -111,6 +114,19 @@ def _source() -> terminal.Parser:
         action="append",
         default=[],
         help=f"compare runs although they differ in one of {', '.join(ALLOWED)}; the report says so; may be repeated",
+    )
+    return shared
+
+
+def _asserted() -> terminal.Parser:
+    """Claims about runs of any code."""
+    shared = terminal.Parser(add_help=False)
+    shared.add_argument(
+        "--design",
+        metavar="FILE",
+        dest="claims_file",
+        default="",
+        help="runs of any code, and claims about them, as this YAML file says (docs/guides/any-runs.md)",
     )
     return shared
 
@@ -213,6 +229,8 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
         _check_report(arguments)
     if arguments.experiment and arguments.snapshots:
         raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
+    if getattr(arguments, "claims_file", "") and _narrows(arguments):
+        raise UsageError("--design reads an experiment as it is: of the other options it takes --experiment and --planned only")
     if arguments.command == "compare":
         _check_compare(arguments)
     return arguments
@@ -235,13 +253,18 @@ def _check_report(arguments: argparse.Namespace) -> None:
         raise UsageError("--publish writes into the store that is read, and --from reads a snapshot: leave one of the two out")
 
 
+def _narrows(arguments: argparse.Namespace) -> bool:
+    """Whether it names what only runs of regstudy have."""
+    return bool(arguments.snapshots or arguments.study or arguments.where or arguments.dataset or arguments.allow)
+
+
 def _check_compare(arguments: argparse.Namespace) -> None:
     if arguments.metric:
         if arguments.configurations:
             raise UsageError(f"A and B ({', '.join(arguments.configurations)}) or --metric: give one of the two")
         if not arguments.group_by:
             raise UsageError("--metric needs --group-by: what makes runs the same configuration, such as params.lr")
-        if arguments.snapshots or arguments.study or arguments.where or arguments.dataset or arguments.allow:
+        if _narrows(arguments):
             raise UsageError(
                 "--metric reads an experiment as it is: of the other options it takes --experiment and --planned only"
             )

@@ -14,7 +14,7 @@ from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
 
 from ..judging import findings
 from ..judging.findings import Findings
-from ..reading import comparability, errors, foreign, query
+from ..reading import claims_file, comparability, errors, foreign, query
 from ..reading.query import Wanted
 from ..reading.records import snapshot as snapshots
 from ..reading.records.snapshot import Records
@@ -162,10 +162,18 @@ def _read_anybodys(arguments: argparse.Namespace, source: Records | None) -> Tri
     return foreign.read(asked, source)
 
 
+def _read_asserted(arguments: argparse.Namespace, source: Records | None) -> Trials:
+    file = claims_file.load(arguments.claims_file)
+    plan = planned(file.planned if arguments.planned is None else arguments.planned)
+    return foreign.read(foreign.Asked.by(file, arguments.experiment or None, plan), source)
+
+
 def read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:
     """The trials that a command's options ask for, regstudy's or, with --metric, anybody's."""
     if arguments.command == "compare" and arguments.metric:
         return _read_anybodys(arguments, source)
+    if getattr(arguments, "claims_file", ""):
+        return _read_asserted(arguments, source)
     return query.read(_wanted(arguments), source)
 
 
@@ -209,7 +217,7 @@ def known(names: Sequence[str], trials: Trials) -> list[str]:
 def no_claims(trials: Trials) -> str:
     """Why there is nothing to judge."""
     if trials.study is None:
-        return "claims belong to a study: name one with --study"
+        return "claims belong to a study: name one with --study; or give a file of them, about runs of any code, with --design"
     return f"the design {trials.study.design.name} makes no claims"
 
 

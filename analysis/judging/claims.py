@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from regstudy.design.design import ALL_OTHERS, SCALED_IN_POINTS, Claim, Contrast
+from regstudy.design.design import ALL_OTHERS, Claim, Contrast
 
 from ..reading.measures import Unit, measure
 from . import looks, statistics
@@ -45,6 +45,10 @@ class Questions(Protocol):
     @property
     def claims(self) -> Sequence[Claim]:
         """The claims, in their order."""
+        ...
+
+    def metrics(self) -> Sequence[str]:
+        """The recorded numbers that it speaks of."""
         ...
 
     def pick(self, fields: Mapping[str, Any]) -> int:
@@ -236,7 +240,7 @@ def compare(
 def target(contrast: Contrast, blocks: "pd.Index[Any]") -> "pd.Series[float]":
     """The number that a claim names instead of a rival, in every block, in the metric's stored unit."""
     assert contrast.target is not None
-    stored = contrast.target / 100 if contrast.metric in SCALED_IN_POINTS else contrast.target
+    stored = contrast.target / 100 if contrast.in_points else contrast.target
     return pd.Series(stored, index=blocks, name=measure(contrast.metric).target(stored))
 
 
@@ -244,7 +248,7 @@ def margin_of(contrast: Contrast, unit: Unit) -> float:
     """The margin in the unit of the estimates: a fraction, a logarithm, or the metric's own; never below the unit's least."""
     if contrast.scale == "ratio":
         return abs(math.log(contrast.margin))
-    in_unit = contrast.margin / 100 if contrast.metric in SCALED_IN_POINTS else contrast.margin
+    in_unit = contrast.margin / 100 if contrast.in_points else contrast.margin
     return max(in_unit, unit.least_margin)
 
 
@@ -264,7 +268,7 @@ def _judge(claim: Claim, results: tuple[Compared, ...], looked: Looks, family: i
     outcome = together(each)
     concerned = [result for result, own in zip(results, each, strict=True) if own in _DECIDING.get(outcome, {outcome})]
     deciding = min(concerned, key=_t)
-    base = Judged(claim.id, claim.text, outcome, strongly=False, contrasts=results, deciding=deciding)
+    base = Judged(claim.id, _sentence(claim), outcome, strongly=False, contrasts=results, deciding=deciding)
     if not all(result.tested.decidable for result in results):
         return base
     p, of = _p(results)
@@ -292,7 +296,7 @@ def _together(claim: Claim, parts: Sequence[Judged]) -> Judged:
     further = [part.further for part in parts if part.verdict == Verdict.INCONCLUSIVE]
     return Judged(
         claim.id,
-        claim.text,
+        _sentence(claim),
         outcome,
         strongly=outcome == Verdict.SUPPORTED and all(part.strongly for part in parts),
         contrasts=(),
@@ -300,6 +304,11 @@ def _together(claim: Claim, parts: Sequence[Judged]) -> Judged:
         parts=tuple(parts),
         further=_most(further) if outcome == Verdict.INCONCLUSIVE else None,
     )
+
+
+def _sentence(claim: Claim) -> str:
+    """Its text, as it stands within other sentences."""
+    return claim.text.strip().removesuffix(".")
 
 
 def together(verdicts: Collection[Verdict]) -> Verdict:

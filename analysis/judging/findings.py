@@ -124,7 +124,8 @@ def find(trials: Trials, errors: Errors | None = None) -> Findings:
     by_measure = _units(trials)
     endpoint = trials.endpoint or measures.measure(design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value)
     scale, key = trials.scale or _scale(design, endpoint, by_measure), endpoint.key
-    alpha = design.alpha if design else ALPHA
+    questions = trials.asserted or design
+    alpha = questions.alpha if questions else ALPHA
     scores = score_table(runs, key)
     looked = looks_of(trials, alpha)
     run = runs.assign(run=True).pivot(index="seed", columns="configuration", values="run").notna()  # noqa: PD010  # as above
@@ -134,7 +135,7 @@ def find(trials: Trials, errors: Errors | None = None) -> Findings:
         return ranking.rank(scores, scale, looked=by, run=run, **details)
 
     def judged(by: Looks) -> tuple[Judged, ...]:
-        return _judge(design, runs, by_measure, by, run)
+        return _judge(trials, by_measure, by, run)
 
     first, reference = ranked(looked), _reference(scores)
     new = _new_images(trials, errors, key)
@@ -183,7 +184,12 @@ def _named(trials: Trials) -> Trials:
         frame.assign(**{column: frame[column].map(own) for column, own in names.items()})
         for frame in (trials.runs, trials.epochs)
     )
-    return replace(trials, runs=runs, epochs=epochs)
+    asserted = trials.asserted
+    if asserted is not None:
+        asserted = replace(
+            asserted, configurations={names["configuration"][name]: own for name, own in asserted.configurations.items()}
+        )
+    return replace(trials, runs=runs, epochs=epochs, asserted=asserted)
 
 
 def _units(trials: Trials) -> dict[str, Unit]:
@@ -249,13 +255,16 @@ def _asked_reference(design: Design | None, runs: pd.DataFrame) -> str | None:
     return name if name in set(runs["configuration"]) else None
 
 
-def _judge(
-    design: Design | None, runs: pd.DataFrame, by_measure: dict[str, Unit], looked: Looks, run: pd.DataFrame
-) -> tuple[Judged, ...]:
-    if design is None or not design.claims:
+def _judge(trials: Trials, by_measure: dict[str, Unit], looked: Looks, run: pd.DataFrame) -> tuple[Judged, ...]:
+    runs = trials.runs
+    if trials.asserted is not None:
+        questions, names = trials.asserted, trials.asserted.names
+    elif trials.study is not None and trials.study.design.claims:
+        questions, names = trials.study.design, _names(trials.study.design, runs)
+    else:
         return ()
-    scores = {metric: score_table(runs, metric) for metric in design.metrics()}
-    return tuple(claims.judge(design, _names(design, runs), scores, by_measure, looked, run))
+    scores = {metric: score_table(runs, metric) for metric in questions.metrics()}
+    return tuple(claims.judge(questions, names, scores, by_measure, looked, run))
 
 
 def _comparisons(runs: pd.DataFrame, reference: str, by_measure: dict[str, Unit]) -> pd.DataFrame:

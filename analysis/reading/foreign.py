@@ -13,6 +13,7 @@ from regstudy.design.history import Plan
 from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import LAST_EPOCHS
 
+from .claims_file import Asserted, ClaimsFile
 from .measures import Curve, Measure, Scale
 from .query import LARGEST, is_done
 from .records import stores
@@ -48,6 +49,17 @@ class Asked:
     last: int = LAST_EPOCHS
     experiment: str | None = None
     plan: Plan | None = None
+    claims: ClaimsFile | None = None
+
+    @classmethod
+    def by(cls, file: ClaimsFile, experiment: str | None, plan: Plan | None) -> "Asked":
+        """What a file of claims asks for."""
+        return cls(file.metric, file.group_by, file.block, file.better, file.margin, file.last, experiment, plan, file)
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that are read, that which ranks first."""
+        return self.claims.metrics() if self.claims else [self.metric]
 
 
 def read(asked: Asked, source: Records | None = None) -> Trials:
@@ -83,8 +95,17 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
         Scale(higher, asked.margin, bounds=_bounds(asked.metric, runs[asked.metric])),
     )
     return Trials(
-        runs, epochs, tuple(filter(None, notices)), source, words, (curve,), endpoint=measure, scale=scale, plan=asked.plan
-    )
+        runs, epochs, tuple(filter(None, notices)), source, words, (curve,), endpoint=measure, scale=scale, plan=asked.plan, asserted=_asserted(asked, known, runs)
+    )  # fmt: skip
+
+
+def _asserted(asked: Asked, known: list[Record], runs: pd.DataFrame) -> Asserted | None:
+    if asked.claims is None:
+        return None
+    there = dict.fromkeys(runs["configuration"])
+    held = {_name(run, asked.group_by): run for run in known}
+    values = {name: {key.partition(".")[2]: _value(held[name], key) or "" for key in asked.group_by} for name in there}
+    return Asserted(asked.claims, values)
 
 
 def _words(block: str, *, higher: bool) -> Words:
@@ -154,17 +175,21 @@ def _frames(source: Records, known: list[Record], asked: Asked) -> tuple[pd.Data
         for run in known
     ]
     runs = pd.DataFrame(rows)
-    long = source.epochs(list(runs["run_id"]), [asked.metric]).rename(columns={"step": "epoch", "value": asked.metric})
-    if long.empty:
-        there = sorted({name for run in known for name in run.metrics})
-        raise UsageError(f"--metric {asked.metric!r}: no run has it; expected one of {_listed(there)}")
-    long[asked.metric] = long[asked.metric].where(long[asked.metric].abs() < LARGEST)
-    long = long.drop_duplicates(["run_id", "epoch"], keep="last").drop(columns="metric")
-    by_run = long.sort_values(["run_id", "epoch"]).groupby("run_id")[asked.metric]
-    last = by_run.apply(lambda s: _mean(s.tail(asked.last)))
-    there = runs[runs["run_id"].isin(last.index)]
-    averaged = there["run_id"].map(by_run.size().clip(upper=asked.last))
-    runs = there.assign(**{AVERAGED: averaged, asked.metric: there["run_id"].map(last)})
+    points = source.epochs(list(runs["run_id"]), asked.metrics)
+    points["value"] = points["value"].where(points["value"].abs() < LARGEST)
+    points = points.drop_duplicates(["run_id", "metric", "step"], keep="last").sort_values(["run_id", "step"])
+    for name in asked.metrics:
+        if not points["metric"].eq(name).any():
+            there = sorted({name for run in known for name in run.metrics})
+            raise UsageError(f"--metric {name!r}: no run has it; expected one of {_listed(there)}")
+    by_metric = {name: own.groupby("run_id")["value"] for name, own in points.groupby("metric")}
+    last = {name: own.apply(lambda s: _mean(s.tail(asked.last))) for name, own in by_metric.items()}
+    long = (
+        points[points["metric"] == asked.metric].rename(columns={"step": "epoch", "value": asked.metric}).drop(columns="metric")
+    )
+    runs = runs[runs["run_id"].isin(last[asked.metric].index)]
+    averaged = runs["run_id"].map(by_metric[asked.metric].size().clip(upper=asked.last))
+    runs = runs.assign(**{AVERAGED: averaged, **{name: runs["run_id"].map(last[name]) for name in asked.metrics}})
     runs["diverged"] = runs[asked.metric].isna()
     return runs.sort_values(["configuration", "start_time"], ignore_index=True), long.merge(
         runs[["run_id", "configuration", "seed"]], on="run_id"

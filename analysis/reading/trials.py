@@ -11,6 +11,7 @@ from regstudy.config import RunConfig
 from regstudy.design.history import Plan
 from regstudy.schema import Metric, Summary
 
+from .claims_file import Asserted
 from .measures import Curve, Measure, Scale
 from .records.snapshot import Records
 from .studies import Study
@@ -111,7 +112,7 @@ class Trials:
     `runs` has a row per run, `epochs` a row per run and point of a curve, with the columns that are declared above. `notices` say what was left
     out, what was allowed, and what differs all the same. `curves` are those that are drawn, the endpoint's own first. `endpoint` and `scale` are
     what was asked for; None: what the study's design says, or a design's defaults. `asked` are the command's words that read these again. `plan` is what was fixed before the runs were seen;
-    None: nobody said.
+    None: nobody said. `asserted` are claims about anybody's runs.
     """
 
     runs: pd.DataFrame
@@ -125,6 +126,7 @@ class Trials:
     scale: Scale | None = None
     asked: tuple[str, ...] = ()
     plan: Plan | None = None
+    asserted: Asserted | None = None
 
     def __post_init__(self) -> None:
         """Hold the frames to what is declared, where they enter."""

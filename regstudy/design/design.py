@@ -105,6 +105,11 @@ class Contrast(BaseModel, frozen=True, extra="forbid"):
         description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit"
     )
 
+    @property
+    def in_points(self) -> bool:
+        """Whether its numbers are given in percent and points, while runs record fractions."""
+        return self.metric in SCALED_IN_POINTS
+
     @model_validator(mode="after")
     def _has_a_rival(self) -> Self:
         if (self.against is None) == (self.target is None):
@@ -373,8 +378,8 @@ def described(design: Design) -> str:
     return f"{plural(cells, 'configuration')} × {plural(len(design.seeds), 'seed')}"
 
 
-def first_reason(error: ValidationError) -> tuple[Place, str]:
-    """Where in the file, and what is wrong there, in words."""
+def first_reason(error: ValidationError, top: type[BaseModel] = Design) -> tuple[Place, str]:
+    """Where in the file, and what is wrong there, in words; `top` is what the file is."""
     first = error.errors(include_url=False)[0]
     place: Place = first.get("ctx", {}).get("place", first["loc"])
     message = first["msg"].removeprefix("Value error, ")
@@ -382,7 +387,7 @@ def first_reason(error: ValidationError) -> tuple[Place, str]:
         message += f", got {quoted(first['input'])}"
     field = ".".join(str(part) for part in place)
     if first["type"] == "extra_forbidden":
-        message = f"unknown field, expected one of {', '.join(_siblings(place))}"
+        message = f"unknown field, expected one of {', '.join(_siblings(place, top))}"
     elif first["type"] == "missing":
         message = "is missing"
     elif first["type"] in {"tuple_type", "list_type"}:
@@ -406,6 +411,6 @@ def _check_fields(fields: Mapping[str, Any], place: Place, reserved: frozenset[s
             raise _at((*place, name), f"expected one of {known}")
 
 
-def _siblings(place: Place) -> list[str]:
-    owner = Contrast if "contrasts" in place else Claim if "claims" in place else Design
+def _siblings(place: Place, top: type[BaseModel]) -> list[str]:
+    owner = Contrast if "contrasts" in place else Claim if "claims" in place else top
     return list(owner.model_fields)

@@ -5,15 +5,16 @@ A design is one YAML file: a shipped one by its name (designs/), or anybody's ow
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from regstudy.design import plain_yaml
 from regstudy.design.design import Design, Place, first_reason
 from regstudy.errors import ConfigError, DesignError
 
+Model = TypeVar("Model", bound=BaseModel)
 SHIPPED = Path(__file__).parent / "designs"
 
 
@@ -25,12 +26,16 @@ def shipped() -> list[str]:
 def load(name_or_path: str) -> Design:
     """Read a shipped design by name, or a file; DesignError names line, field, and what was expected."""
     path = SHIPPED / f"{name_or_path}.yaml" if name_or_path in shipped() else Path(name_or_path)
+    otherwise = f"there is no design {name_or_path!r} in {Path.cwd()}: expected the path of a YAML file, or one of {', '.join(shipped())}"
+    return parse(text_of(path, otherwise), str(path))
+
+
+def text_of(path: Path, otherwise: str) -> str:
+    """A file's text; DesignError says why it cannot be one that is read here, `otherwise` if there is none."""
     try:
         if not path.is_file():
-            raise DesignError(
-                f"there is no design {name_or_path!r} in {Path.cwd()}: expected the path of a YAML file, or one of {', '.join(shipped())}"
-            )
-        return parse(_content(path).decode("utf-8-sig"), str(path))
+            raise DesignError(otherwise)
+        return _content(path).decode("utf-8-sig")
     except OSError as error:
         raise DesignError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -49,6 +54,11 @@ def _content(path: Path) -> bytes:
 
 def parse(text: str, where: str) -> Design:
     """A design from YAML text; `where` is the file's name for messages."""
+    return parse_as(Design, text, where, "is no design: expected fields such as name, configurations and seeds")
+
+
+def parse_as(model: type[Model], text: str, where: str, otherwise: str) -> Model:
+    """What a model makes of YAML text; `otherwise` is said of text that has no fields at all."""
     try:
         tree, content = plain_yaml.read(text)
     except yaml.MarkedYAMLError as error:
@@ -57,11 +67,11 @@ def parse(text: str, where: str) -> Design:
     except yaml.YAMLError as error:
         raise DesignError(f"{where}: is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
-        raise DesignError(f"{where}: is no design: expected fields such as name, configurations and seeds")
+        raise DesignError(f"{where}: {otherwise}")
     try:
-        return Design.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
-        place, reason = first_reason(error)
+        place, reason = first_reason(error, model)
         raise DesignError(f"{where}, line {_line(tree, place)}: {reason}") from None
     except ConfigError as error:
         raise DesignError(f"{where}, line {_line(tree, _blamed(tree, str(error)))}: {error}") from None

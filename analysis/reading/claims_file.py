@@ -1,0 +1,157 @@
+"""A file of claims about anybody's runs: what to compare, as `compare --metric` asks for it, and what is claimed of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from regstudy.design import design_file
+from regstudy.design.design import Claim, Contrast, Design
+from regstudy.errors import DesignError, UsageError
+from regstudy.schema import LAST_EPOCHS
+
+NO_CLAIMS = "is no file of claims about runs of any code: expected fields such as metric, group_by and claims"
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+From = Annotated[str, StringConstraints(pattern=r"^(params|tags)\..+$")]
+Names = Annotated[
+    tuple[From, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given), Field(min_length=1)
+]
+
+
+class AnyContrast(Contrast, frozen=True, extra="forbid"):
+    """One comparison of anybody's metric, in its own unit."""
+
+    metric: Text = Field(description="metric that is compared")
+
+    @property
+    def in_points(self) -> bool:
+        """Nobody says in which unit a metric of theirs is: never."""
+        return False
+
+
+class AnyClaim(Claim, frozen=True, extra="forbid"):
+    """A sentence about anybody's runs."""
+
+    contrasts: tuple[AnyContrast, ...] = ()
+
+
+class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
+    """What a file says: the fields are the options of `compare`, and the claims of a design."""
+
+    metric: Text = Field(description="the metric that ranks")
+    group_by: Names = Field(description="what makes runs the same configuration: params.NAME or tags.NAME, or a list of them")
+    block: From = Field(default="params.seed", description="what pairs runs")
+    better: Literal["higher", "lower"] | None = None
+    margin: PositiveFloat | None = Field(default=None, description="smallest difference that matters, in the metric's unit")
+    last: PositiveInt = Field(default=LAST_EPOCHS, description="mean over the last so many steps")
+    planned: NonNegativeInt | None = Field(
+        default=None, description="blocks that were fixed before any was looked at; 0: none were"
+    )
+    alpha: float = Field(default=float(Design.model_fields["alpha"].default), gt=0, lt=1)
+    claims: tuple[AnyClaim, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        seen = set[str]()
+        for number, claim in enumerate(self.claims):
+            if claim.id in seen:
+                raise _at(("claims", number, "id"), f"the claim {claim.id!r} is there twice")
+            unknown = set(claim.together) - seen
+            if unknown:
+                raise _at(("claims", number, "together"), f"{min(unknown)!r} is no claim before this one")
+            seen.add(claim.id)
+            for position, contrast in enumerate(claim.contrasts):
+                for side in ("of", "against"):
+                    self._check(getattr(contrast, side), ("claims", number, "contrasts", position, side))
+        return self
+
+    def _check(self, fields: object, place: tuple[int | str, ...]) -> None:
+        if not isinstance(fields, dict):
+            return
+        known = [name.partition(".")[2] for name in self.group_by]
+        for name in fields:
+            if name not in known:
+                raise _at((*place, name), f"expected one of {', '.join(known)}, which group_by names")
+
+    def metrics(self) -> list[str]:
+        """The metrics that it speaks of, that which ranks first."""
+        claimed = (contrast.metric for claim in self.claims for contrast in claim.contrasts)
+        return list(dict.fromkeys([self.metric, *claimed]))
+
+
+@dataclass(frozen=True)
+class Asserted:
+    """The claims of a file, about the configurations that the runs have: each by its name, with its values by group_by's names."""
+
+    file: ClaimsFile
+    configurations: Mapping[str, Mapping[str, str]]
+
+    @property
+    def claims(self) -> Sequence[Claim]:
+        """The claims, in their order."""
+        return self.file.claims
+
+    @property
+    def alpha(self) -> float:
+        """The level that all verdicts share."""
+        return self.file.alpha
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The configurations, in the order in which `pick` counts them."""
+        return list(self.configurations)
+
+    def metrics(self) -> list[str]:
+        """The metrics that it speaks of."""
+        return self.file.metrics()
+
+    def pick(self, fields: Mapping[str, Any]) -> int:
+        """Which configuration has these values; UsageError if none has, or several have."""
+        found = [
+            place
+            for place, values in enumerate(self.configurations.values())
+            if all(_same(wanted, values[name]) for name, wanted in fields.items())
+        ]
+        if len(found) == 1:
+            return found[0]
+        asked = ", ".join(f"{name} {value}" for name, value in fields.items())
+        what = f"several configurations of these runs ({', '.join(self.names[place] for place in found)}): name more of their values" if found else (
+            f"no configuration of these runs: expected one of {', '.join(self.names)}"
+        )  # fmt: skip
+        raise UsageError(f"claims: {asked} is {what}")
+
+
+def load(path: str) -> ClaimsFile:
+    """Read a file; DesignError names line, field and what was expected."""
+    otherwise = (
+        f"there is no file {path!r} in {Path.cwd()}: expected a YAML file with {NO_CLAIMS.partition('fields such as ')[2]}"
+    )
+    if path in design_file.shipped():
+        raise DesignError(f"{path!r} is a design of regstudy's own: its claims are judged with --study {path}")
+    return design_file.parse_as(ClaimsFile, design_file.text_of(Path(path), otherwise), path, NO_CLAIMS)
+
+
+def _same(wanted: object, recorded: str) -> bool:
+    """Numbers are numbers: 0.1 is 1e-1."""
+    try:
+        return float(str(wanted)) == float(recorded)
+    except ValueError:
+        return str(wanted) == recorded
+
+
+def _at(place: tuple[int | str, ...], message: str) -> PydanticCustomError:
+    return PydanticCustomError("design", "{message}", {"message": message, "place": place})
