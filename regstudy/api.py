@@ -13,6 +13,7 @@ from regstudy.config import RunConfig as Config
 from regstudy.console.terminal import plural
 from regstudy.design import design as designs
 from regstudy.design import design_file
+from regstudy.errors import UsageError
 from regstudy.schema import Summary
 
 if TYPE_CHECKING:
@@ -113,14 +114,30 @@ def run_study(
     epochs: int | None = None,
     dataset: str | None = None,
     data_root: str | None = None,
+    until: str = "",
+    max_seeds: int | None = None,
+    budget: str = "",
     **how: Any,
 ) -> Study:
-    """Run what is left of a study; StudyError names what could not be finished. `how`: executor, jobs, threads, gpus, address, device."""
-    from regstudy.study import coordinator, plan
+    """Run what is left of a study; StudyError names what could not be finished. `how`: executor, jobs, threads, gpus, address, device.
 
-    planned = plan.make(_changed(design, seeds, epochs, dataset), data_root)
-    coordinator.run(planned, coordinator.resolve(coordinator.How(**how), len(planned.unfinished())))
-    return _study(planned.again())
+    `until="decided"`, instead of `seeds`: block by block until every claim has a verdict, `max_seeds` are there (60), or the next block would not fit into the `budget` (`"2h"`).
+    """
+    from regstudy.study import coordinator, plan
+    from regstudy.study import until as looking
+    from regstudy.tracking import study_run
+
+    if until and seeds is not None:
+        raise UsageError(f"seeds={seeds!r}: until={until!r} takes seeds as it needs them; give one of the two")
+    if not until and (max_seeds is not None or budget):
+        raise UsageError("max_seeds and budget are for until='decided': add it, or leave them out")
+    limits = looking.limits(until, max_seeds, budget) if until else None
+    chosen = _changed(design, looking.FIRST if limits else seeds, epochs, dataset)
+    planned = plan.make(chosen, data_root)
+    asked = coordinator.resolve(coordinator.How(**how), max(len(planned.unfinished()), len(chosen.cells()) if limits else 0))
+    run_id = coordinator.run(planned, asked, looking.grower(limits, asked.jobs or 1, asked.threads or 1) if limits else None)
+    planned = planned.again()
+    return _study(planned.begun(study_run.seeds(run_id)) if limits else planned)
 
 
 def _changed(

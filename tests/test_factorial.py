@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from analysis.judging.factorial import effects
+from analysis.judging.factorial import effects, with_data
 
 
 def study(blocks: int, noise: float = 1e-3) -> pd.DataFrame:
@@ -62,3 +62,23 @@ def test_a_block_that_lacks_a_cell_does_not_count():
 def test_values_without_any_spread_give_no_interval():
     runs = study(3).assign(score=0.5)
     assert effects(runs, "score") is None
+
+
+def test_an_interaction_with_data_is_the_t_test_of_the_differences_of_differences():
+    """Of blocks that all four cells have; as a ratio, of what is above zero."""
+    rng = np.random.default_rng(4)
+    on, minus = (pd.DataFrame(rng.uniform(1, 2, (8, 2)), index=range(start, start + 8)) for start in (0, 2))
+    on.iloc[5, 1] = np.nan
+    both = [2, 3, 4, 6, 7]
+    differences = (on[0] - on[1] - (minus[0] - minus[1])).loc[both]
+    found = with_data(on, minus)
+    assert found.n == len(both)
+    assert found.mean == pytest.approx(differences.mean())
+    assert (found.low, found.high) == pytest.approx(
+        stats.t.interval(0.95, len(both) - 1, differences.mean(), stats.sem(differences))
+    )
+    assert found.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    ratios = ((on[0] / on[1]) / (minus[0] / minus[1])).loc[both]
+    assert np.exp(with_data(on, minus, ratio=True).mean) == pytest.approx(stats.gmean(ratios))
+    scaled = with_data(10 * minus, minus, ratio=True)
+    assert scaled.mean == pytest.approx(0), "a change of scale is no interaction of ratios"

@@ -1,6 +1,12 @@
 """A study that goes on until it is decided: what it says, where it ends, what it drops; and one that really runs, in two starts."""
 
 import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 
 import mlflow
 import numpy as np
@@ -9,6 +15,7 @@ import synthetic
 from conftest import ROOT
 from test_claims import NAMES
 
+import regstudy as rs
 from analysis.commands import cli as analysis
 from analysis.commands.decided import decision
 from analysis.judging import findings
@@ -135,17 +142,43 @@ def test_bad_options_are_one_line(workspace, capsys, options, words):
     assert not mlflow.MlflowClient().search_runs(["0"])
 
 
+def _until_it_says(words: str, command: list[str]) -> str:
+    """What it has said by then; it is killed in the midst of the next trial, with whatever it started."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        said = next(line for line in process.stdout if words in line)
+        time.sleep(1)
+        os.killpg(process.pid, signal.SIGKILL)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"until": "decided", "seeds": 3}, "seeds=3: until='decided' takes seeds as it needs them"),
+        ({"max_seeds": 9}, "are for until='decided'"),
+        ({"until": "bored"}, "--until: expected decided, got 'bored'"),
+    ],
+)
+def test_a_notebook_is_told_the_same(workspace, given, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        rs.run_study("published", **given)
+    assert not mlflow.MlflowClient().search_runs(["0"])
+
+
 @pytest.mark.slow
 def test_a_study_goes_on_until_it_is_decided_in_however_many_starts(workspace, capsys, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (workspace / "small.yaml").write_text(DESIGN)
     command = ["study", "run", "small.yaml", "--until", "decided", "--executor", "here", "--threads", "1", "--no-report"]
+    killed = _until_it_says("look at 3 seeds", [sys.executable, "-m", "regstudy", *command])
+    assert "0 of 2 claims decided" in killed
     assert cli.main([*command, "--max-seeds", "5"]) == 0
     first = capsys.readouterr().out
-    assert "look at 3 seeds: 0 of 2 claims decided" in first
     assert "look at 5 seeds: 1 of 2 claims decided; open: its loss is low" in first
     assert "ends here: 5 seeds are the most (--max-seeds)" in first
-    assert cli.main(command) == 0
+    study = rs.run_study("small.yaml", until="decided", executor="here", threads=1)
+    assert list(study.trials["state"]) == ["done"] * 11
     second = capsys.readouterr().out
     assert "look at 6 seeds: 2 of 2 claims decided" in second
     assert "ends here: every claim has a verdict" in second
@@ -155,7 +188,7 @@ def test_a_study_goes_on_until_it_is_decided_in_however_many_starts(workspace, c
     (study,) = [run for run in runs if run.data.tags[Tag.KIND] == "study"]
     history = History.from_tags(study.data.tags)
     assert history.plan == Plan(None, sequential=True)
-    assert sorted(event.seeds for event in history.looks) == [3, 4, 5, 6]
+    assert sorted(event.seeds for event in history.looks) == [3, 4, 5, 6], "none lost, none twice"
     assert study.info.status == "FINISHED"
     assert analysis.main(["claims", "--study", "small"]) == 0
     said = " ".join(capsys.readouterr().out.split())

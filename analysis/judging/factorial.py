@@ -1,12 +1,14 @@
-"""Main effects and interaction of a study of two factors at two levels each: each effect is a contrast within the block, tested over blocks."""
+"""Effects as contrasts within the block, tested over blocks: main effects and interaction of two factors at two levels each, and of a difference with a data set."""
 
 from collections.abc import Sequence
 from math import fsum
 
+import numpy as np
 import pandas as pd
 
 from . import statistics
 from .looks import NOTHING_FIXED, Looks
+from .statistics import BY_ITSELF, Estimate, Rule
 
 FACTORS = ("l1", "l2")
 DIVISOR = {"first": 2, "second": 2, "both": 1}
@@ -48,6 +50,23 @@ def effects(
             }
         )
     return pd.DataFrame(rows)
+
+
+def with_data(
+    on: pd.DataFrame, minus: pd.DataFrame, *, ratio: bool = False, resolution: float = 0.0, rule: Rule = BY_ITSELF
+) -> Estimate:
+    """How much larger a difference between two configurations is on one data set than on another: a value per block, (first − second) on the one minus the same on the other.
+
+    Frames have a row per block and two columns, the configurations; only blocks that all four cells have count. With `ratio`, of logarithms, which gives that of a ratio of ratios: an
+    interaction in a metric's own unit may be only its scale. Two data sets say nothing of harder data in general.
+    """
+
+    def differences(scores: pd.DataFrame) -> "pd.Series[float]":
+        values = scores.where(scores > 0).transform(np.log) if ratio else scores
+        return values.iloc[:, 0] - values.iloc[:, 1]
+
+    first, second = differences(on).align(differences(minus), join="inner")
+    return statistics.estimate(first, second, resolution=0.0 if ratio else resolution, rule=rule)
 
 
 def _signs(block: pd.DataFrame, term: str) -> "pd.Series[float]":

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import os
 import shlex
 import subprocess
@@ -111,14 +110,10 @@ def _limits(given: argparse.Namespace) -> "Limits | None":
             if value:
                 raise UsageError(f"{option} {value}: is for --until decided; add it, or leave {option} out")
         return None
-    if given.until != "decided":
-        raise UsageError(f"--until: expected decided, got {given.until!r}")
     if given.seeds:
         raise UsageError(f"--seeds {given.seeds}: --until decided takes seeds as it needs them; give one of the two")
-    most = _number(given.max_seeds, "--max-seeds", f"a whole number from {until.FIRST} on") or until.MOST
-    if most < until.FIRST:
-        raise UsageError(f"--max-seeds: expected a whole number from {until.FIRST} on, got {most}")
-    return until.Limits(most, until.seconds(given.budget) if given.budget else math.inf)
+    most = _number(given.max_seeds, "--max-seeds", f"a whole number from {until.FIRST} on")
+    return until.limits(given.until, most, given.budget)
 
 
 def _assigned(text: str) -> tuple[str, str]:

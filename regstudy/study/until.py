@@ -50,6 +50,15 @@ class Decision:
     needed: frozenset[str]
 
 
+def limits(wanted: str, most: int | None = None, budget: str = "") -> Limits:
+    """Where a study that goes on until it is `wanted`, which can only be decided, ends all the same; UsageError says what was expected."""
+    if wanted != "decided":
+        raise UsageError(f"--until: expected decided, got {wanted!r}")
+    if most is not None and most < FIRST:
+        raise UsageError(f"--max-seeds: expected a whole number from {FIRST} on, got {most}")
+    return Limits(most or MOST, seconds(budget) if budget else math.inf)
+
+
 def seconds(text: str) -> float:
     """`90m`, `2h` or `1.5d` in seconds; UsageError says what was expected."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
