@@ -280,6 +280,9 @@ def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys
         (("{opt: sgd}", "{lr: 0.1}"), "claims: lr 0.1 is several configurations of these runs"),
         (("{opt: sgd}", "{batch: 5}"), "claims.yaml, line 9: claims.0.contrasts.0.against.batch: expected one of lr, opt, which group_by names"),
         (("group_by: [params.lr, params.opt]", "groups: lr"), "claims.yaml, line 1: group_by: is missing"),
+        (("{opt: sgd}", "{opt: adam}"), "claims: lr 0.1, opt adam is compared with itself"),
+        (("{opt: sgd}", "{}"), "line 9: claims.0.contrasts.0.against: expected at least one value, got none"),
+        (("[params.lr, params.opt]", "lr"), "line 3: group_by.0: expected params.NAME or tags.NAME, such as params.lr, got 'lr'"),
         (("id: cheap", "id: better"), "claims.yaml, line 10: claims.1.id: the claim 'better' is there twice"),
         (("margin: 0.01\nplanned", "margin: x\nplanned"), "claims.yaml, line 4: margin: "),
         (("planned: 6", "endpoint: 6"), "claims.yaml, line 5: endpoint: unknown field, expected one of metric, group_by, block"),
@@ -305,3 +308,20 @@ def test_a_claim_that_cannot_be_judged_is_named(claimed, capsys, change, message
 def test_a_file_that_is_none_is_said_in_one_line(own_copy, capsys, arguments, message):
     assert cli.main(["claims", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["seed", "epoch", "metric", "value", "run_id", "configuration", "diverged", "averaged", "step", "run"]
+)
+def test_a_metric_that_is_called_like_a_column_is_a_metric(workspace, name):
+    for lr, better in (("0.1", 0.2), ("0.2", 0.0)):
+        for seed in range(4):
+            log(lr, seed, [seed * 0.01 + better], metric=name)
+    (workspace / "claims.yaml").write_text(
+        f"metric: {name}\nbetter: higher\ngroup_by: params.lr\nclaims:\n"
+        f"  - {{id: a, text: a, contrasts: [{{metric: {name}, of: {{lr: 0.1}}, against: {{lr: 0.2}}, expect: higher, margin: 0.01}}]}}\n"
+    )
+    found = findings.find(foreign.read(Asked.by(claims_file.load("claims.yaml"), None, None)))
+    assert found.judged[0].deciding.plain.mean == pytest.approx(0.2)
+    assert list(found.table["mean"]) == pytest.approx([0.215, 0.015])
+    assert cli.main(["compare", "--metric", name, "--better", "higher", "--group-by", "params.lr"]) == 0

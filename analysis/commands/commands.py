@@ -150,7 +150,7 @@ def _read_anybodys(arguments: argparse.Namespace, source: Records | None) -> Tri
     foreign.check_names(tuple(arguments.group_by), "--group-by")
     foreign.check_names((arguments.block,), "--block")
     asked = foreign.Asked(
-        arguments.metric,
+        claims_file.column(arguments.metric),
         tuple(arguments.group_by),
         arguments.block,
         arguments.better,

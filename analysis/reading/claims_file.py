@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
@@ -21,12 +22,51 @@ from pydantic_core import PydanticCustomError
 from regstudy.design import design_file
 from regstudy.design.design import Claim, Contrast, Design
 from regstudy.errors import DesignError, UsageError
-from regstudy.schema import LAST_EPOCHS
+from regstudy.schema import LAST_EPOCHS, Summary
 
 NO_CLAIMS = "is no file of claims about runs of any code: expected fields such as metric, group_by and claims"
 
+RESERVED = frozenset(
+    {
+        "run_id",
+        "run_name",
+        "start_time",
+        "configuration",
+        "seed",
+        "diverged",
+        "averaged",
+        "epoch",
+        "step",
+        "metric",
+        "value",
+        "run",
+    }
+) | {Summary.ENDPOINT_EPOCHS.value}
+"""Columns of the frames, which no metric of anybody's may replace."""
+
 Text = Annotated[str, StringConstraints(min_length=1)]
-From = Annotated[str, StringConstraints(pattern=r"^(params|tags)\..+$")]
+
+
+def column(metric: str) -> str:
+    """What a metric is called in frames: as it is logged, unless something else there is called so."""
+    return f"metrics.{metric}" if metric in RESERVED else metric
+
+
+def logged(column: str) -> str:
+    """What the metric of a column is logged as."""
+    name = column.removeprefix("metrics.")
+    return name if name in RESERVED else column
+
+
+def _from(given: str) -> str:
+    kind, _, name = given.partition(".")
+    if kind in {"params", "tags"} and name:
+        return given
+    raise ValueError("expected params.NAME or tags.NAME, such as params.lr")
+
+
+From = Annotated[str, AfterValidator(_from)]
+Metric = Annotated[Text, AfterValidator(column)]
 Names = Annotated[
     tuple[From, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given), Field(min_length=1)
 ]
@@ -35,7 +75,7 @@ Names = Annotated[
 class AnyContrast(Contrast, frozen=True, extra="forbid"):
     """One comparison of anybody's metric, in its own unit."""
 
-    metric: Text = Field(description="metric that is compared")
+    metric: Metric = Field(description="metric that is compared")
 
     @property
     def in_points(self) -> bool:
@@ -52,7 +92,7 @@ class AnyClaim(Claim, frozen=True, extra="forbid"):
 class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
     """What a file says: the fields are the options of `compare`, and the claims of a design."""
 
-    metric: Text = Field(description="the metric that ranks")
+    metric: Metric = Field(description="the metric that ranks")
     group_by: Names = Field(description="what makes runs the same configuration: params.NAME or tags.NAME, or a list of them")
     block: From = Field(default="params.seed", description="what pairs runs")
     better: Literal["higher", "lower"] | None = None
@@ -99,6 +139,13 @@ class Asserted:
 
     file: ClaimsFile
     configurations: Mapping[str, Mapping[str, str]]
+
+    def __post_init__(self) -> None:
+        """Find every configuration that is spoken of."""
+        for contrast in (contrast for claim in self.file.claims for contrast in claim.contrasts):
+            subject = self.pick(contrast.of)
+            if isinstance(contrast.against, dict) and self.pick(contrast.against) == subject:
+                raise UsageError(f"claims: {self.names[subject]} is compared with itself")
 
     @property
     def claims(self) -> Sequence[Claim]:

@@ -13,6 +13,7 @@ from regstudy.design.history import Plan
 from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import LAST_EPOCHS
 
+from . import claims_file
 from .claims_file import Asserted, ClaimsFile
 from .measures import Curve, Measure, Scale
 from .query import LARGEST, is_done
@@ -175,13 +176,15 @@ def _frames(source: Records, known: list[Record], asked: Asked) -> tuple[pd.Data
         for run in known
     ]
     runs = pd.DataFrame(rows)
-    points = source.epochs(list(runs["run_id"]), asked.metrics)
+    columns = {claims_file.logged(name): name for name in asked.metrics}
+    points = source.epochs(list(runs["run_id"]), list(columns))
+    points["metric"] = points["metric"].map(columns)
     points["value"] = points["value"].where(points["value"].abs() < LARGEST)
     points = points.drop_duplicates(["run_id", "metric", "step"], keep="last").sort_values(["run_id", "step"])
     for name in asked.metrics:
         if not points["metric"].eq(name).any():
             there = sorted({name for run in known for name in run.metrics})
-            raise UsageError(f"--metric {name!r}: no run has it; expected one of {_listed(there)}")
+            raise UsageError(f"--metric {claims_file.logged(name)!r}: no run has it; expected one of {_listed(there)}")
     by_metric = {name: own.groupby("run_id")["value"] for name, own in points.groupby("metric")}
     last = {name: own.apply(lambda s: _mean(s.tail(asked.last))) for name, own in by_metric.items()}
     long = (
