@@ -1,4 +1,4 @@
-"""A study that goes on until it is decided: what it says, where it ends, what it drops; and one that really runs, in two starts."""
+"""A study that goes on until it is decided: what it says, where it ends, what it drops; and one that really runs, is killed, and goes on."""
 
 import math
 import os

@@ -17,15 +17,16 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from regstudy.design import design_file
-from regstudy.design.design import Claim, Contrast, Design
+from regstudy.design.design import Claim, Contrast, Design, at, check_order
 from regstudy.errors import DesignError, UsageError
 from regstudy.schema import LAST_EPOCHS, Summary
 
-NO_CLAIMS = "is no file of claims about runs of any code: expected fields such as metric, group_by and claims"
+FIELDS = "fields such as metric, group_by and claims"
+NO_CLAIMS = f"is no file of claims about runs of any code: expected {FIELDS}"
 
+PREFIX = "metrics."
 RESERVED = frozenset(
     {
         "run_id",
@@ -49,13 +50,12 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 
 def column(metric: str) -> str:
     """What a metric is called in frames: as it is logged, unless something else there is called so."""
-    return f"metrics.{metric}" if metric in RESERVED else metric
+    return f"{PREFIX}{metric}" if metric in RESERVED or metric.startswith(PREFIX) else metric
 
 
 def logged(column: str) -> str:
     """What the metric of a column is logged as."""
-    name = column.removeprefix("metrics.")
-    return name if name in RESERVED else column
+    return column.removeprefix(PREFIX)
 
 
 def _from(given: str) -> str:
@@ -106,14 +106,8 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        seen = set[str]()
+        check_order(self.claims)
         for number, claim in enumerate(self.claims):
-            if claim.id in seen:
-                raise _at(("claims", number, "id"), f"the claim {claim.id!r} is there twice")
-            unknown = set(claim.together) - seen
-            if unknown:
-                raise _at(("claims", number, "together"), f"{min(unknown)!r} is no claim before this one")
-            seen.add(claim.id)
             for position, contrast in enumerate(claim.contrasts):
                 for side in ("of", "against"):
                     self._check(getattr(contrast, side), ("claims", number, "contrasts", position, side))
@@ -125,7 +119,7 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
         known = [name.partition(".")[2] for name in self.group_by]
         for name in fields:
             if name not in known:
-                raise _at((*place, name), f"expected one of {', '.join(known)}, which group_by names")
+                raise at((*place, name), f"expected one of {', '.join(known)}, which group_by names")
 
     def metrics(self) -> list[str]:
         """The metrics that it speaks of, that which ranks first."""
@@ -184,12 +178,11 @@ class Asserted:
 
 def load(path: str) -> ClaimsFile:
     """Read a file; DesignError names line, field and what was expected."""
-    otherwise = (
-        f"there is no file {path!r} in {Path.cwd()}: expected a YAML file with {NO_CLAIMS.partition('fields such as ')[2]}"
-    )
     if path in design_file.shipped():
         raise DesignError(f"{path!r} is a design of regstudy's own: its claims are judged with --study {path}")
-    return design_file.parse_as(ClaimsFile, design_file.text_of(Path(path), otherwise), path, NO_CLAIMS)
+    return design_file.parse_as(
+        ClaimsFile, design_file.text_of(Path(path), f"file {path!r}", f"a YAML file with {FIELDS}"), path, NO_CLAIMS
+    )
 
 
 def _same(wanted: object, recorded: str) -> bool:
@@ -198,7 +191,3 @@ def _same(wanted: object, recorded: str) -> bool:
         return float(str(wanted)) == float(recorded)
     except ValueError:
         return str(wanted) == recorded
-
-
-def _at(place: tuple[int | str, ...], message: str) -> PydanticCustomError:
-    return PydanticCustomError("design", "{message}", {"message": message, "place": place})

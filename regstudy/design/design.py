@@ -134,6 +134,18 @@ class Claim(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
+def check_order(claims: Sequence[Claim]) -> None:
+    """Hold each id to be there once, and claims to be made of those before them."""
+    seen = set[str]()
+    for number, claim in enumerate(claims):
+        if claim.id in seen:
+            raise at(("claims", number, "id"), f"the claim {claim.id!r} is there twice")
+        unknown = set(claim.together) - seen
+        if unknown:
+            raise at(("claims", number, "together"), f"{min(unknown)!r} is no claim before this one")
+        seen.add(claim.id)
+
+
 _SEEDS_SCHEMA = {
     "anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}]
 }
@@ -180,9 +192,9 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if (self.configurations is None) == (self.grid is None):
-            raise _at(("configurations",), "give either 'configurations' or 'grid'")
+            raise at(("configurations",), "give either 'configurations' or 'grid'")
         if len(set(self.seeds)) < len(self.seeds):
-            raise _at(("seeds",), "a seed is listed twice")
+            raise at(("seeds",), "a seed is listed twice")
         _check_fields(self.grid or {}, ("grid",), NOT_HERE | {"dataset"})
         self._check_number()
         _check_fields(self.overrides, ("overrides",), NOT_HERE)
@@ -190,7 +202,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             _check_fields(fields, ("configurations", number), NOT_HERE | {"dataset"})
         twice = self.overrides.keys() & {name for fields in self.cells() for name in fields}
         if twice:
-            raise _at(("overrides", min(twice)), "is set for single configurations too: say it in one of the two places")
+            raise at(("overrides", min(twice)), "is set for single configurations too: say it in one of the two places")
         self._check_configurations()
         self._check_claims()
         return self
@@ -199,7 +211,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         """Counted before any of a grid is made."""
         cells = len(self.configurations) if self.configurations is not None else math.prod(map(len, (self.grid or {}).values()))
         if len(self.seeds) * cells > MOST_TRIALS:
-            raise _at(("seeds",), f"this makes {len(self.seeds) * cells:,} trials; there may be {MOST_TRIALS:,}")
+            raise at(("seeds",), f"this makes {len(self.seeds) * cells:,} trials; there may be {MOST_TRIALS:,}")
 
     def _check_configurations(self) -> None:
         if self.unset():
@@ -209,25 +221,19 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         for number, config in enumerate(self.configs()):
             if config in seen:
                 place = ("configurations", number) if self.configurations else ("grid",)
-                raise _at(place, "this configuration is there twice")
+                raise at(place, "this configuration is there twice")
             seen.add(config)
 
     def _check_claims(self) -> None:
-        seen, settled = set[str](), not self.unset()
-        if self.reference is not None and settled:
+        check_order(self.claims)
+        if self.unset():
+            return
+        if self.reference is not None:
             _check_fields(self.reference, ("reference",), NOT_HERE | {"dataset"})
             self._find(self.reference, ("reference",))
         for number, claim in enumerate(self.claims):
-            place = ("claims", number)
-            if claim.id in seen:
-                raise _at((*place, "id"), f"the claim {claim.id!r} is there twice")
-            unknown = set(claim.together) - seen
-            if unknown:
-                raise _at((*place, "together"), f"{min(unknown)!r} is no claim before this one")
-            seen.add(claim.id)
-            if settled:
-                for position, contrast in enumerate(claim.contrasts):
-                    self._check_contrast(contrast, (*place, "contrasts", position))
+            for position, contrast in enumerate(claim.contrasts):
+                self._check_contrast(contrast, ("claims", number, "contrasts", position))
 
     def _check_contrast(self, contrast: Contrast, place: Place) -> None:
         for side, fields in {"of": contrast.of, "against": contrast.against}.items():
@@ -235,14 +241,14 @@ class Design(BaseModel, frozen=True, extra="forbid"):
                 _check_fields(fields, (*place, side), NOT_HERE | {"dataset"})
         subject = self._find(contrast.of, (*place, "of"))
         if isinstance(contrast.against, dict) and self._find(contrast.against, (*place, "against")) == subject:
-            raise _at(place, "this compares a configuration with itself")
+            raise at(place, "this compares a configuration with itself")
 
     def _find(self, fields: Mapping[str, Any], place: Place) -> int:
         try:
             return self.pick(fields)
         except LookupError:
             described = ", ".join(f"{name} {plain(value)}" for name, value in fields.items())
-            raise _at(place, f"{described} is no configuration of this study") from None
+            raise at(place, f"{described} is no configuration of this study") from None
 
     def metrics(self) -> list[str]:
         """The recorded numbers that it speaks of, its endpoint first."""
@@ -382,9 +388,7 @@ def first_reason(error: ValidationError, top: type[BaseModel] = Design) -> tuple
     """Where in the file, and what is wrong there, in words; `top` is what the file is."""
     first = error.errors(include_url=False)[0]
     place: Place = first.get("ctx", {}).get("place", first["loc"])
-    place = tuple(
-        part for part in place if not (isinstance(part, str) and "[" in part)
-    )  # how pydantic names one of several types
+    place = tuple(part for part in place if not str(part).startswith("dict["))  # pydantic names one of several types so
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         message += f", got {quoted(first['input'])}"
@@ -402,7 +406,7 @@ def first_reason(error: ValidationError, top: type[BaseModel] = Design) -> tuple
     return place, f"{field}: {message}" if field else message
 
 
-def _at(place: Place, message: str) -> PydanticCustomError:
+def at(place: Place, message: str) -> PydanticCustomError:
     """An error of the design as a whole that belongs to one place in it."""
     return PydanticCustomError("design", "{message}", {"message": message, "place": place})
 
@@ -411,7 +415,7 @@ def _check_fields(fields: Mapping[str, Any], place: Place, reserved: frozenset[s
     for name in fields:
         if name not in RunConfig.model_fields or name in reserved:
             known = ", ".join(field for field in RunConfig.model_fields if field not in reserved)
-            raise _at((*place, name), f"expected one of {known}")
+            raise at((*place, name), f"expected one of {known}")
 
 
 def _siblings(place: Place, top: type[BaseModel]) -> list[str]:

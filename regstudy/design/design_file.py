@@ -26,15 +26,15 @@ def shipped() -> list[str]:
 def load(name_or_path: str) -> Design:
     """Read a shipped design by name, or a file; DesignError names line, field, and what was expected."""
     path = SHIPPED / f"{name_or_path}.yaml" if name_or_path in shipped() else Path(name_or_path)
-    otherwise = f"there is no design {name_or_path!r} in {Path.cwd()}: expected the path of a YAML file, or one of {', '.join(shipped())}"
-    return parse(text_of(path, otherwise), str(path))
+    expected = f"the path of a YAML file, or one of {', '.join(shipped())}"
+    return parse(text_of(path, f"design {name_or_path!r}", expected), str(path))
 
 
-def text_of(path: Path, otherwise: str) -> str:
-    """A file's text; DesignError says why it cannot be one that is read here, `otherwise` if there is none."""
+def text_of(path: Path, what: str, expected: str) -> str:
+    """A file's text; DesignError says why it cannot be one that is read here, or what is missing and what was expected."""
     try:
         if not path.is_file():
-            raise DesignError(otherwise)
+            raise DesignError(f"there is no {what} in {Path.cwd()}: expected {expected}")
         return _content(path).decode("utf-8-sig")
     except OSError as error:
         raise DesignError(f"{path}: cannot be read ({error.strerror})") from None
