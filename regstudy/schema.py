@@ -129,6 +129,9 @@ class Tag(StrEnum):
     UNTIL = "regstudy.until"
     HEARTBEAT = "regstudy.heartbeat"
     MACHINE = "regstudy.machine"
+    OWN_CODE = "regstudy.own_code"
+    CLASS_NAMES = "regstudy.class_names"
+    MODEL_WARNING = "regstudy.model_warning"
     OWNER = "regstudy.owner"
 
 
@@ -146,7 +149,14 @@ class Artifact(StrEnum):
 RIGHT_OF_LAST, LAST_SEEN = "right_of_last", "last_epochs"
 """Columns of a run's predictions: in how many of how many last epochs an image was right."""
 
+OWN_SOURCE = "source/own"
+"""Folder of a run's artifacts with the source of the user's own code."""
+
+LONGEST_TAG = 4_000
+"""Characters; MLflow takes 8,000, and more of class names nobody reads."""
+
 MODEL_NAME = "squeeze_expand"
+OWN_MODEL_NAME = "own_network"
 WEIGHTS_FILE = "weights.safetensors"
 CONTACT_SHEET_KEY = "misclassified"
 DESIGN_FILE = "design.yaml"

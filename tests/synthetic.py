@@ -85,6 +85,7 @@ def _row(
         "configuration_digest": config.configuration_digest(),
         "data_digest": "d" * 64,
         "data_warning": "",
+        "class_names": "",
         "test_images": test_images,
         "diverged": False,
         "command": f"python -m regstudy train --seed {seed}",

@@ -10,7 +10,7 @@ from regstudy.config import RunConfig
 from regstudy.data.datasets import Split
 from regstudy.training import weights
 from regstudy.training.network import blocks, build, convolutions
-from regstudy.training.regularisers import l1_pull
+from regstudy.training.regularisers.penalties import l1_pull
 
 
 def images(n: int = 20) -> Split:

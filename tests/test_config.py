@@ -42,9 +42,12 @@ def test_one_factor_in_many_spellings_is_one_configuration(text):
         ("lr", "0", "a finite number > 0"),
         ("momentum", "1", "a number ≥ 0 and < 1"),
         ("dropout", "1", "a number ≥ 0 and < 1"),
-        ("dataset", "cifar", "one of auto, mnist, fashion-mnist, mnist-5k"),
+        ("dataset", "cifar", expected("dataset")),
+        ("dataset", "folder:", expected("dataset")),
+        ("network", "resnet18", "squeeze-expand, or package.module:name or path/to/file.py:name for your own"),
+        ("image_size", "10", "a whole number of pixels from 20 to 1,024"),
         ("recipe", "secret", "one of published, corrected"),
-        ("schedule", "cosine", "one of constant, step"),
+        ("schedule", "linear", "one of constant, step, cosine, one-cycle"),
         ("device", "tpu", "one of auto, cpu, cuda, mps"),
     ],
 )
@@ -132,10 +135,13 @@ def test_digest_covers_every_field_that_decides_numbers():
     other = {
         "l1": 0.1, "l2": 0.1, "seed": 1, "epochs": 1, "dataset": "fashion-mnist", "batch_size": 1, "lr": 0.1, "momentum": 0.1,
         "schedule": "step", "dropout": 0.1, "augmentation": "none", "validation_size": 1, "l1_kind": "sum",
-        "l1_scope": "convolutions", "l2_scope": "convolutions",
+        "l1_scope": "convolutions", "l2_scope": "convolutions", "optimizer": "adamw", "elastic_net": 0.1, "elastic_net_ratio": 0.1,
+        "group_lasso": 0.1, "weight_decay": 0.1, "label_smoothing": 0.1, "spatial_dropout": 0.1, "mixup": 0.1, "cutout": 1,
+        "gradient_noise": 0.1, "max_norm": 0.1, "ema": 0.1, "strength": 0.1, "network": "a.b:c", "regulariser": "a.b:c", "own_code": "0",
     }  # fmt: skip
     assert set(other) == set(base.identity())
-    digests = {RunConfig.model_validate({"dataset": "mnist", name: value}).digest() for name, value in other.items()}
+    own = {"network": {"own_code": "1"}, "regulariser": {"own_code": "1"}}
+    digests = {base.model_copy(update={name: value, **own.get(name, {})}).digest() for name, value in other.items()}
     assert len(digests | {base.digest()}) == len(other) + 1
 
 
@@ -163,4 +169,5 @@ def test_run_name_says_the_configuration():
 
 def test_every_field_says_what_it_takes():
     assert all(expected(name) for name in RunConfig.model_fields)
+    assert [name for name in RunConfig.model_fields if expected(name) == "a folder"] == ["data_root", "own_code"]
     assert json.loads(RunConfig().canonical_json())["l1"] == 0

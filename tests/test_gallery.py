@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from regstudy.data.datasets import CLASSES
+from regstudy.data.datasets import CLASSES, DIGIT_NAMES
 from regstudy.run import figures
+from regstudy.schema import CLASS_NAMES
 from regstudy.training import summary
 from regstudy.training.loop import EpochMetrics
 from regstudy.training.scores import Score, confusion
@@ -24,7 +25,7 @@ def predictions(wrong: int, n: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
 def test_contact_sheet_shows_each_error_with_labels_and_probability(wrong, shown, words):
     log, labels = predictions(wrong)
     images = torch.randint(0, 256, (60, 28, 28), dtype=torch.uint8)
-    figure = figures.contact_sheet(images, summary.errors(log, labels), figures.class_names("mnist"), "l1=0")
+    figure = figures.contact_sheet(images, summary.errors(log, labels), DIGIT_NAMES, "l1=0")
     drawn = [axis for axis in figure.axes if axis.images]
     assert len(drawn) == shown
     assert drawn[0].texts[0].get_text() == "0 → 1  90%"
@@ -34,7 +35,7 @@ def test_contact_sheet_shows_each_error_with_labels_and_probability(wrong, shown
 
 def test_confusion_matrix_prints_every_count():
     log, labels = predictions(7)
-    figure = figures.confusion_matrix(confusion(log, labels), figures.class_names("fashion-mnist"), "title")
+    figure = figures.confusion_matrix(confusion(log, labels), CLASS_NAMES["fashion-mnist"], "title")
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert len(texts) == 100
     assert sum(map(int, texts)) == 60

@@ -109,7 +109,7 @@ def test_runs_without_errors_and_runs_unknown_are_not_the_same():
 
 
 def test_the_gallery_shows_each_image_once_per_configuration():
-    shown = gallery.context(Errors(errors(), RUNS, 0, "mnist"), "none")
+    shown = gallery.context(Errors(errors(), RUNS, 0), "none")
     assert [image for image, _, _ in shown["images"]] == [3, 9, 5, 7]
     assert shown["cells"]["none"][3] == ("1", "90%", 2)
     assert 5 not in shown["cells"]["none"], "right in every seed"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from regstudy.config import RunConfig
-from regstudy.training import regularisers
 from regstudy.training.network import build
+from regstudy.training.regularisers import base, penalties
 from tests import reference
 
 
@@ -20,7 +20,7 @@ def two_tensors() -> list[torch.Tensor]:
 
 
 def l1_term(parameters: list[torch.Tensor], config: RunConfig) -> torch.Tensor:
-    return regularisers.l1_term(parameters, regularisers.l1_weights(parameters, config))
+    return penalties.l1_term(parameters, penalties.l1_weights(parameters, config))
 
 
 def test_l1_by_hand():
@@ -32,7 +32,7 @@ def test_l1_by_hand():
 
 def test_published_l1_is_torchs_l1_loss_over_all_parameters():
     model, config = build(RunConfig()), RunConfig(l1=0.001)
-    parameters = regularisers.scoped(model, config.l1_scope)
+    parameters = base.scoped(model, config.l1_scope)
     ours = l1_term(parameters, config)
     notebook = 0.001 * reference.l1_penalty(model)
     torch.testing.assert_close(ours, notebook)
@@ -46,7 +46,7 @@ def test_pull_is_the_size_of_the_gradient(kind):
     parameters = two_tensors()
     gradients = torch.autograd.grad(l1_term(parameters, config), parameters)
     for parameter, gradient in zip(parameters, gradients, strict=True):
-        torch.testing.assert_close(gradient, regularisers.l1_pull(parameter, config) * parameter.detach().sign())
+        torch.testing.assert_close(gradient, penalties.l1_pull(parameter, config) * parameter.detach().sign())
 
 
 @pytest.mark.parametrize("kind", ["mean", "sum"])
@@ -55,7 +55,7 @@ def test_added_gradient_is_autograds_bit_for_bit(kind):
     loss_gradients = [torch.full_like(p, 0.125) for p in parameters]
     for parameter, gradient in zip(parameters, loss_gradients, strict=True):
         parameter.grad = gradient.clone()
-    regularisers.add_l1_gradient(parameters, config)
+    penalties.add_l1_gradient(parameters, config)
     autograds = torch.autograd.grad(l1_term(parameters, config), parameters)
     for parameter, own, penalty in zip(parameters, loss_gradients, autograds, strict=True):
         assert torch.equal(parameter.grad, own + penalty), "at w = 0 too: no pull"
@@ -64,7 +64,7 @@ def test_added_gradient_is_autograds_bit_for_bit(kind):
 def test_l2_by_hand_and_as_weight_decay():
     parameters = two_tensors()
     config = RunConfig(l2=0.1)
-    term = regularisers.l2_term(parameters, config)
+    term = penalties.l2_term(parameters, config)
     assert term.item() == pytest.approx(0.5 * 0.1 * (1 + 9 + 4 + 0.25 + 0.25))
     expected = [
         p.detach() - 0.5 * gradient for p, gradient in zip(parameters, torch.autograd.grad(term, parameters), strict=True)
@@ -79,14 +79,14 @@ def test_l2_by_hand_and_as_weight_decay():
 
 def test_scopes():
     model = build(RunConfig())
-    assert sum(p.numel() for p in regularisers.scoped(model, "all")) == 9_680
-    assert sum(p.numel() for p in regularisers.scoped(model, "convolutions")) == 9_520
+    assert sum(p.numel() for p in base.scoped(model, "all")) == 9_680
+    assert sum(p.numel() for p in base.scoped(model, "convolutions")) == 9_520
 
 
 @pytest.mark.parametrize(("scope", "decayed"), [("all", 9_680), ("convolutions", 9_520)])
 def test_parameter_groups_cover_every_parameter_once(scope, decayed):
     model = build(RunConfig())
-    groups = regularisers.parameter_groups(model, RunConfig(l2=0.1, l2_scope=scope))
+    groups = penalties.parameter_groups(model, RunConfig(l2=0.1, l2_scope=scope))
     counts = {group["weight_decay"]: sum(p.numel() for p in group["params"]) for group in groups}
     assert counts[0.1] == decayed
     assert sum(counts.values()) == 9_680
@@ -108,7 +108,7 @@ def test_proximal_sgd_finds_the_soft_thresholded_minimum(target, factor, momentu
         optimizer.zero_grad()
         (0.5 * (weight - target) ** 2).sum().backward()
         optimizer.step()
-        regularisers.proximal_step([weight], config, lr)
+        penalties.proximal_step([weight], config, lr)
     shrunk = max(abs(target) - factor, 0.0) * (1 if target > 0 else -1)
     assert weight.item() == pytest.approx(shrunk, abs=1e-6)
     if abs(target) < 0.99 * factor:
@@ -117,5 +117,5 @@ def test_proximal_sgd_finds_the_soft_thresholded_minimum(target, factor, momentu
 
 def test_proximal_step_by_hand():
     weight = nn.Parameter(torch.tensor([0.5, -0.05, -0.3, 0.0]))
-    regularisers.proximal_step([weight], RunConfig(l1=0.1, l1_kind="proximal", momentum=0.0), learning_rate=1.0)
+    penalties.proximal_step([weight], RunConfig(l1=0.1, l1_kind="proximal", momentum=0.0), learning_rate=1.0)
     torch.testing.assert_close(weight.detach(), torch.tensor([0.4, 0.0, -0.2, 0.0]))

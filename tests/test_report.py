@@ -10,7 +10,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import mlflow
-import numpy as np
 import pandas as pd
 import pytest
 import synthetic
@@ -152,7 +151,7 @@ def test_where_no_html_is_shown_a_runs_link_leads_to_its_curve_and_its_images(re
 
 def test_a_runs_picture_holds_its_curve_and_its_images():
     curve = svg.svg(Figure(figsize=(4, 2)))
-    images = [Wrong(3, "Bag", "Coat", "97%", gallery.png(np.zeros((28, 28), np.uint8))), Wrong(8, "Bag", "Shirt", "51%", "")]
+    images = [Wrong(3, "Bag", "Coat", "97%", gallery.png(gallery.image(bytes(784)))), Wrong(8, "Bag", "Shirt", "51%", "")]
     whole = Single("run-0", "a <b> & c", "4", "0f", "99.37%", curve, "its curve", images, query.WORDS)
     root = ET.fromstring(run_pages.page(whole))
     texts = [text.text for text in root.iter(f"{SVG}text") if text.get("transform") is None]

@@ -315,7 +315,7 @@ def test_the_run_that_mlflow_made_for_the_start_is_no_trials(workspace, monkeypa
         (["plan", "published", "--epochs", "1.5"], "--epochs: expected a whole number ≥ 1, got '1.5'"),
         (
             ["plan", "published", "--dataset", "cifar"],
-            "dataset: expected one of auto, mnist, fashion-mnist, mnist-5k, got 'cifar'",
+            "dataset: expected one of auto, mnist, fashion-mnist, mnist-5k, kmnist",
         ),
         (["run", "published", "--threads", "99999"], "--threads: expected a whole number from 1 to 1,024, got '99999'"),
         (["run", "published", "--jobs", "0"], "--jobs: expected a whole number ≥ 1, got '0'"),

@@ -59,6 +59,13 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         help="standard deviation of a difference between two configurations; default: from the runs so far",
     )
     power.add_argument("--seed-seconds", metavar="S", type=float, default=0.0, help="how long a seed takes; adds the time")
+    power.add_argument(
+        "--test-images",
+        metavar="N",
+        type=_images,
+        default=10_000,
+        help="test images, which the guess without any run goes by; default: %(default)s",
+    )
     compare = commands.add_parser(
         "compare", parents=[source], help="two configurations in a page of text; or the runs of any code", epilog=EPILOG
     )
@@ -183,6 +190,12 @@ def _run(given: list[str], program: str) -> None:
     except BaseException:
         folders.unmake(made)
         raise
+
+
+def _images(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number ≥ 1, got {text!r}")
+    return int(text)
 
 
 def as_command(given: Sequence[str]) -> str:

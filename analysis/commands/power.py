@@ -22,7 +22,8 @@ from . import commands
 
 SEEDS = (3, 5, 10, 15, 20, 30, 40, 60)
 OF_A_SEED = 0.05
-"""Points: the standard deviation of a configuration's accuracy over seeds where nobody knows better; of about 99.4% on 10,000 images √(error/2n) predicts 0.055."""
+OF_IMAGES = 10_000
+"""Points: the standard deviation of a configuration's accuracy over seeds where nobody knows better; of about 99.4% on 10,000 images √(error/2n) predicts 0.055. Of n images it is √(10,000/n) times as large."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ def _spread(arguments: argparse.Namespace, design: Design) -> Spread:
     if pilot is not None:
         return pilot
     if design.endpoint == Summary.ENDPOINT_TEST_ACCURACY:
-        return Spread(
-            OF_A_SEED * math.sqrt(2),
-            f"a guess: {OF_A_SEED} points per seed, as on 10,000 test images at 99.4%; --sd says it better",
-        )
+        images = arguments.test_images
+        guess = OF_A_SEED * math.sqrt(OF_IMAGES / images)
+        source = f"a guess: {guess:.2g} points per seed, as on {images:,} test images at 99.4%; --sd says it better"
+        return Spread(guess * math.sqrt(2), source)
     raise UsageError(
         f"no run tells how {design.endpoint} varies: give --sd, the standard deviation of a difference between two configurations"
     )

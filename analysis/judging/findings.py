@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from regstudy.config import strengths
 from regstudy.design.design import SCALED_IN_POINTS, Design
 from regstudy.schema import Summary
 
@@ -156,10 +157,10 @@ def find(trials: Trials, errors: Errors | None = None) -> Findings:
         new_images=new,
         comparisons=_comparisons(runs, reference, by_measure),
         sharpness=_sharpness(runs, reference, [key, *measures.COMPARED]),
-        effects=factorial.effects(runs, key, looked=looked) if trials.has(*factorial.FACTORS) else None,
+        effects=factorial.effects(runs, key, looked),
         power=_power(first, looked),
         contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
-        responses=_responses(runs, key, scale) if trials.has(*factorial.FACTORS) else (),
+        responses=_responses(runs, key, scale),
     )
 
 
@@ -213,10 +214,12 @@ def _diverged(runs: pd.DataFrame) -> dict[str, int]:
 
 def _complexity(trials: Trials) -> dict[str, tuple[float, ...]]:
     """How many regularisers a configuration has, then how strong they are; empty where that is not known."""
-    if not trials.has(*factorial.FACTORS):
+    known = [name for name in strengths() if trials.has(name)]
+    if not known:
         return {}
     first = rows(trials.runs.drop_duplicates("configuration"))
-    return {row["configuration"]: (float((row["l1"] > 0) + (row["l2"] > 0)), float(row["l1"] + row["l2"])) for row in first}
+    values = {row["configuration"]: [float(row[name]) for name in known] for row in first}
+    return {name: (float(sum(value > 0 for value in own)), math.fsum(own)) for name, own in values.items()}
 
 
 def _reference(scores: pd.DataFrame) -> str:
@@ -363,10 +366,13 @@ def _contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contes
 
 
 def _responses(runs: pd.DataFrame, key: str, scale: Scale) -> tuple[Response, ...]:
-    """For each factor with three values or more, of the runs that have none of the other factor."""
+    """For each regulariser with three strengths or more, of the runs that are otherwise like the simplest."""
     found: list[Response] = []
-    for factor, other in (("l1", "l2"), ("l2", "l1")):
-        own = runs[(runs[other] == 0) & runs[key].notna()]
+    varying = [name for name in factorial.FIELDS if name in runs and len(set(runs[name])) > 1]
+    base = runs.sort_values([name for name in strengths() if name in runs], kind="stable").iloc[0]
+    for factor in (name for name in strengths() if name in varying):
+        alike = [runs[other] == base[other] for other in varying if other != factor]
+        own = runs[np.logical_and.reduce([runs[key].notna(), *alike])]
         if own[factor].nunique() < 3:
             continue
         scores = pd.DataFrame({"value": own[factor], "seed": own["seed"], "score": own[key]}).reset_index(drop=True)

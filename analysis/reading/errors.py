@@ -1,16 +1,18 @@
 """Which images runs were wrong on: from the artifacts of regstudy's runs."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from regstudy.schema import LAST_SEEN, RIGHT_OF_LAST
+from regstudy.schema import CLASS_NAMES, LAST_SEEN, RIGHT_OF_LAST
 
 from ..files.rows import rows
 from .trials import TEST_IMAGES, Trials
 
 NAMED = ["run_id", "configuration", "seed", "index"]
+DIGITS = tuple("0123456789")
 MOST_RUNS = 400
 """Runs up to which every image's predictions are read, not only the errors of the final model."""
 
@@ -20,15 +22,19 @@ class Errors:
     """All errors of the runs whose artifacts are there.
 
     `rows`: run_id, configuration, seed, index, label, predicted, predicted_probability, pixels. `runs` are those whose errors are known,
-    `unknown` how many are not; `dataset` is the images'. `shares`: in which share of its last epochs a run was wrong on an image, a row per run (configuration,
+    `unknown` how many are not; `class_names` say what labels stand for. `shares`: in which share of its last epochs a run was wrong on an image, a row per run (configuration,
     seed) and a column per image that any was ever wrong on; of the final models alone, if older runs are among them.
     """
 
     rows: pd.DataFrame
     runs: pd.DataFrame
     unknown: int
-    dataset: str = ""
+    class_names: tuple[str, ...] = DIGITS
     shares: pd.DataFrame | None = None
+
+    def words(self, label: int) -> str:
+        """What a label stands for."""
+        return self.class_names[label] if label < len(self.class_names) else str(label)
 
     @property
     def labels(self) -> dict[int, int]:
@@ -58,7 +64,19 @@ def read(trials: Trials) -> Errors:
     shares = _shares(trials, runs) if known else None
     if shares is None and known:
         shares = wrong_table(together, runs).astype(float)
-    return Errors(together, runs, len(trials.runs) - len(known), str(trials.runs["dataset"].iloc[0]), shares)
+    return Errors(together, runs, len(trials.runs) - len(known), _class_names(trials.runs), shares)
+
+
+def _class_names(runs: pd.DataFrame) -> tuple[str, ...]:
+    """As a run recorded them; the published data sets' are known."""
+    recorded = next((text for text in runs["class_names"] if text), "")
+    try:
+        names = json.loads(recorded) if recorded else None
+    except ValueError:
+        names = None
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return CLASS_NAMES.get(str(runs["dataset"].iloc[0]), DIGITS)
 
 
 def wrong_table(errors: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

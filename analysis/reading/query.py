@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from regstudy import identity
-from regstudy.config import RunConfig
+from regstudy.config import RunConfig, strengths
 from regstudy.design import design
 from regstudy.design.history import Plan
 from regstudy.errors import ConfigError, NothingToAnalyse, UsageError
@@ -50,6 +50,7 @@ TAGS = {
     "data_digest": Tag.DATA_DIGEST,
     "split_digest": Tag.SPLIT_DIGEST,
     "data_warning": Tag.DATA_WARNING,
+    "class_names": Tag.CLASS_NAMES,
     "parameter_count": Tag.PARAMETER_COUNT,
     "numerics_version": Tag.NUMERICS_VERSION,
     "metrics_version": Tag.METRICS_VERSION,
@@ -223,6 +224,7 @@ def _runs_frame(runs: list[Record], asked: Iterable[str]) -> pd.DataFrame:
     rows = [
         {
             **config,
+            "dataset": run.tags[Tag.DATASET],
             "run_id": run.run_id,
             "run_name": run.name,
             "start_time": run.start_time,
@@ -234,7 +236,7 @@ def _runs_frame(runs: list[Record], asked: Iterable[str]) -> pd.DataFrame:
         }
         for run, config, name in zip(runs, configs, _names(runs, configs), strict=True)
     ]
-    frame = pd.DataFrame(rows).sort_values(["l1", "l2", "configuration", "seed"], ignore_index=True)
+    frame = pd.DataFrame(rows).sort_values([*strengths(), "configuration", "seed"], ignore_index=True)
     # SQLite keeps an infinite number as the largest there is; neither that nor NaN is a measurement.
     frame[summaries] = frame[summaries].astype(float).where(frame[summaries].abs() < LARGEST)
     # A run that left the numbers has no endpoint: what it did before says nothing about where it went.

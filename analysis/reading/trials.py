@@ -58,6 +58,7 @@ OF_A_TRIAL = (
     Column("split_digest", "text", "SHA-256 of the split, a tag"),
     Column("data_warning", "text", "why the data are not what the published study used, a tag; empty if they are"),
     Column("parameter_count", "text", "parameters of the network, a tag"),
+    Column("class_names", "text", "what labels stand for, as JSON, a tag; empty for digits"),
     Column("numerics_version", "text", "version of the numbers, a tag"),
     Column("metrics_version", "text", "version of the metrics' definitions, a tag"),
     Column("version", "text", "of regstudy, a tag"),

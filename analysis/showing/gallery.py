@@ -2,14 +2,14 @@
 
 import base64
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from regstudy.console.terminal import plural
 from regstudy.errors import NothingToAnalyse
-from regstudy.schema import CLASS_NAMES
 
 from ..files import folders
 from ..files.rows import rows
@@ -21,7 +21,14 @@ from . import rendering
 
 MOST_IMAGES, MOST_CONFIGURATIONS = 60, 8
 MOST_NAMED, CERTAIN = 10, 0.05
-SIDE, SPRITE_COLUMNS = 28, 10
+SIDE, SHOWN, SPRITE_COLUMNS = 28, 64, 10
+"""Pixels of a digit's side, and of an image's in the page; images beside each other in the sprite."""
+
+BLANK = 235
+"""The grey of an image that was not kept."""
+
+PNG = b"\x89PNG"
+"""What such a file begins with."""
 
 
 def context(errors: Errors, reference: str = "", *, every_image: bool = False) -> dict[str, object] | None:
@@ -34,7 +41,7 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
     wrong = errors.wrong
     table = images.hardest(wrong).head(MOST_IMAGES)
     names = list(dict.fromkeys(errors.runs["configuration"]))[:MOST_CONFIGURATIONS]
-    words = class_names(errors.dataset)
+    words = errors.words
     first = {int(row["index"]): row for row in rows(errors.rows.drop_duplicates("index"))}
     shown = [int(image) for image in table.index]
     cells = {name: _cells(errors, name, shown, words) for name in names}
@@ -42,14 +49,14 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
     labels = {image: int(first[image]["label"]) for image in shown}
     drawn = [*shown, *sorted(set(first) - set(shown))] if every_image else shown
     return {
-        "sprite": _sprite([first[image]["pixels"] for image in drawn]),
+        "sprite": _sprite([first[image].get("pixels") for image in drawn]),
         "places": {image: (place % SPRITE_COLUMNS, place // SPRITE_COLUMNS) for place, image in enumerate(drawn)},
         "columns": SPRITE_COLUMNS,
         "names": names,
         "more_names": len(set(errors.runs["configuration"])) - len(names),
         "seeds": {name: int(seeds[name]) for name in names},
-        "images": [(image, labels[image], words[labels[image]]) for image in shown],
-        "labels": [(label, words[label]) for label in sorted(set(labels.values()))],
+        "images": [(image, labels[image], words(labels[image])) for image in shown],
+        "labels": [(label, words(label)) for label in sorted(set(labels.values()))],
         "cells": cells,
         "total": len(wrong.columns),
         "told": in_words(errors),
@@ -60,11 +67,6 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
         ],
         "unknown": errors.unknown,
     }
-
-
-def class_names(dataset: str) -> tuple[str, ...]:
-    """What the ten labels stand for."""
-    return CLASS_NAMES.get(dataset, tuple("0123456789"))
 
 
 def in_words(errors: Errors) -> list[str]:
@@ -121,34 +123,42 @@ def write(trials: Trials, page: Path) -> None:
     folders.replace_gallery(page, text)
 
 
-def image(pixels: bytes) -> np.ndarray:
-    """A stored image, uint8, 28×28, bright on dark."""
-    return np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
+def image(pixels: object) -> Image.Image:
+    """A stored image as it is shown: 784 values are digits, bright on dark, which are shown dark on light; all others are PNG; a blank where none was kept."""
+    if not isinstance(pixels, bytes):
+        return Image.new("L", (SIDE, SIDE), BLANK)
+    if len(pixels) == SIDE * SIDE and not pixels.startswith(PNG):
+        return Image.fromarray(255 - np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE))
+    with Image.open(io.BytesIO(pixels)) as stored:
+        return stored.copy()
 
 
-def png(bright: np.ndarray) -> str:
-    """Grey values (uint8) as PNG, dark on light, as base64."""
+def png(picture: Image.Image) -> str:
+    """PNG, as base64."""
     buffer = io.BytesIO()
-    Image.fromarray(255 - bright).save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _cells(errors: Errors, name: str, shown: list[int], words: tuple[str, ...]) -> dict[int, tuple[str, str, int]]:
+def _cells(errors: Errors, name: str, shown: list[int], words: Callable[[int], str]) -> dict[int, tuple[str, str, int]]:
     """By image: the commonest wrong answer, its mean probability, and how many seeds give any wrong answer."""
     own = errors.rows[(errors.rows["configuration"] == name) & errors.rows["index"].isin(shown)]
     cells: dict[int, tuple[str, str, int]] = {}
     for image, those in own.groupby("index"):
         answer = int(those["predicted"].mode().iloc[0])
         probability = those.loc[those["predicted"] == answer, "predicted_probability"].mean()
-        cells[int(str(image))] = (words[answer], f"{probability:.0%}", len(those))
+        cells[int(str(image))] = (words(answer), f"{probability:.0%}", len(those))
     return cells
 
 
-def _sprite(pixels: list[bytes]) -> str:
-    """All images in one PNG."""
-    rows = -(-len(pixels) // SPRITE_COLUMNS)
-    sheet = np.zeros((rows * SIDE, SPRITE_COLUMNS * SIDE), np.uint8)
-    for place, own in enumerate(pixels):
-        top, left = place // SPRITE_COLUMNS * SIDE, place % SPRITE_COLUMNS * SIDE
-        sheet[top : top + SIDE, left : left + SIDE] = image(own)
+def _sprite(pixels: list[object]) -> str:
+    """All images in one PNG, a tile each: as large as digits are, or as they are shown, whichever is less of a loss."""
+    pictures = [image(own) for own in pixels]
+    side = SIDE if all(picture.size == (SIDE, SIDE) for picture in pictures) else SHOWN
+    rows = -(-len(pictures) // SPRITE_COLUMNS)
+    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
+    sheet = Image.new(mode, (SPRITE_COLUMNS * side, rows * side), "white")
+    for place, picture in enumerate(pictures):
+        tile = picture if picture.size == (side, side) else ImageOps.pad(picture, (side, side), color="white")
+        sheet.paste(tile, (place % SPRITE_COLUMNS * side, place // SPRITE_COLUMNS * side))
     return png(sheet)

@@ -2,6 +2,7 @@
 
 import math
 
+from regstudy.config import strengths
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
 from regstudy.schema import LAST_EPOCHS
@@ -9,7 +10,6 @@ from regstudy.schema import LAST_EPOCHS
 from ..files.rows import rows
 from ..judging import looks, statistics
 from ..judging.claims import Verdict
-from ..judging.factorial import FACTORS
 from ..judging.findings import Findings
 from ..judging.looks import AT_THE_PLAN
 from ..judging.ranking import BEST_FROM, Relation
@@ -49,7 +49,11 @@ def advice(found: Findings) -> str:
     also = [name for name in ranked.advised if name != chosen]
     shown = f"shown not to be worse{margin} than any other"
     if also:
-        why = f"the simplest of those that are {shown}" if found.trials.has(*FACTORS) else f"one of those that are {shown}"
+        why = (
+            f"the simplest of those that are {shown}"
+            if any(found.trials.has(name) for name in strengths())
+            else f"one of those that are {shown}"
+        )
         return f"Use {chosen}, {why}: {value}{_separated(found, chosen)}. The same is shown of {wording.names(also)}."
     return f"Use {chosen}: {value}. It is {shown}{_separated(found, chosen)}."
 

@@ -1,6 +1,7 @@
 """Each run by itself, for the report: its curve among its configuration's other seeds, and the images that it misclassifies."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -61,7 +62,6 @@ def read(found: Findings, errors: Errors) -> dict[str, list[Single]]:
     runs = found.trials.runs
     if len(runs) > MOST_RUNS:
         return {}
-    words = gallery.class_names(errors.dataset)
     known = set(errors.runs["run_id"])
     look = plots.looks(list(dict.fromkeys(runs["configuration"])))
     singles: dict[str, list[Single]] = {}
@@ -69,7 +69,7 @@ def read(found: Findings, errors: Errors) -> dict[str, list[Single]]:
         for place, run in enumerate(rows(runs)):
             name, seed = str(run["configuration"]), str(run["seed"])
             own = errors.rows[errors.rows["run_id"] == run["run_id"]] if run["run_id"] in known else None
-            images = None if own is None else _images(own, words)
+            images = None if own is None else _images(own, errors.words)
             counted = "" if images is None else f"; {plural(len(images), 'image')} wrong after the last epoch"
             told = _value(found, run[found.endpoint.key]) + counted
             curve, words_of_it = _curve(found, name, run["seed"], look[name])
@@ -110,15 +110,15 @@ def _curve(found: Findings, name: str, seed: object, look: Look) -> tuple[str | 
     return svg.svg(plots.single(own, seed, look, quantity)), words
 
 
-def _images(own: pd.DataFrame, words: tuple[str, ...]) -> list[Wrong]:
+def _images(own: pd.DataFrame, words: Callable[[int], str]) -> list[Wrong]:
     surest = own.sort_values(["predicted_probability", "index"], ascending=[False, True])
     return [
         Wrong(
             int(row["index"]),
-            words[int(row["label"])],
-            words[int(row["predicted"])],
+            words(int(row["label"])),
+            words(int(row["predicted"])),
             f"{row['predicted_probability']:.0%}",
-            gallery.png(gallery.image(row["pixels"])),
+            gallery.png(gallery.image(row.get("pixels"))),
         )
         for row in rows(surest)
     ]

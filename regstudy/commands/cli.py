@@ -6,9 +6,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from regstudy.config import RunConfig, expected
+from regstudy.config import FILLED_IN, RunConfig, expected
 from regstudy.console import signals, terminal
-from regstudy.data import sources
 from regstudy.errors import RegstudyError, UsageError
 
 PROGRAM = "python -m regstudy"
@@ -37,7 +36,9 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
     """Add the commands that train; the training options are made from RunConfig."""
     train = commands.add_parser("train", help="train one configuration", description="Train one configuration.", epilog=EPILOG)
     for name, field in RunConfig.model_fields.items():
-        default = "" if field.default is None else f"; default: {field.default}"
+        if name in FILLED_IN:
+            continue
+        default = "" if field.default is None or field.default == "" else f"; default: {field.default}"
         train.add_argument(
             "--" + name.replace("_", "-"),
             dest=name,
@@ -150,8 +151,10 @@ def _command(arguments: list[str], program: str) -> None:
 
 def train(config: RunConfig) -> str:
     """Train a configuration as one MLflow run; its ID."""
-    source = sources.locate(config.dataset, config.data_root)
-    # Imported here: torch and mlflow cost seconds, which help and errors need not wait for.
+    # Imported here: what reads images, torch and mlflow cost seconds, which help and errors need not wait for.
+    from regstudy.data import finding
+
+    source = finding.find(config)
     from regstudy.machine import cores
 
     with cores.at_work() as share:

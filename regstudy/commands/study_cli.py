@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regstudy.config import THREADS
+from regstudy.config import THREADS, dataset_name
 from regstudy.console import invocation, screen, streams, terminal
 from regstudy.console.terminal import in_words, plural
 from regstudy.design import design_file
@@ -177,7 +177,7 @@ def _say_plan(planned: "Plan", how: "How") -> None:
     epochs = sorted({trial.config.epochs for trial in planned.trials})
     terminal.say(
         f"study {design.name}: {described(design)} = {plural(len(planned.trials), 'trial')} of "
-        f"{' or '.join(map(str, epochs))} epochs on {planned.source.dataset}"
+        f"{' or '.join(map(str, epochs))} epochs on {dataset_name(planned.source.dataset)}"
     )
     there = [f"{counts[state]} {words}" for state, words in STATES.items() if counts[state]]
     terminal.say(f"so far: {', '.join(there)}")
@@ -196,7 +196,9 @@ def _say_power(planned: "Plan", how: "How", given: argparse.Namespace) -> None:
     pace, _ = _pace(planned, how.threads or 1)
     seconds = pace.seconds(sum(trial.config.epochs for trial in trials), len(trials), how.jobs or 1)
     sd = ["--sd", given.sd] if given.sd else []
-    command = invocation.reading("power", given.design, "--seed-seconds", f"{seconds:.1f}", *sd)
+    command = invocation.reading(
+        "power", given.design, "--seed-seconds", f"{seconds:.1f}", "--test-images", str(planned.source.test_images), *sd
+    )
     if subprocess.run(command, check=False).returncode == REFUSED:
         raise SystemExit(REFUSED)
 
@@ -236,7 +238,7 @@ def _again(given: argparse.Namespace) -> str:
 def _say_status(planned: "Plan", again: str) -> None:
     """Seeds as columns, configurations as rows; then what each state means, and what to do."""
     design, counts = planned.design, planned.counts()
-    terminal.say(f"study {design.name} on {planned.source.dataset}: {described(design)}")
+    terminal.say(f"study {design.name} on {dataset_name(planned.source.dataset)}: {described(design)}")
     table = screen.Table(header_style="")
     table.column("configuration")
     for state, words in STATES.items():

@@ -38,11 +38,26 @@ STALL_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that can be read: its name, its folder (None: a package carries it), and what the user must know of the choice."""
+    """A data set that can be read: its name, its folder (None: a package carries it, or its name says where it is), and what the user must know of the choice.
+
+    `read_digest` is the SHA-256 of data whose digest is not known beforehand, `read_test_images` their number: what was read when it was found.
+    """
 
     dataset: str
     root: Path | None
     warning: str = ""
+    read_digest: str = ""
+    read_test_images: int = 0
+
+    @property
+    def test_images(self) -> int:
+        """How many test images there are."""
+        return self.read_test_images or (1_000 if self.dataset == "mnist-5k" else 10_000)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all images and labels: what identifies the data before they are read."""
+        return DIGESTS.get(self.dataset) or self.read_digest
 
 
 @dataclass(frozen=True)
@@ -99,10 +114,10 @@ DIGESTS = {
 
 
 def locate(dataset: str, data_root: str | None) -> Source:
-    """Find the data set, downloading it if need be; `auto` falls back to the small one that a package carries, and says so."""
+    """Find one of the data sets that are verified here, downloading it if need be; `auto` falls back to the small one that a package carries, and says so."""
     if dataset == "mnist-5k":
         return Source(dataset, None)
-    root, chosen_by = _data_root(data_root)
+    root, chosen_by = data_folder(data_root)
     wanted = "mnist" if dataset == "auto" else dataset
     if _is_there(ARCHIVES[wanted], root):
         return Source(wanted, root)
@@ -130,7 +145,7 @@ class _Unwritable(DataError):
     """The data root holds no such data set and cannot take it."""
 
 
-def _data_root(given: str | None) -> tuple[Path, str]:
+def data_folder(given: str | None) -> tuple[Path, str]:
     """The folder, and what chose it: empty for the user's cache, which is made at need."""
     environment = os.environ.get("REGSTUDY_DATA")
     chosen_by = "REGSTUDY_DATA" if environment else "--data-root" if given else ""
@@ -212,17 +227,17 @@ def _unpacked(path: Path, size: int) -> bytes:
 def _download(archive: Archive, root: Path) -> None:
     """Fetch through torchvision into a folder beside the target, verify, then move into place: never half a file under its name."""
     with _staging(root) as staging:
-        _refuse_remembered(archive)
+        refuse_remembered(archive.torchvision_class)
         from torchvision import datasets  # imported here: only a download needs it, and it costs a second
 
         kind = getattr(datasets, archive.torchvision_class)
-        _probe(archive, [f"{mirror}{kind.resources[0][0]}" for mirror in kind.mirrors])
+        probe(archive.torchvision_class, [f"{mirror}{kind.resources[0][0]}" for mirror in kind.mirrors])
         terminal.warn(f"downloading {archive.torchvision_class} to {root}")
-        with _default_timeout(STALL_SECONDS):
+        with default_timeout(STALL_SECONDS):
             try:
                 kind(str(staging), download=True)
             except (OSError, RuntimeError) as error:
-                raise DataError(f"the download of {archive.torchvision_class} failed ({_one_line(error)}): run again") from None
+                raise DataError(f"the download of {archive.torchvision_class} failed ({one_line(error)}): run again") from None
         fetched, target = archive.raw(staging), archive.raw(root)
         target.mkdir(parents=True, exist_ok=True)
         for name, sha256 in archive.sha256.items():
@@ -244,7 +259,8 @@ def _staging(root: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _default_timeout(seconds: float) -> Iterator[None]:
+def default_timeout(seconds: float) -> Iterator[None]:
+    """Connections that say nothing of it wait so long meanwhile, not for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -253,22 +269,23 @@ def _default_timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _blocked_marker(archive: Archive) -> Path:
-    return platformdirs.user_cache_path("regstudy") / f"unreachable-{archive.torchvision_class}"
+def _blocked_marker(name: str) -> Path:
+    return platformdirs.user_cache_path("regstudy") / f"unreachable-{name}"
 
 
-def _refuse_remembered(archive: Archive) -> None:
-    marker = _blocked_marker(archive)
+def refuse_remembered(name: str) -> None:
+    """DataError if torchvision's data set of this name could not be reached within the last hour."""
+    marker = _blocked_marker(name)
     with suppress(OSError):
         age = time.time() - marker.stat().st_mtime
         if 0 <= age < REMEMBER_SECONDS:
             raise DataError(
-                f"{archive.torchvision_class} could not be downloaded {age / 60:.0f} min ago "
+                f"{name} could not be downloaded {age / 60:.0f} min ago "
                 f"(tried again after an hour, or once {marker} is deleted)"
             )
 
 
-def _probe(archive: Archive, addresses: list[str]) -> None:
+def probe(name: str, addresses: list[str]) -> None:
     """Ask all mirrors at once; the first answer will do. Threads, since a blocked name lookup obeys no timeout."""
     answers: Queue[str] = Queue()
     for address in addresses:
@@ -278,11 +295,11 @@ def _probe(archive: Archive, addresses: list[str]) -> None:
         with suppress(Empty):
             if answers.get(timeout=max(0.0, deadline - time.monotonic())) == "":
                 return
-    marker = _blocked_marker(archive)
+    marker = _blocked_marker(name)
     with suppress(OSError):
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
-    raise DataError(f"{archive.torchvision_class} is not on this machine and its servers cannot be reached from here")
+    raise DataError(f"{name} is not on this machine and its servers cannot be reached from here")
 
 
 def _ask(address: str, answers: "Queue[str]") -> None:
@@ -292,8 +309,9 @@ def _ask(address: str, answers: "Queue[str]") -> None:
         with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
             answers.put("")
     except OSError as error:
-        answers.put(_one_line(error) or type(error).__name__)
+        answers.put(one_line(error) or type(error).__name__)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error says, in a line."""
     return " ".join(str(error).split())

@@ -23,8 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from regstudy import identity
-from regstudy.config import SEEDS, RunConfig, quoted
+from regstudy import identity, own_code
+from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, RunConfig, quoted, strengths
 from regstudy.console.terminal import plain, plural
 from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import NUMERICS_VERSION, Summary
@@ -33,8 +33,11 @@ from regstudy.schema import Metric as PerEpoch
 MOST_TRIALS = 100_000
 """More is a slip of the pen: a grid with a value too many on each axis."""
 
-NOT_HERE = frozenset({"recipe", "seed", "data_root", "device", "threads"})
+NOT_HERE = frozenset({"recipe", "seed", "data_root", "device", "threads"}) | FILLED_IN
 """Fields that no configuration of a design sets: said once for all of them, or where it is run."""
+
+OF_ALL = NOT_HERE | {"dataset"} | (WHERE_NOT_WHAT - {"recipe"})
+"""Fields in which the configurations of a design cannot differ."""
 
 Place = tuple[int | str, ...]
 """Where something stands in a design file: keys and positions from the top."""
@@ -189,17 +192,21 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         description="fields that pick the configuration that all others are compared with, rather than each with each",
     )
 
+    own: tuple[dict[str, str], ...] = Field(
+        default=(), description="source and version of your own code that configurations name; filled in when the study is run"
+    )
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if (self.configurations is None) == (self.grid is None):
             raise at(("configurations",), "give either 'configurations' or 'grid'")
         if len(set(self.seeds)) < len(self.seeds):
             raise at(("seeds",), "a seed is listed twice")
-        _check_fields(self.grid or {}, ("grid",), NOT_HERE | {"dataset"})
+        _check_fields(self.grid or {}, ("grid",), OF_ALL)
         self._check_number()
         _check_fields(self.overrides, ("overrides",), NOT_HERE)
         for number, fields in enumerate(self.configurations or ()):
-            _check_fields(fields, ("configurations", number), NOT_HERE | {"dataset"})
+            _check_fields(fields, ("configurations", number), OF_ALL)
         twice = self.overrides.keys() & {name for fields in self.cells() for name in fields}
         if twice:
             raise at(("overrides", min(twice)), "is set for single configurations too: say it in one of the two places")
@@ -229,7 +236,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         if self.unset():
             return
         if self.reference is not None:
-            _check_fields(self.reference, ("reference",), NOT_HERE | {"dataset"})
+            _check_fields(self.reference, ("reference",), OF_ALL)
             self._find(self.reference, ("reference",))
         for number, claim in enumerate(self.claims):
             for position, contrast in enumerate(claim.contrasts):
@@ -238,7 +245,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     def _check_contrast(self, contrast: Contrast, place: Place) -> None:
         for side, fields in {"of": contrast.of, "against": contrast.against}.items():
             if isinstance(fields, dict):
-                _check_fields(fields, (*place, side), NOT_HERE | {"dataset"})
+                _check_fields(fields, (*place, side), OF_ALL)
         subject = self._find(contrast.of, (*place, "of"))
         if isinstance(contrast.against, dict) and self._find(contrast.against, (*place, "against")) == subject:
             raise at(place, "this compares a configuration with itself")
@@ -268,7 +275,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def pick(self, fields: Mapping[str, Any]) -> int:
         """Which configuration a claim's fields single out, the others being the recipe's; LookupError if none."""
-        wanted = self._config(fields, ANY_DATA, 0)
+        wanted = _anywhere(self._config(fields, ANY_DATA, 0))
         if wanted not in self.places:
             raise LookupError(fields)
         return self.places[wanted]
@@ -276,7 +283,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     @cached_property
     def places(self) -> dict[RunConfig, int]:
         """Where each configuration stands in a block."""
-        return {config: number for number, config in enumerate(self.configs())}
+        return {_anywhere(config): number for number, config in enumerate(self.configs())}
 
     def configs(self, dataset: str = ANY_DATA, seed: int = 0) -> list[RunConfig]:
         """The configurations of one block, on whatever data if none is named; ConfigError if one of them is out of range."""
@@ -284,7 +291,34 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def _config(self, fields: Mapping[str, Any], dataset: str, seed: int) -> RunConfig:
         given = {"recipe": self.recipe, **self.overrides, **fields, "dataset": dataset, "seed": seed}
-        return RunConfig.from_text({name: plain(value) for name, value in given.items() if value is not None})
+        config = RunConfig.from_text({name: plain(value) for name, value in given.items() if value is not None})
+        names = [own_code.name(reference) for reference in config.references()]
+        known = [facts for facts in self.own if facts.get("code") in names]
+        if not names or len(known) < len(names):
+            return config
+        return config.model_copy(update={"own_code": own_code.digest_of(known)})
+
+    def references(self) -> list[str]:
+        """The user's own code that its configurations name."""
+        return list(dict.fromkeys(reference for config in self.configs() for reference in config.references()))
+
+    def resolved(self, dataset: str) -> Self:
+        """The design with its code read, and named so that whoever is in another folder finds it: what is kept with a study. `dataset` is the one that was found."""
+        references = self.references()
+        here = {reference: own_code.absolute(reference) for reference in references}
+        of_data = {"dataset": dataset} if own_code.is_reference(dataset) or ":" in dataset else {}
+        if not references and not of_data:
+            return self
+
+        def named(fields: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: here.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
+
+        changes: dict[str, Any] = {"overrides": {**named(self.overrides), **of_data}, "own": own_code.described(references)}
+        if self.configurations is not None:
+            changes["configurations"] = [named(fields) for fields in self.configurations]
+        if self.grid is not None:
+            changes["grid"] = {name: [here.get(str(value), value) for value in values] for name, values in self.grid.items()}
+        return self._changed(changes)
 
     def with_values(self, values: Mapping[str, str]) -> Self:
         """The design with its open fields set; DesignError names one that is not open, or stays so."""
@@ -365,17 +399,33 @@ def trial_digest(config: RunConfig, data_digest: str, numerics: str | None = Non
 
 def labels(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """What each configuration is called: its factors, and every other field in which these configurations differ."""
-    elsewhere = {"l1", "l2", "seed", "dataset", "data_root", "device", "threads", "recipe"}
+    elsewhere = {"seed", "dataset"} | WHERE_NOT_WHAT | FILLED_IN | strengths().keys()
     varying = [name for name in configs[0] if name not in elsewhere and len({repr(config[name]) for config in configs}) > 1]
     return [
-        ", ".join([_factors(config), *(f"{name} {plain(config[name])}" for name in varying if config[name] is not None)])
+        ", ".join([_factors(config), *(f"{name} {_shown(config[name])}" for name in varying if config[name] is not None)])
         for config in configs
     ]
 
 
 def _factors(config: Mapping[str, Any]) -> str:
-    parts = [f"{name.upper()} {plain(config[name])}" for name in ("l1", "l2") if config[name]]
+    parts = [f"{words} {plain(config[name])}" for name, words in strengths().items() if config.get(name)]
     return " + ".join(parts) or "none"
+
+
+def _shown(value: object) -> str:
+    return own_code.name(value) if isinstance(value, str) and own_code.is_reference(value) else plain(value)
+
+
+def _anywhere(config: RunConfig) -> RunConfig:
+    """The same, wherever its code lies: what configurations are told apart by."""
+    if not config.references():
+        return config
+    named = {
+        name: own_code.name(value)
+        for name in ("network", "regulariser")
+        if own_code.is_reference(value := getattr(config, name))
+    }
+    return config.model_copy(update={**named, "own_code": ""})
 
 
 def described(design: Design) -> str:

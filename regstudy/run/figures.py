@@ -1,28 +1,49 @@
 """Predictions to figures: the contact sheet of misclassified images, the confusion matrix, the curves. Draws, computes nothing, writes no file."""
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 from torch import Tensor
 
-from regstudy.schema import CLASS_NAMES
 from regstudy.training.loop import EpochMetrics
 from regstudy.training.summary import Errors
 
 ROWS = COLUMNS = 5
+MOST_COUNTS = 26
+"""Classes up to which a confusion matrix has room for its counts."""
+
+LONGEST_NAME = 14
+"""Characters of a class's name in a figure."""
 BLUE, GREY = "#0072B2", "#8c8c8c"
 
 
-def class_names(dataset: str) -> tuple[str, ...]:
-    """What the ten labels stand for."""
-    return CLASS_NAMES.get(dataset, tuple("0123456789"))
+def pixel_column(images: Tensor) -> pa.Array:
+    """Stored images: grey ones of 28 × 28 as their 784 values, all others as PNG."""
+    if images.shape[1:] == (28, 28):
+        return pa.array([image.numpy().tobytes() for image in images], pa.binary(28 * 28))
+    return pa.array([_png(image) for image in images], pa.binary())
+
+
+def _png(image: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(as_picture(image)).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def as_picture(image: Tensor) -> np.ndarray:
+    """(height, width) or (3, height, width) → as PIL and matplotlib have it, colours last."""
+    values = image.cpu().numpy()
+    return values if values.ndim == 2 else np.ascontiguousarray(values.transpose(1, 2, 0))
 
 
 def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: str) -> Figure:
-    """The 25 most confident errors, or as many as there are; images (n, 28, 28) uint8 are all test images."""
+    """The 25 most confident errors, or as many as there are; images, uint8, are all test images."""
     figure = Figure(figsize=(6.4, 8.0))
     shown, total = min(len(errors.index), ROWS * COLUMNS), len(errors.index)
     # Placed by hand: to lay out 25 axes takes half a second.
@@ -31,8 +52,8 @@ def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: s
     for axis in axes.flat:
         axis.set_axis_off()
     for i, axis in zip(range(shown), axes.flat, strict=False):
-        axis.imshow(images[errors.index[i]].cpu().numpy(), cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
-        actual, predicted = names[int(errors.label[i])], names[int(errors.predicted[i])]
+        axis.imshow(as_picture(images[errors.index[i]]), cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+        actual, predicted = (shortened(names[int(label[i])]) for label in (errors.label, errors.predicted))
         line = "\n" if max(map(len, names)) > 1 else " "  # names of two garments do not fit beside each other
         words = f"{actual}{line}→ {predicted}  {errors.probability[i]:.0%}"
         axis.text(0.5, -0.04, words, transform=axis.transAxes, ha="center", va="top", fontsize=10)
@@ -42,24 +63,32 @@ def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: s
 
 
 def confusion_matrix(counts: Tensor, names: Sequence[str], title: str) -> Figure:
-    """Counts (10, 10), errors shaded; the diagonal, which would outshine them, is left white."""
+    """Counts (classes, classes), errors shaded; the diagonal, which would outshine them, is left white. Of many classes only the shades are shown."""
+    names = [shortened(name) for name in names]
     figure = Figure(figsize=(6.4, 6.2), layout="constrained")
     axis = figure.add_subplot()
     errors = counts.numpy().astype(float)
     np.fill_diagonal(errors, 0)
     axis.imshow(errors, cmap="Oranges", vmin=0, vmax=max(errors.max(), 1) * 1.5)
-    for actual in range(len(names)):
+    for actual in range(len(names) if len(names) <= MOST_COUNTS else 0):
         for predicted in range(len(names)):
             count = int(counts[actual, predicted])
             colour = GREY if actual == predicted or not count else "black"
             axis.text(predicted, actual, str(count), ha="center", va="center", color=colour, fontsize=9)
     rotation = 45 if max(map(len, names)) > 1 else 0
-    axis.set_xticks(range(len(names)), names, rotation=rotation, ha="right" if rotation else "center")
-    axis.set_yticks(range(len(names)), names)
+    every = slice(None, None, -(-len(names) // MOST_COUNTS))
+    axis.set_xticks(range(len(names))[every], names[every], rotation=rotation, ha="right" if rotation else "center")
+    axis.set_yticks(range(len(names))[every], names[every])
     axis.set_xlabel("predicted")
     axis.set_ylabel("actual")
     axis.set_title(title, loc="left", fontsize=11)
     return figure
+
+
+def shortened(name: str) -> str:
+    """A class's name as it fits into a figure."""
+    shown = name.replace("$", r"\$")
+    return shown if len(name) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
 
 
 def curves(history: Sequence[EpochMetrics], title: str) -> Figure:

@@ -1,8 +1,10 @@
 """run(config): the one place where data, model, training, checkpoints and tracking are wired to a single MLflow run."""
 
+import json
+import shlex
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,13 +13,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from regstudy.config import RunConfig
+from regstudy import own_code
+from regstudy.config import FILLED_IN, RunConfig
 from regstudy.console import invocation, terminal
-from regstudy.data import datasets, sources
-from regstudy.data.datasets import Splits
+from regstudy.data import datasets, finding
+from regstudy.data.datasets import DIGIT_NAMES, Splits
 from regstudy.data.sources import Source
 from regstudy.design.design import Trial, labels
-from regstudy.errors import ConfigError
+from regstudy.errors import ConfigError, ResumeError
 from regstudy.machine import cores
 from regstudy.run import figures, progress, provenance
 from regstudy.run.note import describe
@@ -27,6 +30,8 @@ from regstudy.schema import (
     DIVERGED,
     LAST_EPOCHS,
     LAST_SEEN,
+    LONGEST_TAG,
+    OWN_SOURCE,
     RIGHT_OF_LAST,
     WEIGHTS_FILE,
     Artifact,
@@ -52,9 +57,10 @@ def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usab
     """
     begun = time.monotonic()
     checkpoint.require_folder()
-    config = config.model_copy(update={"dataset": source.dataset})
-    trial = Trial(config, labels([config.model_dump()])[0], sources.DIGESTS[source.dataset])
+    config = config.resolved(source.dataset)
+    trial = Trial(config, labels([config.model_dump()])[0], source.digest)
     device, data = choose_device(config.device), datasets.load(source, config)
+    build(config, data.inputs)  # what is wrong with a network is known before there is a run
     run_id = recorder.start(config.run_name(), recorder.identity(config, trial))
     with recorder.at_work(run_id) as require_own:
         values = _fill(run_id, config, source, data, device, share, begun, require_own)
@@ -88,7 +94,7 @@ def resume(run_id: str) -> str:
     tables.require_current(store.require_writable())
     entry = ledger.resumable(run_id)
     config = RunConfig.from_record(entry.tags.get(Tag.CONFIG, ""))
-    source = sources.locate(config.dataset, config.data_root)
+    source = _same_as_before(config, entry.tags)
     device, data = choose_device(config.device), datasets.load(source, config)
     ledger.take_over(entry)
     with cores.at_work() as share, recorder.at_work(run_id) as require_own:
@@ -96,6 +102,18 @@ def resume(run_id: str) -> str:
     checkpoint.remove(run_id)
     _say_what_next(run_id, values)
     return run_id
+
+
+def _same_as_before(config: RunConfig, tags: Mapping[str, str]) -> Source:
+    """The run's data; ResumeError if they, or the user's own code, are not what they were when it began."""
+    source = finding.find(config)
+    if tags.get(Tag.DATA_DIGEST, source.digest) != source.digest:
+        raise ResumeError(f"the run was begun on other data: {config.dataset} has changed since; train anew")
+    if config.own_code != own_code.digest(config.references()):
+        raise ResumeError(
+            f"the run was begun with other code: {' or '.join(config.references())} has changed since; train anew"
+        )
+    return source
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -113,8 +131,9 @@ def reproduce(config: RunConfig) -> str:
     """The command that gives this run again, bit for bit on the same machine."""
     pinned = config.overrides() | {"l1": config.l1, "l2": config.l2, "seed": config.seed, "epochs": config.epochs}
     pinned |= {"dataset": config.dataset, "recipe": config.recipe, "threads": torch.get_num_threads()}
-    pinned.pop("data_root", None)
-    options = [f"--{name.replace('_', '-')} {terminal.plain(value)}" for name, value in pinned.items()]
+    for name in ("data_root", *FILLED_IN):
+        pinned.pop(name, None)
+    options = [f"--{name.replace('_', '-')} {shlex.quote(terminal.plain(value))}" for name, value in pinned.items()]
     return "python -m regstudy train " + " ".join(options)
 
 
@@ -142,11 +161,12 @@ def _fill(
     _be_repeatable(device)
     if source.warning:
         terminal.warn(f"WARNING: {source.warning}")
-    network = build(config)
+    network = build(config, data.inputs)
     state = provenance.source_state()
     tags = provenance.tags(state, device) | {
         Tag.PARAMETER_COUNT: str(parameter_count(network)),
         Tag.COMMAND: reproduce(config),
+        **_of_own(config, data),
         **({Tag.DATA_WARNING: source.warning} if source.warning else {}),
     }
     tracked = recorder.describe(run_id, config, data, tags, require_own)
@@ -154,6 +174,9 @@ def _fill(
     terminal.say(f"{what}, from epoch {len(saved.history)} on" if saved else what)
     learner = Learner(network.to(device), config)
     history = _train(learner, data.to(device), tracked, saved)
+    with learner.evaluated():
+        kept = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    network.load_state_dict(kept)  # of a moving average what is evaluated is what is kept
     log_probabilities = scores.predict(network, data.to(device).test).cpu()
     values = summary.summarise(network.cpu(), data, config, history, log_probabilities)
     tracked.require_own()
@@ -162,10 +185,12 @@ def _fill(
             log_probabilities, data.test.labels, learner.right, min(config.epochs, LAST_EPOCHS)
         )
         _write_artifacts(Path(folder), data, history, log_probabilities, columns, config, state.diff)
-        tracked.log_files(Path(folder), Path(folder) / Artifact.CONTACT_SHEET, history[-1].epoch)
+        sheet = Path(folder) / Artifact.CONTACT_SHEET
+        tracked.log_files(Path(folder), sheet if sheet.exists() else None, history[-1].epoch)
         weights = Path(folder) / WEIGHTS_FILE
-        save_file({name: t.contiguous() for name, t in network.state_dict().items()}, weights)
-        tracked.log_model(network, data.test.images[:EXAMPLE_IMAGES].numpy(), weights)
+        save_file({name: t.contiguous() for name, t in kept.items()}, weights)
+        example = data.test.images[:EXAMPLE_IMAGES]
+        tracked.log_model(network, (example if config.images == "all" else torch.zeros_like(example)).numpy(), weights)
     earlier = sum(metrics.seconds for metrics in saved.history) if saved else 0.0
     values[Summary.WALL_SECONDS] = time.monotonic() - begun + earlier
     result = DIVERGED if history[-1].diverged else COMPLETED
@@ -203,23 +228,40 @@ def _write_artifacts(
 ) -> None:
     """All files of the run, under the names in schema.py."""
     errors = summary.errors(log_probabilities, data.test.labels)
-    names, title = figures.class_names(data.dataset), config.run_name()
+    names, title, pictures = data.class_names, config.run_name(), config.images == "all"
     counts = scores.confusion(log_probabilities, data.test.labels)
     drawn = {
-        Artifact.CONTACT_SHEET: figures.contact_sheet(data.test.images, errors, names, title),
+        **({Artifact.CONTACT_SHEET: figures.contact_sheet(data.test.images, errors, names, title)} if pictures else {}),
         Artifact.CONFUSION: figures.confusion_matrix(counts, names, f"{title}: test images"),
         Artifact.CURVES: figures.curves(history, title),
     }
     wrong = {name: column[errors.index] for name, column in columns.items() if name not in {RIGHT_OF_LAST, LAST_SEEN}}
-    for name in Artifact if diff else set(Artifact) - {Artifact.SOURCE_DIFF}:
+    for name in {*drawn, Artifact.PREDICTIONS, Artifact.MISCLASSIFIED, *([Artifact.SOURCE_DIFF] if diff else [])}:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
         figure.savefig(folder / name, dpi=120)
     _write_parquet(folder / Artifact.PREDICTIONS, columns)
-    pixels = [image.numpy().tobytes() for image in data.test.images[errors.index]]
-    _write_parquet(folder / Artifact.MISCLASSIFIED, wrong, pixels=pa.array(pixels, pa.binary(28 * 28)))
+    shown = {"pixels": figures.pixel_column(data.test.images[errors.index])} if pictures else {}
+    if pictures and data.files:
+        shown["file"] = pa.array([data.files[index] for index in errors.index.tolist()])
+    _write_parquet(folder / Artifact.MISCLASSIFIED, wrong, **shown)
     if diff:
         (folder / Artifact.SOURCE_DIFF).write_text(diff)
+    for reference in config.references():
+        for path, content in own_code.sources(reference).items():
+            target = folder / OWN_SOURCE / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+
+def _of_own(config: RunConfig, data: Splits) -> dict[str, str]:
+    """Tags of what is not ours: the classes' names of the user's images, source and version of the user's code."""
+    code = own_code.described(config.references())
+    names = json.dumps(data.class_names, ensure_ascii=False)
+    return {
+        **({Tag.OWN_CODE: json.dumps(code)} if code else {}),
+        **({Tag.CLASS_NAMES: names} if data.class_names != DIGIT_NAMES and len(names) <= LONGEST_TAG else {}),
+    }
 
 
 def _write_parquet(path: Path, columns: dict[str, Tensor], **more: pa.Array) -> None:

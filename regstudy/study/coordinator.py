@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from regstudy.config import dataset_name
 from regstudy.console import terminal
 from regstudy.design import history
 from regstudy.design.design import Trial
@@ -79,7 +80,7 @@ def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
         planned.experiment_id,
         planned.design,
         planned.data_digest,
-        planned.source.dataset,
+        dataset_name(planned.source.dataset),
         _plan(planned, sequential=grow is not None),
         until=grow is not None,
     )

@@ -124,6 +124,8 @@ def _runtime_environment() -> dict[str, Any]:
     """What workers need: this package, and the variables that it or MLflow reads."""
     prefixes = ("MLFLOW_", "REGSTUDY_")
     variables = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
+    # Where the user's own code may be; on other machines only if they share the folder.
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
     return {"py_modules": [str(Path(__file__).parent.parent)], "env_vars": variables}
 
 

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from regstudy.config import RunConfig
-from regstudy.data import sources
+from regstudy.data import finding
 from regstudy.data.sources import Source
 from regstudy.design.design import Design, Trial
 from regstudy.errors import ConfigError
@@ -51,7 +51,7 @@ class Plan:
     @property
     def data_digest(self) -> str:
         """SHA-256 of the data set."""
-        return sources.DIGESTS[self.source.dataset]
+        return self.source.digest
 
     def state(self, trial: Trial) -> str:
         """The state of a trial's run; missing if there is none."""
@@ -179,21 +179,26 @@ def _without_epochs(config: RunConfig) -> frozenset[tuple[str, Any]]:
 
 def make(design: Design, data_root: str | None) -> Plan:
     """Find the data and look at the store, which is made if there is none; DesignError if values are left open."""
-    design = design.with_values({})
-    source = sources.locate(str(design.overrides.get("dataset", "auto")), data_root)
+    design, source = _found(design.with_values({}), data_root)
     store.quieten()
     store.require_writable()
     experiment_id = ledger.experiment()
-    return _planned(design, source, experiment_id, ledger.entries(experiment_id, sources.DIGESTS[source.dataset]))
+    return _planned(design, source, experiment_id, ledger.entries(experiment_id, source.digest))
 
 
 def look(design: Design, data_root: str | None) -> Plan:
     """The same without writing to the store, which may be missing: then nothing is done yet, and the plan has no experiment."""
-    design = design.with_values({})
-    source = sources.locate(str(design.overrides.get("dataset", "auto")), data_root)
-    return _planned(design, source, *survey.read(sources.DIGESTS[source.dataset]))
+    design, source = _found(design.with_values({}), data_root)
+    return _planned(design, source, *survey.read(source.digest))
+
+
+def _found(design: Design, data_root: str | None) -> tuple[Design, Source]:
+    """The design with what is the user's own read, and its data."""
+    dataset = str(design.overrides.get("dataset", "auto"))
+    source = finding.find(design.configs(dataset)[0].model_copy(update={"data_root": data_root}))
+    return design.resolved(source.dataset), source
 
 
 def _planned(design: Design, source: Source, experiment_id: str, entries: dict[str, Entry]) -> Plan:
-    trials = tuple(design.trials(source.dataset, sources.DIGESTS[source.dataset]))
+    trials = tuple(design.trials(source.dataset, source.digest))
     return Plan(design, source, experiment_id, trials, entries)

@@ -1,12 +1,12 @@
 """How fast this machine trains: a few real steps, for a study that has no runs to go by."""
 
+from dataclasses import replace
 from functools import cache
 
 import torch
 
 from regstudy.config import RunConfig
 from regstudy.data import datasets
-from regstudy.data.datasets import Splits
 from regstudy.data.sources import Source
 from regstudy.training.loop import Learner, fit
 from regstudy.training.network import build
@@ -22,9 +22,9 @@ def epoch_seconds(source: Source, config: RunConfig, threads: int) -> float:
     try:
         data = datasets.load(source, config)
         images = min(len(data.train), STEPS * config.batch_size)
-        few = Splits(data.dataset, data.train[:images], None, data.test[:EVALUATED], "", "")
+        few = replace(data, train=data.train[:images], validation=None, test=data.test[:EVALUATED])
         short = config.model_copy(update={"epochs": 2 + LATE})
-        _, metrics = (m for m, _ in zip(fit(Learner(build(short), short), few), range(2), strict=False))
+        _, metrics = (m for m, _ in zip(fit(Learner(build(short, data.inputs), short), few), range(2), strict=False))
     finally:
         torch.set_num_threads(before)
     training = len(data.train) / metrics.images_per_second

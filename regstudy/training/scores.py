@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regstudy.data.datasets import CLASSES, Split
+from regstudy.data.datasets import Split
 
 BATCH = 250
 """Images per evaluation step: twice as fast as 500 on a CPU, where larger activations are memory fetched anew each time."""
@@ -33,7 +33,7 @@ class Calibration:
 
 @torch.inference_mode()
 def predict(model: nn.Module, split: Split) -> Tensor:
-    """Log-probabilities (n, 10) in evaluation mode; the model's mode is put back."""
+    """Log-probabilities (n, classes) in evaluation mode; the model's mode is put back."""
     was_training = model.training
     model.eval()
     try:
@@ -43,7 +43,7 @@ def predict(model: nn.Module, split: Split) -> Tensor:
 
 
 def score(log_probabilities: Tensor, labels: Tensor) -> Score:
-    """Loss and accuracy of (n, 10) log-probabilities."""
+    """Loss and accuracy of (n, classes) log-probabilities."""
     loss = F.nll_loss(log_probabilities, labels).item()
     correct = (log_probabilities.argmax(1) == labels).sum().item()
     return Score(loss, correct / len(labels))
@@ -61,7 +61,7 @@ def calibration(log_probabilities: Tensor, labels: Tensor) -> Calibration:
     """Proper scores, and the expected calibration error over equal-width confidence bins (Guo et al., 2017, eq. 3)."""
     log_probabilities, labels = log_probabilities.cpu(), labels.cpu()
     probabilities = log_probabilities.double().exp()
-    brier = (probabilities - F.one_hot(labels, CLASSES)).square().sum(1).mean().item()
+    brier = (probabilities - F.one_hot(labels, log_probabilities.shape[1])).square().sum(1).mean().item()
     confidence, predicted = probabilities.max(1)
     bins = (confidence * CALIBRATION_BINS).ceil().long().clamp(1, CALIBRATION_BINS) - 1
     correct = (predicted == labels).double()
@@ -70,9 +70,10 @@ def calibration(log_probabilities: Tensor, labels: Tensor) -> Calibration:
 
 
 def confusion(log_probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Counts (10, 10): rows are actual, columns predicted classes."""
-    pairs = labels.cpu() * CLASSES + log_probabilities.argmax(1).cpu()
-    return torch.bincount(pairs, minlength=CLASSES * CLASSES).view(CLASSES, CLASSES)
+    """Counts (classes, classes): rows are actual, columns predicted classes."""
+    classes = log_probabilities.shape[1]
+    pairs = labels.cpu() * classes + log_probabilities.argmax(1).cpu()
+    return torch.bincount(pairs, minlength=classes * classes).view(classes, classes)
 
 
 def recall(counts: Tensor) -> list[float | None]:

@@ -13,7 +13,7 @@ from regstudy.data.datasets import Splits
 from regstudy.schema import LAST_EPOCHS, LAST_SEEN, RIGHT_OF_LAST, Metric, Summary
 from regstudy.training import scores, weights
 from regstudy.training.loop import EpochMetrics
-from regstudy.training.network import SqueezeExpandNet
+from regstudy.training.network import Network, blocks, convolutions
 from regstudy.training.scores import Score
 
 MIN_DIFFERENCES = 2
@@ -53,9 +53,9 @@ def epoch_values(metrics: EpochMetrics) -> dict[str, float]:
 
 
 def summarise(
-    model: SqueezeExpandNet, data: Splits, config: RunConfig, history: Sequence[EpochMetrics], log_probabilities: Tensor
+    model: Network, data: Splits, config: RunConfig, history: Sequence[EpochMetrics], log_probabilities: Tensor
 ) -> dict[str, float]:
-    """All per-run numbers under their names; log-probabilities (n, 10) are the final model's on the test images.
+    """All per-run numbers under their names; log-probabilities (n, classes) are the final model's on the test images.
 
     A diverged run has no endpoint, gap or roughness, and nothing that is no finite number.
     """
@@ -131,11 +131,18 @@ def _calibration_and_recall(log_probabilities: Tensor, labels: Tensor) -> dict[s
     }
 
 
-def _anatomy(model: SqueezeExpandNet, data: Splits, config: RunConfig) -> dict[str, float]:
-    zeros, kernels = weights.sparsity(model), weights.kernels(model, data.test)
-    reaches = weights.reach(model, config, len(data.train))
+def _anatomy(model: Network, data: Splits, config: RunConfig) -> dict[str, float]:
+    """What is known of the network's weights: kernels and reach only of our own blocks, zeros of any convolutions."""
+    if not convolutions(model):
+        return {}
+    zeros = weights.sparsity(model)
+    of_any = {Summary.EXACT_ZEROS.value: zeros.exact_zeros}
+    if not blocks(model):
+        return of_any
+    kernels = weights.kernels(model, data.test)
+    reaches = weights.reach(model, config, len(data.train)) if config.optimizer == "sgd" else {}
     return {
-        Summary.EXACT_ZEROS: zeros.exact_zeros,
+        **of_any,
         **{Summary.BELOW.format(threshold): share for threshold, share in zeros.below.items()},
         Summary.SILENT_KERNELS: kernels.never_fire,
         Summary.SMALL_KERNELS: kernels.small_norm,
@@ -156,9 +163,14 @@ def prediction_columns(
     highest, predicted = probabilities.max(1)
     return {
         "index": torch.arange(len(labels), dtype=torch.int32),
-        "label": labels.to(torch.uint8),
-        "predicted": predicted.to(torch.uint8),
+        "label": labels.to(_kind(log_probabilities)),
+        "predicted": predicted.to(_kind(log_probabilities)),
         "predicted_probability": highest,
         "label_probability": probabilities.gather(1, labels[:, None]).flatten(),
         **counted,
     }
+
+
+def _kind(log_probabilities: Tensor) -> torch.dtype:
+    """Of so many classes."""
+    return torch.uint8 if log_probabilities.shape[1] <= 256 else torch.int32

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from regstudy.config import RunConfig
 from regstudy.data.datasets import Split
-from regstudy.training.loop import learning_rate
-from regstudy.training.network import SqueezeExpandNet, blocks, convolutions
-from regstudy.training.regularisers import l1_pull, scoped
+from regstudy.training.loop import batches
+from regstudy.training.network import Network, blocks, convolutions
+from regstudy.training.optimizers import summed_rate
+from regstudy.training.regularisers.base import scoped
+from regstudy.training.regularisers.penalties import l1_pull
 from regstudy.training.scores import BATCH
 
 LADDER = (0.001, 0.01, 0.1)
@@ -50,7 +52,7 @@ class Reach:
 
 
 @torch.no_grad()
-def folded_kernels(model: SqueezeExpandNet) -> dict[str, Tensor]:
+def folded_kernels(model: Network) -> dict[str, Tensor]:
     """Convolution weights (out, in, h, w) times their normalisation's scale; the classifier, which has none, as it is."""
     folded = {name: weight.detach() for name, weight in convolutions(model).items()}
     for name, block in zip(folded, blocks(model), strict=False):
@@ -61,7 +63,7 @@ def folded_kernels(model: SqueezeExpandNet) -> dict[str, Tensor]:
     return folded
 
 
-def sparsity(model: SqueezeExpandNet) -> Sparsity:
+def sparsity(model: Network) -> Sparsity:
     """How many convolution weights are exactly zero, or small beside their layer's root mean square."""
     weights = torch.cat([weight.detach().flatten() for weight in convolutions(model).values()])
     relative = torch.cat([_relative_to_rms(kernel) for kernel in folded_kernels(model).values()])
@@ -69,21 +71,20 @@ def sparsity(model: SqueezeExpandNet) -> Sparsity:
     return Sparsity((weights == 0).double().mean().item(), below)
 
 
-def kernels(model: SqueezeExpandNet, test: Split) -> Kernels:
+def kernels(model: Network, test: Split) -> Kernels:
     """Count the kernels that do nothing on these images, or next to nothing."""
     silent = ~fires(model, test)
     small = torch.cat([_small(kernel) for kernel in list(folded_kernels(model).values())[: len(blocks(model))]])
     return Kernels(int(silent.sum()), int(small.sum()), int((silent | small).sum()))
 
 
-def reach(model: SqueezeExpandNet, config: RunConfig, training_images: int) -> dict[str, Reach]:
-    """Σ over steps of lr · pull / (1 − momentum), beside the initial scale: per convolution a standard deviation, 1/√(3 · fan in).
+def reach(model: Network, config: RunConfig, training_images: int) -> dict[str, Reach]:
+    """Σ over steps of lr · pull / (1 − momentum), beside the initial scale: per convolution a standard deviation, 1/√(3 · fan in). Of the squeeze-expand network with SGD.
 
     `batchnorm` is any layer's scales, which start at 1: under the published L1, on all parameters, they are pulled hardest.
     """
     penalised = {id(parameter) for parameter in scoped(model, config.l1_scope)}
-    steps = math.ceil(training_images / config.batch_size)
-    path = sum(learning_rate(config, epoch) * steps for epoch in range(config.epochs)) / (1 - config.momentum)
+    path = summed_rate(config, batches(training_images, config)) / (1 - config.momentum)
     initial = {name: (weight, 1 / math.sqrt(3 * weight[0].numel())) for name, weight in convolutions(model).items()}
     initial["batchnorm"] = (blocks(model)[0].norm.weight, 1.0)
     return {
@@ -105,7 +106,7 @@ def _small(kernel: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def fires(model: SqueezeExpandNet, test: Split) -> Tensor:
+def fires(model: Network, test: Split) -> Tensor:
     """Which kernels of the blocks have a positive response anywhere on any image; (kernels,) bool."""
     highest: dict[nn.Module, Tensor] = {
         block.conv: torch.zeros(block.conv.out_channels, device=test.labels.device) for block in blocks(model)

@@ -1,6 +1,7 @@
 """The factors: how much is enough, and whether they interact."""
 
 from ...files.rows import rows as each
+from ...judging import factorial
 from .. import plots, wording
 from ..figures import Drawing, quantity
 from ..grids import Column, Grid
@@ -13,10 +14,14 @@ def _responses(material: Material) -> list[Drawing]:
         Drawing(
             f"response_{response.factor}",
             plots.response(
-                response.scores, response.summary, factor=response.factor.upper(), quantity=quantity(found), block=block
+                response.scores,
+                response.summary,
+                factor=factorial.called(response.factor),
+                quantity=quantity(found),
+                block=block,
             ),
-            f"How {found.endpoint.words} follows {response.factor.upper()} alone. Every dot is a {block}, the bar the mean's 95% interval.",
-            f"{found.endpoint.words} over {response.factor.upper()} on a logarithmic axis with a place for 0.",
+            f"How {found.endpoint.words} follows {factorial.called(response.factor)} alone. Every dot is a {block}, the bar the mean's 95% interval.",
+            f"{found.endpoint.words} over {factorial.called(response.factor)} on a logarithmic axis with a place for 0.",
             response.scores,
         )
         for response in found.responses
@@ -24,7 +29,7 @@ def _responses(material: Material) -> list[Drawing]:
 
 
 def _effects(material: Material) -> list[Grid]:
-    """Main effects and interaction of a 2 × 2 study."""
+    """Main effects and interactions of a grid."""
     found = material.found
     if found.effects is None:
         return []

@@ -24,8 +24,7 @@ def _hardest(material: Material) -> list[Drawing]:
     wrong = errors.wrong
     if len(wrong) < 2 or wrong.shape[1] < 2:
         return []
-    words = gallery.class_names(errors.dataset)
-    labels = {image: words[label] for image, label in errors.labels.items()}
+    labels = {image: errors.words(label) for image, label in errors.labels.items()}
     table = images.hardest(wrong).head(HARDEST)
     shown = wrong.groupby(level="configuration", sort=False).head(MOST_SEEDS)[table.index]
     shown = shown.loc[list(dict.fromkeys(shown.index.get_level_values("configuration")))[:MOST_ROWS]]

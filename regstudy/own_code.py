@@ -1,0 +1,162 @@
+"""Code of the user's own, as a configuration names it: found, loaded, and identified by its source. Loads nothing before it is asked to."""
+
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from regstudy import identity
+from regstudy.errors import ConfigError
+
+FORMS = "package.module:name or path/to/file.py:name for your own"
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_FILE = re.compile(r"[^\0\n]*[^/\\\0\n]\.py:[A-Za-z_]\w*")
+MOST_FILES = 2_000
+"""Source files of a package of the user's that are read for its digest; a package with more is somebody's library."""
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text names somebody's own code."""
+    return bool(_MODULE.fullmatch(text) or _FILE.fullmatch(text))
+
+
+def among(texts: Iterable[str]) -> list[str]:
+    """Those that name somebody's own code, once each."""
+    return list(dict.fromkeys(text for text in texts if is_reference(text)))
+
+
+def name(reference: str) -> str:
+    """What it is called wherever its file lies: `file.py:name` of a path."""
+    place, _, own = reference.rpartition(":")
+    return f"{Path(place).name}:{own}" if place.endswith(".py") else reference
+
+
+def load(reference: str, field: str) -> Any:
+    """What a reference names; ConfigError begins with the field and says why it cannot be had."""
+    place, _, attribute = reference.rpartition(":")
+    module = _module(place, field, reference)
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        there = ", ".join(one for one in vars(module) if not one.startswith("_")) or "nothing"
+        raise ConfigError(f"{field}: {place} has no {attribute!r} (it has {there}), got {reference!r}") from None
+
+
+def absolute(reference: str) -> str:
+    """The same, for whoever is in another folder: a file's whole path."""
+    place, _, attribute = reference.rpartition(":")
+    return f"{Path(place).expanduser().absolute()}:{attribute}" if place.endswith(".py") else reference
+
+
+def described(references: Sequence[str], field: str = "network") -> list[dict[str, str]]:
+    """Of each: `code`, its name; `sha256` of its source; and `version` of the package that it came with, if any."""
+    return [{"code": name(reference), **_described(reference, field)} for reference in references]
+
+
+def digest(references: Sequence[str], field: str = "network") -> str:
+    """SHA-256, in hex, of the sources and versions of everything that is named; empty for nothing."""
+    return digest_of(described(references, field)) if references else ""
+
+
+def digest_of(facts: Sequence[Mapping[str, str]]) -> str:
+    """The same, of what `described` gave, in whatever order."""
+    return identity.sha256(sorted((dict(held) for held in facts), key=lambda held: held["code"]))
+
+
+def sources(reference: str) -> dict[str, bytes]:
+    """The source files of what is named, by their paths below the package's or file's folder: of a module in a package, the package's all."""
+    place, _, _ = reference.rpartition(":")
+    path = _origin(place, "network", reference)
+    top = _top(path, place)
+    files = [path] if top is None else sorted(top.rglob("*.py"))[:MOST_FILES]
+    base = path.parent if top is None else top.parent
+    return {file.relative_to(base).as_posix(): file.read_bytes() for file in files}
+
+
+def _described(reference: str, field: str) -> dict[str, str]:
+    place, _, _ = reference.rpartition(":")
+    _origin(place, field, reference)
+    held = hashlib.sha256()
+    for path, content in sources(reference).items():
+        held.update(f"{path}\0{len(content)}\0".encode() + content)
+    version = _version(place.partition(".")[0]) if not place.endswith(".py") else ""
+    return {"sha256": held.hexdigest(), **({"version": version} if version else {})}
+
+
+def _version(package: str) -> str:
+    found = metadata.packages_distributions().get(package, [])
+    return f"{found[0]} {metadata.version(found[0])}" if found else ""
+
+
+def _top(path: Path, place: str) -> Path | None:
+    """The folder of the outermost package that a module is in; None for a module or file by itself."""
+    if place.endswith(".py") or "." not in place:
+        return path.parent if path.name == "__init__.py" and not place.endswith(".py") else None
+    depth = place.count(".") + (path.name == "__init__.py")
+    return path.parents[depth - 1]
+
+
+def _origin(place: str, field: str, reference: str) -> Path:
+    """The file that the code is in."""
+    if place.endswith(".py"):
+        path = Path(place).expanduser().absolute()
+        if not path.is_file():
+            raise ConfigError(f"{field}: there is no file {str(path)!r}, got {reference!r}")
+        return path
+    _see_folder()
+    try:
+        found = importlib.util.find_spec(place)
+    except (ImportError, ValueError, AttributeError):
+        found = None
+    except Exception as error:  # noqa: BLE001  # a package runs when a module in it is looked for
+        raise _broken(field, reference, error) from None
+    if found is None or found.origin is None or not Path(found.origin).is_file():
+        raise ConfigError(
+            f"{field}: there is no module {place!r} in {Path.cwd()} or among the installed packages, got {reference!r}: "
+            "name a file, path/to/file.py:name, or put its folder on PYTHONPATH"
+        )
+    return Path(found.origin)
+
+
+def _module(place: str, field: str, reference: str) -> ModuleType:
+    path = _origin(place, field, reference)
+    try:
+        return _from_file(path) if place.endswith(".py") else importlib.import_module(place)
+    except Exception as error:  # noqa: BLE001  # whatever a user's module raises is the user's to mend
+        raise _broken(field, reference, error) from None
+
+
+def _broken(field: str, reference: str, error: Exception) -> ConfigError:
+    line = next(iter(str(error).splitlines()), "")
+    return ConfigError(f"{field}: {reference!r} cannot be imported ({type(error).__name__}: {line}): mend it")
+
+
+def _from_file(path: Path) -> ModuleType:
+    """A file by its path, as a module that pickles by a name of its own; once per content."""
+    key = f"regstudy_own_{path.stem}_{hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:12]}"
+    if key in sys.modules:
+        return sys.modules[key]
+    spec = importlib.util.spec_from_file_location(key, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[key]
+        raise
+    return module
+
+
+def _see_folder() -> None:
+    """Where the user is comes first, as `python -m` has it; an installed command does not."""
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)

@@ -1,0 +1,238 @@
+"""Networks and regularisers of the user's own: what they are given, what is asked of them, and that their code is part of a run's identity."""
+
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from regstudy import own_code
+from regstudy.config import RunConfig
+from regstudy.data.datasets import Inputs
+from regstudy.errors import ConfigError
+from regstudy.training import loop
+from regstudy.training.network import SqueezeExpandNet, build, parameter_count
+from tests.test_training import config, data, numbers
+
+MINE = '''
+import torch
+from torch import nn
+
+def small(shape, classes):
+    channels, height, width = shape
+    return nn.Sequential(nn.Conv2d(channels, 8, 3), nn.ReLU(), nn.Dropout(0.2), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, classes))
+
+def normalised(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(shape[1] * shape[2], classes), nn.LogSoftmax(1))
+
+class Tied(nn.Module):
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.first = nn.Linear(shape[1] * shape[2], classes)
+        self.again = self.first
+    def forward(self, x):
+        return self.again(x.flatten(1))
+
+def narrow(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 7))
+
+def fails(shape, classes):
+    raise ValueError("no idea")
+
+def text(shape, classes):
+    return "no network"
+
+def frozen(shape, classes):
+    return nn.Flatten()
+
+def blind(shape, classes):
+    return nn.Linear(3, classes)
+
+class Pull:
+    """L2 by hand: ½ · strength · Σw², as its gradient."""
+    def __init__(self, strength):
+        self.strength = strength
+    def penalty(self, model):
+        return 0.5 * self.strength * sum(p.square().sum() for p in model.parameters())
+
+class Shrink:
+    def __init__(self, strength):
+        self.strength = strength
+    def after_step(self, model, learning_rate):
+        for p in model.parameters():
+            p.mul_(1 - self.strength)
+
+class Nan(Pull):
+    def penalty(self, model):
+        return torch.tensor(float("nan"))
+
+class Vector(Pull):
+    def penalty(self, model):
+        return torch.ones(3)
+
+class Idle:
+    def __init__(self, strength):
+        pass
+'''
+
+
+@pytest.fixture
+def mine(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    return f"{tmp_path / 'mine.py'}"
+
+
+def trained(c: RunConfig) -> list[tuple[float, ...]]:
+    return [numbers(metrics) for metrics in loop.fit(loop.Learner(build(c), c), data(200))]
+
+
+@pytest.mark.parametrize("size", [(1, 20, 20), (1, 28, 28), (3, 32, 40), (3, 64, 64)])
+def test_the_published_network_takes_any_size_from_twenty_on(size):
+    inputs = Inputs(*size, 7, (0.5,) * size[0], (0.25,) * size[0])
+    model = build(RunConfig(), inputs)
+    output = model.eval()(torch.zeros(3, *inputs.pixel_shape, dtype=torch.uint8))
+    assert output.shape == (3, 7)
+    torch.testing.assert_close(output.exp().sum(1), torch.ones(3))
+    assert parameter_count(model) == 9 * 16 * size[0] + 4 * 9 * 256 + 5 * 32 + 16 * 7
+    assert isinstance(model, SqueezeExpandNet)
+    model.train()(torch.zeros(3, *inputs.pixel_shape, dtype=torch.uint8))
+
+
+def test_smaller_images_are_a_line():
+    with pytest.raises(ConfigError, match="squeeze-expand takes images from 20 × 20 pixels on, got 19 × 30"):
+        build(RunConfig(), Inputs(1, 19, 30, 10, (0.1,), (0.3,)))
+
+
+def test_an_own_network_is_given_standardised_images_and_gives_probabilities(mine):
+    inputs = Inputs(3, 24, 32, 5, (0.5, 0.4, 0.3), (0.2, 0.2, 0.1))
+    model = build(RunConfig(network=f"{mine}:small"), inputs).eval()
+    pixels = torch.randint(256, (4, 3, 24, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    means, deviations = torch.tensor(inputs.mean).view(3, 1, 1), torch.tensor(inputs.sd).view(3, 1, 1)
+    expected = F.log_softmax(model.network((pixels / 255 - means) / deviations), 1)
+    torch.testing.assert_close(model(pixels), expected)
+
+
+def test_log_probabilities_stay_what_they_are(mine):
+    model = build(RunConfig(network=f"{mine}:normalised")).eval()
+    pixels = torch.randint(256, (4, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(model(pixels), model.network(model.standardised(pixels)))
+
+
+@pytest.mark.parametrize("name", ["small", "normalised", "Tied"])
+def test_same_seed_same_numbers_whatever_the_global_state(mine, name):
+    c = config(network=f"{mine}:{name}", l1=0.001)
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    one = trained(c)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert trained(c) == one
+    assert trained(config(network=f"{mine}:{name}", l1=0.001, seed=5)) != one
+
+
+def test_a_stopped_own_network_goes_on_to_the_same_numbers(mine):
+    c = config(network=f"{mine}:small", regulariser=f"{mine}:Pull", strength=0.001, ema=0.9)
+    whole = trained(c)
+    first = loop.Learner(build(c), c)
+    next(loop.fit(first, data(200)))
+    kept = {name: tensor.clone() for name, tensor in first.state().items()}
+    resumed = loop.Learner(build(c), c)
+    resumed.restore(kept, 1)
+    assert [numbers(metrics) for metrics in loop.fit(resumed, data(200))] == whole[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("narrow", "expected logits or log-probabilities of shape (2, 10), got (2, 7)"),
+        ("fails", "was called with the input shape (1, 28, 28) and 10 classes and failed (ValueError: no idea)"),
+        ("text", "expected an nn.Module, got str"),
+        ("frozen", "expected one with parameters to train"),
+        ("blind", "was given images of shape (2, 1, 28, 28) and failed"),
+        ("missing", "has no 'missing'"),
+    ],
+)
+def test_a_network_that_is_none_is_a_line(mine, name, told):
+    with pytest.raises(ConfigError, match=re.escape(told)) as caught:
+        build(RunConfig(network=f"{mine}:{name}"))
+    assert str(caught.value).startswith("network: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_penalty_of_the_users_is_l2_by_hand(mine):
+    ours = trained(config(l2=0.01, dropout=0.0))
+    theirs = trained(config(regulariser=f"{mine}:Pull", strength=0.01, dropout=0.0))
+    assert [row[0] for row in theirs] == pytest.approx([row[0] for row in ours], rel=1e-3)
+    assert theirs != trained(config(dropout=0.0))
+    assert trained(config(regulariser=f"{mine}:Shrink", strength=0.01)) != trained(config())
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Nan", "expected a penalty that is a finite scalar tensor, got tensor(nan)"),
+        ("Vector", "got a tensor of shape (3,)"),
+        ("Idle", "expected a class with a method penalty or after_backward or after_step"),
+        ("small", "was called with its strength and failed"),
+    ],
+)
+def test_a_regulariser_that_is_none_is_a_line(mine, name, told):
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        trained(config(regulariser=f"{mine}:{name}", strength=0.1))
+
+
+def test_code_is_part_of_the_identity_and_its_place_is_not(mine, tmp_path):
+    first = config(network=f"{mine}:small").resolved("mnist-5k")
+    elsewhere = tmp_path / "other" / "mine.py"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(MINE)
+    assert config(network=f"{elsewhere}:small").resolved("mnist-5k").digest() == first.digest()
+    elsewhere.write_text(MINE + "\n# another\n")
+    assert config(network=f"{elsewhere}:small").resolved("mnist-5k").digest() != first.digest()
+    with pytest.raises(ConfigError, match="has a digest once its own code is resolved"):
+        config(network=f"{mine}:small").digest()
+
+
+def test_a_regulariser_that_is_off_is_none(mine):
+    off = config(regulariser=f"{mine}:Pull").resolved("mnist-5k")
+    assert off.digest() == config().digest()
+    assert trained(off) == trained(config())
+
+
+def test_of_a_package_all_its_source_counts(tmp_path, monkeypatch):
+    package = tmp_path / "nets_of_mine"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "layers.py").write_text("WIDTH = 4\n")
+    (package / "model.py").write_text("from nets_of_mine import layers\n\ndef net(shape, classes):\n    return layers.WIDTH\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    reference = "nets_of_mine.model:net"
+    assert set(own_code.sources(reference)) == {"nets_of_mine/__init__.py", "nets_of_mine/layers.py", "nets_of_mine/model.py"}
+    before = own_code.digest([reference])
+    (package / "layers.py").write_text("WIDTH = 5\n")
+    assert own_code.digest([reference]) != before
+    assert own_code.load(reference, "network")(None, None) in {4, 5}
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("no_such_module_here:net", "there is no module 'no_such_module_here'"),
+        ("/no/such/file.py:net", "there is no file '/no/such/file.py'"),
+    ],
+)
+def test_code_that_is_not_there_is_a_line(reference, told):
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        own_code.load(reference, "network")
+
+
+def test_code_that_cannot_be_imported_is_a_line(tmp_path):
+    (tmp_path / "broken.py").write_text("import this is no python\n")
+    with pytest.raises(ConfigError, match=r"cannot be imported \(SyntaxError"):
+        own_code.load(f"{tmp_path / 'broken.py'}:net", "network")
+
+
+def test_installed_packages_have_a_version():
+    assert own_code.described(["torch.nn:Linear"])[0]["version"].startswith("torch ")
+    assert isinstance(nn.Linear(1, 1), own_code.load("torch.nn:Linear", "network"))
