@@ -3,7 +3,7 @@
 import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
@@ -249,10 +249,7 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
         """The same on a data set that was found, with the code of the user's own read: what has a digest."""
         if not self.references():
             return self.model_copy(update={"dataset": dataset})
-        own = {
-            name: own_code.absolute(value) if own_code.is_reference(value) else value
-            for name, value in (("network", self.network), ("regulariser", self.regulariser))
-        }
+        own = {name: anchored(value) for name, value in (("network", self.network), ("regulariser", self.regulariser))}
         return self.model_copy(update={"dataset": dataset, **own, "own_code": own_code.digest(self.references())})
 
     def references(self) -> list[str]:
@@ -342,6 +339,14 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
         named = self.model_copy(update=anywhere)
         covered = cast("dict[str, object]", identity.lasting(named))
         return {name: value for name, value in covered.items() if name not in WHERE_NOT_WHAT}
+
+
+def anchored(text: str, folder: Path | None = None) -> str:
+    """A data set or code of the user's, as whoever is in another folder than this (None: where the user is) names it; other text as it is."""
+    for kind in (FOLDER, ARRAYS):
+        if text.startswith(kind):
+            return f"{kind}{((folder or Path()) / Path(text.removeprefix(kind)).expanduser()).absolute()}"
+    return own_code.absolute(text, folder) if own_code.is_reference(text) else text
 
 
 def dataset_name(dataset: str) -> str:

@@ -48,10 +48,11 @@ def load(reference: str, field: str) -> Any:
         raise ConfigError(f"{field}: {place} has no {attribute!r} (it has {there}), got {reference!r}") from None
 
 
-def absolute(reference: str) -> str:
-    """The same, for whoever is in another folder: a file's whole path."""
+def absolute(reference: str, folder: Path | None = None) -> str:
+    """The same, for whoever is in another folder than this (None: where the user is): a file's whole path."""
     place, _, attribute = reference.rpartition(":")
-    return f"{Path(place).expanduser().absolute()}:{attribute}" if place.endswith(".py") else reference
+    whole = ((folder or Path()) / Path(place).expanduser()).absolute()
+    return f"{whole}:{attribute}" if place.endswith(".py") else reference
 
 
 def described(references: Sequence[str], field: str = "network") -> list[dict[str, str]]:

@@ -18,19 +18,27 @@ from regstudy.errors import ConfigError, DataError
 COLOURS = {"blue": (30, 60, 200), "green": (20, 180, 40), "red": (210, 40, 30)}
 
 
-def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int], seed: int, mode: str = "RGB") -> None:
-    noise = np.random.default_rng(seed).integers(0, 40, (size[1], size[0], 3))
-    values = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+def picture(
+    path: Path, colour: tuple[int, int, int], size: tuple[int, int], seed: int, mode: str = "RGB", noise: int = 40
+) -> None:
+    """`noise` beyond 40 also shifts the whole image's colour, so that some are hard to tell."""
+    rng = np.random.default_rng(seed)
+    added = rng.integers(0, noise, (size[1], size[0], 3)) + (noise > 40) * rng.normal(0, noise, 3)
+    values = np.clip(np.array(colour) + added, 0, 255).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(values).convert(mode).save(path)
 
 
 def folder(
-    root: Path, per_class: int = 10, sizes: tuple[tuple[int, int], ...] = ((32, 24), (40, 48), (28, 28)), mode: str = "RGB"
+    root: Path,
+    per_class: int = 10,
+    sizes: tuple[tuple[int, int], ...] = ((32, 24), (40, 48), (28, 28)),
+    mode: str = "RGB",
+    noise: int = 40,
 ) -> Path:
     for label, (name, colour) in enumerate(COLOURS.items()):
         for i in range(per_class):
-            picture(root / name / f"{i:03}.png", colour, sizes[i % len(sizes)], 100 * label + i, mode)
+            picture(root / name / f"{i:03}.png", colour, sizes[i % len(sizes)], 100 * label + i, mode, noise)
     return root
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from regstudy import own_code
-from regstudy.config import ARRAYS, FOLDER, RunConfig
+from regstudy.config import ARRAYS, FOLDER, RunConfig, anchored
 from regstudy.data import folders, further, prepared, sources
 from regstudy.data.prepared import Prepared
 from regstudy.data.sources import Source
@@ -29,7 +29,7 @@ def find(config: RunConfig) -> Source:
     if dataset in further.KINDS:
         root = str(sources.data_folder(config.data_root)[0])
     else:
-        dataset = absolute(dataset)
+        dataset = anchored(dataset)
     found = read(dataset, root, config)
     return Source(dataset, Path(root) if root else None, found.warning, prepared.digest(found), len(found.test_labels))
 
@@ -37,14 +37,6 @@ def find(config: RunConfig) -> Source:
 def read(dataset: str, root: str, config: RunConfig) -> Prepared:
     """Images and labels of a data set that is not verified here."""
     return _read((dataset, root, config.image_size, config.unreadable, config.split_seed), _stamp(dataset))
-
-
-def absolute(dataset: str) -> str:
-    """The same data set, for whoever is in another folder."""
-    for kind in (FOLDER, ARRAYS):
-        if dataset.startswith(kind):
-            return f"{kind}{Path(dataset.removeprefix(kind)).expanduser().absolute()}"
-    return own_code.absolute(dataset) if own_code.is_reference(dataset) else dataset
 
 
 def _stamp(dataset: str) -> object:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
@@ -24,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from regstudy import identity, own_code
-from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, RunConfig, quoted, strengths
+from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, RunConfig, anchored, dataset_name, quoted, strengths
 from regstudy.console.terminal import plain, plural
 from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import NUMERICS_VERSION, Summary
@@ -305,20 +306,25 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     def resolved(self, dataset: str) -> Self:
         """The design with its code read, and named so that whoever is in another folder finds it: what is kept with a study. `dataset` is the one that was found."""
         references = self.references()
-        here = {reference: own_code.absolute(reference) for reference in references}
-        of_data = {"dataset": dataset} if own_code.is_reference(dataset) or ":" in dataset else {}
+        of_data = {"dataset": dataset} if ":" in dataset else {}
         if not references and not of_data:
             return self
+        here = self.anchored(None)
+        return here.changed({"overrides": {**here.overrides, **of_data}, "own": own_code.described(references)})
 
-        def named(fields: Mapping[str, Any]) -> dict[str, Any]:
-            return {name: here.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
-
-        changes: dict[str, Any] = {"overrides": {**named(self.overrides), **of_data}, "own": own_code.described(references)}
+    def anchored(self, folder: Path | None) -> Self:
+        """The design with what it names of the user's own by whole paths, from this folder on (None: where the user is)."""
+        values = [*self.overrides.values(), *(value for fields in self.cells() for value in fields.values())]
+        if all(anchored(value, folder) == value for value in values if isinstance(value, str)):
+            return self
+        changes: dict[str, Any] = {"overrides": _anchored(self.overrides, folder)}
         if self.configurations is not None:
-            changes["configurations"] = [named(fields) for fields in self.configurations]
+            changes["configurations"] = [_anchored(fields, folder) for fields in self.configurations]
         if self.grid is not None:
-            changes["grid"] = {name: [here.get(str(value), value) for value in values] for name, values in self.grid.items()}
-        return self._changed(changes)
+            changes["grid"] = {
+                name: list(_anchored(dict(enumerate(values)), folder).values()) for name, values in self.grid.items()
+            }
+        return self.changed(changes)
 
     def with_values(self, values: Mapping[str, str]) -> Self:
         """The design with its open fields set; DesignError names one that is not open, or stays so."""
@@ -338,7 +344,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         if not values:
             return self
         try:
-            return self._changed({"configurations": cells, "grid": None})
+            return self.changed({"configurations": cells, "grid": None})
         except DesignError as error:
             given = ",".join(f"{name}={value}" for name, value in values.items())
             raise DesignError(f"--set {given}: {error}") from None
@@ -350,9 +356,10 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             overrides["epochs"] = epochs
         if dataset is not None:
             overrides["dataset"] = dataset
-        return self._changed({"overrides": overrides, "seeds": self.seeds if seeds is None else tuple(seeds)})
+        return self.changed({"overrides": overrides, "seeds": self.seeds if seeds is None else tuple(seeds)})
 
-    def _changed(self, changes: dict[str, Any]) -> Self:
+    def changed(self, changes: dict[str, Any]) -> Self:
+        """The design with other values; DesignError says in one line what is wrong."""
         try:
             return type(self).model_validate(self.model_dump() | changes)
         except (ValidationError, ConfigError) as error:
@@ -363,7 +370,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     def digest(self) -> str:
         """SHA-256, in hex, of all but the seeds: adding blocks makes the same study larger."""
         covered = cast("dict[str, object]", identity.lasting(self))
-        return identity.sha256({name: value for name, value in covered.items() if name != "seeds"})
+        return identity.sha256({name: _portable(value) for name, value in covered.items() if name != "seeds"})
 
     def to_yaml(self) -> str:
         """The design as a file that gives it again."""
@@ -413,7 +420,20 @@ def _factors(config: Mapping[str, Any]) -> str:
 
 
 def _shown(value: object) -> str:
-    return own_code.name(value) if isinstance(value, str) and own_code.is_reference(value) else plain(value)
+    return dataset_name(value) if isinstance(value, str) else plain(value)
+
+
+def _anchored(fields: Mapping[Any, Any], folder: Path | None) -> dict[Any, Any]:
+    return {name: anchored(value, folder) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def _portable(value: object) -> object:
+    """Without the folders of what is the user's own."""
+    if isinstance(value, Mapping):
+        return {name: _portable(held) for name, held in cast("Mapping[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_portable(held) for held in cast("list[object]", value)]
+    return dataset_name(value) if isinstance(value, str) and anchored(value) == value else value
 
 
 def _anywhere(config: RunConfig) -> RunConfig:

@@ -24,10 +24,10 @@ def shipped() -> list[str]:
 
 
 def load(name_or_path: str) -> Design:
-    """Read a shipped design by name, or a file; DesignError names line, field, and what was expected."""
+    """Read a shipped design by name, or a file, whose folder its relative paths begin at; DesignError names line, field, and what was expected."""
     path = SHIPPED / f"{name_or_path}.yaml" if name_or_path in shipped() else Path(name_or_path)
     expected = f"the path of a YAML file, or one of {', '.join(shipped())}"
-    return parse(text_of(path, f"design {name_or_path!r}", expected), str(path))
+    return parse(text_of(path, f"design {name_or_path!r}", expected), str(path)).anchored(path.parent)
 
 
 def text_of(path: Path, what: str, expected: str) -> str:
