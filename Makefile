@@ -22,7 +22,7 @@ $(READY): requirements.txt requirements-dev.txt requirements-ray.txt constraints
 	@test -d $(VENV) && echo "Bringing the environment $(VENV) up to date." || \
 	  echo "Making the environment $(VENV): downloads about 3.5 GB on Linux (PyTorch with CUDA), 0.6 GB on macOS. Once; some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt -r requirements-ray.txt -c constraints.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -r requirements-dev.txt -r requirements-ray.txt -c constraints.txt
 	@touch $@
 
 demo: $(READY) ## train the four published configurations for a few epochs with three seeds each, and compare them

@@ -16,7 +16,7 @@ from .commands import verify as verification
 from .files import folders
 from .judging import findings
 from .judging.findings import Findings
-from .reading import errors, foreign
+from .reading import foreign
 from .reading.trials import Trials
 from .reports import report as report_files
 from .showing import csv_numbers, grids, methods, rendering, terminal_tables, wording
@@ -121,7 +121,7 @@ def read_runs(
 
 def rank(trials: Trials) -> Ranking:
     """Rank configurations by the endpoint; ties share a rank."""
-    return _ranking(findings.find(trials, errors.read(trials)))
+    return _ranking(commands.with_images(trials))
 
 
 def rank_scores(
@@ -157,7 +157,7 @@ def report(trials: Trials, folder: str | Path, *, publish: bool = False) -> Path
     """Write the report into a folder, replacing an earlier one there and nothing else; the path of its page. `publish`: keep it in the store, too."""
     folders.check_report(Path(folder))
     folders.make(Path(folder))
-    found = findings.find(trials, errors.read(trials))
+    found = commands.with_images(trials)
     page = report_files.write(found, Path(folder), cli.as_command([*trials.asked, "--output", str(folder)]))
     if publish:
         commands.keep(page, found, asked=True)

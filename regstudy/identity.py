@@ -26,6 +26,8 @@ FIRST_FIELDS: Mapping[str, frozenset[str]] = {
 
 def lasting(value: object) -> object:
     """A value as digests see it: of models the fields of the first release, and those of later ones that are not as before."""
+    if isinstance(value, BaseModel) and type(value).__name__ not in FIRST_FIELDS:
+        return lasting(value.model_dump())  # of a class that came later all fields are covered
     if isinstance(value, BaseModel):
         first, fields = FIRST_FIELDS[type(value).__name__], type(value).model_fields
         held = {name: getattr(value, name) for name in fields}

@@ -7,15 +7,17 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from scipy import stats
 
 from analysis.judging import claims, looks, statistics
-from analysis.judging.claims import Judged, Verdict
+from analysis.judging.claims import Judged, OnData, Verdict
 from analysis.judging.looks import Looks
 from analysis.reading import measures
 from analysis.reading.measures import Unit
 from analysis.showing import wording
 from regstudy.design import design_file
-from regstudy.design.design import Claim, Contrast
+from regstudy.design.design import Claim, Contrast, Design
 
 PUBLISHED = design_file.load("published")
 NAMES = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]
@@ -43,8 +45,12 @@ def frames(**scores):
     return dict.fromkeys(metrics, same) | {named[key]: pd.DataFrame(value) for key, value in scores.items()}
 
 
+def on_data(scores, run=None) -> dict[str, OnData]:
+    return {"mnist": OnData(scores, measures.units(10_000, 5), run)}
+
+
 def judged(**scores) -> dict[str, Judged]:
-    return {claim.id: claim for claim in claims.judge(PUBLISHED, NAMES, frames(**scores), measures.units(10_000, 5))}
+    return {claim.id: claim for claim in claims.judge(PUBLISHED, NAMES, on_data(frames(**scores)))}
 
 
 def with_effect(index, by, n=10):
@@ -157,8 +163,7 @@ def test_all_claims_are_one_family_whatever_their_verdict():
 
 def test_at_another_number_than_planned_the_test_holds_at_any_time():
     planned, early = (
-        claims.judge(PUBLISHED, NAMES, frames(accuracy=with_effect(1, 0.002)), measures.units(10_000, 5), Looks(planned=n))[0]
-        for n in (10, 12)
+        claims.judge(PUBLISHED, NAMES, on_data(frames(accuracy=with_effect(1, 0.002))), Looks(planned=n))[0] for n in (10, 12)
     )
     assert [c.anytime for c in (planned.contrasts[0], early.contrasts[0])] == [False, True]
     assert (planned.contrasts[0].alpha, early.contrasts[0].alpha) == pytest.approx((0.045 / 8, 0.005 / 8))
@@ -169,7 +174,7 @@ def test_a_look_counts_the_seeds_that_were_run_diverged_ones_included():
     scores = pd.DataFrame(with_effect(1, 0.002))
     run = scores.notna()
     scores.loc[3, "none"] = np.nan
-    found = claims.judge(PUBLISHED, NAMES, frames(accuracy=scores), measures.units(10_000, 5), Looks(planned=10), run)[0]
+    found = claims.judge(PUBLISHED, NAMES, on_data(frames(accuracy=scores), run), Looks(planned=10))[0]
     against_none = next(contrast for contrast in found.contrasts if contrast.rival == "none")
     assert (against_none.plain.n, against_none.anytime) == (9, False)
 
@@ -177,7 +182,7 @@ def test_a_look_counts_the_seeds_that_were_run_diverged_ones_included():
 def test_a_claim_against_a_number_is_of_one_sample():
     contrast = Contrast(metric="endpoint/test_accuracy", of={"l1": 0.001}, target=99.0, expect="higher", margin=0.05)
     design = PUBLISHED.model_copy(update={"claims": (Claim(id="x", text="x", contrasts=(contrast,)),)})
-    claim = claims.judge(design, NAMES, frames(accuracy=with_effect(1, 0.002)), measures.units(10_000, 5))[0]
+    claim = claims.judge(design, NAMES, on_data(frames(accuracy=with_effect(1, 0.002))))[0]
     assert claim.verdict == Verdict.SUPPORTED
     assert claim.deciding.plain.mean == pytest.approx(0.002, abs=1e-5)
     assert wording.sentence(claim).startswith("L1 0.001's test accuracy is higher than 99%: +0.200 points")
@@ -361,3 +366,97 @@ def test_a_margin_of_a_ratio_is_told_on_the_side_that_is_claimed():
 
 def test_units_without_a_resolution_are_plain():
     assert Unit() == Unit(0.0, 0.0)
+
+
+BETWEEN = design_file.parse(
+    """
+name: between
+about: Two data sets
+datasets: [mnist, fashion-mnist]
+configurations: [{l1: 0}, {l1: 0.001}]
+seeds: 10
+claims:
+  - id: everywhere
+    text: L1 raises the accuracy
+    contrasts: [{metric: endpoint/test_accuracy, of: {l1: 0.001}, against: {l1: 0}, expect: higher, margin: 0.05}]
+  - id: there
+    text: L1 raises the accuracy on Fashion-MNIST
+    contrasts: [{metric: endpoint/test_accuracy, of: {l1: 0.001}, against: {l1: 0}, expect: higher, margin: 0.05, on: fashion-mnist}]
+  - id: more
+    text: L1 raises the accuracy more on Fashion-MNIST
+    contrasts: [{metric: endpoint/test_accuracy, of: {l1: 0.001}, against: {l1: 0}, expect: higher, margin: 0.05, on: fashion-mnist, minus: mnist}]
+  - id: more-as-a-ratio
+    text: L1 lowers the loss by a larger factor on Fashion-MNIST
+    contrasts: [{metric: endpoint/test_loss, of: {l1: 0.001}, against: {l1: 0}, expect: lower, scale: ratio, margin: 1.05, on: fashion-mnist, minus: mnist}]
+""",
+    "between",
+)
+
+
+def two_data_sets(seed: int = 4) -> dict[str, OnData]:
+    """Ten blocks, of which each data set lacks one of its own."""
+    rng = np.random.default_rng(seed)
+
+    def on(start: int, effect: float) -> OnData:
+        index = range(start, start + 9)
+        accuracy = pd.DataFrame(rng.normal(0.9, 1e-3, (9, 2)) + np.array([0, effect]), index=index, columns=NAMES[:2])
+        loss = pd.DataFrame(rng.uniform(0.3, 0.31, (9, 2)) * [1, 1 - 50 * effect], index=index, columns=NAMES[:2])
+        return OnData({"endpoint/test_accuracy": accuracy, "endpoint/test_loss": loss}, measures.units(10_000, 5))
+
+    return {"mnist": on(0, 0.0), "fashion-mnist": on(1, 0.006)}
+
+
+def test_an_interaction_with_data_is_the_t_test_of_the_differences_of_differences():
+    data = two_data_sets()
+    found = {claim.id: claim for claim in claims.judge(BETWEEN, NAMES[:2], data, Looks(planned=8))}
+    one, other = (data[name].scores["endpoint/test_accuracy"].loc[1:8] for name in ("fashion-mnist", "mnist"))
+    differences = (one["L1 0.001"] - one["none"]) - (other["L1 0.001"] - other["none"])
+    (result,) = found["more"].contrasts
+    assert result.blocks == tuple(range(1, 9)), "those that all four cells have"
+    assert result.plain.mean == pytest.approx(differences.mean())
+    assert result.plain.sd == pytest.approx(differences.std())
+    level = 1 - result.alpha
+    ends = stats.t.interval(level, 7, differences.mean(), stats.sem(differences))
+    assert (result.plain.low, result.plain.high) == pytest.approx(ends)
+    losses = [data[name].scores["endpoint/test_loss"].loc[1:8] for name in ("fashion-mnist", "mnist")]
+    ratios = (losses[0]["L1 0.001"] / losses[0]["none"]) / (losses[1]["L1 0.001"] / losses[1]["none"])
+    (ratio,) = found["more-as-a-ratio"].contrasts
+    assert math.exp(ratio.plain.mean) == pytest.approx(stats.gmean(ratios))
+
+
+def test_a_change_of_scale_is_no_interaction_of_ratios():
+    data = two_data_sets()
+    scaled = {name: 10 * own if "loss" in name else own for name, own in data["mnist"].scores.items()}
+    found = claims.judge(BETWEEN, NAMES[:2], {"mnist": data["mnist"], "fashion-mnist": OnData(scaled, {})})
+    assert found[3].contrasts[0].plain.mean == pytest.approx(0)
+
+
+def test_a_claim_without_a_data_set_is_about_each():
+    found = claims.judge(BETWEEN, NAMES[:2], two_data_sets(), Looks(planned=9))
+    assert [result.on for result in found[0].contrasts] == ["mnist", "fashion-mnist"]
+    assert found[1].verdict == Verdict.SUPPORTED
+    assert found[0].verdict != Verdict.SUPPORTED, "on MNIST it is not shown"
+    assert wording.contrast(found[1].contrasts[0]) == "L1 0.001 − none, on fashion-mnist"
+    assert wording.contrast(found[2].contrasts[0]) == "L1 0.001 − none, on fashion-mnist minus mnist"
+    assert "L1 0.001's test accuracy on fashion-mnist minus that on mnist" in wording.sentence(found[2], "seed")
+
+
+def test_a_data_set_without_runs_leaves_its_claims_open():
+    found = claims.judge(BETWEEN, NAMES[:2], {"mnist": two_data_sets()["mnist"]})
+    assert [judged.verdict for judged in found[1:]] == [Verdict.NONE] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"on": "cifar"}, "expected one of mnist, fashion-mnist, got 'cifar'"),
+        ({"minus": "mnist"}, "'minus' needs a rival, and 'on', another data set"),
+        ({"on": "mnist", "minus": "mnist"}, "'minus' needs a rival, and 'on', another data set"),
+    ],
+)
+def test_a_claim_about_other_data_is_refused(change, told):
+    design = BETWEEN.model_dump()
+    contrast = {name: value for name, value in design["claims"][1]["contrasts"][0].items() if name not in {"on", "minus"}}
+    claim = {**design["claims"][1], "contrasts": [contrast | change]}
+    with pytest.raises(ValidationError, match=told):
+        Design.model_validate(design | {"claims": [claim]})

@@ -23,7 +23,7 @@ PUBLISHED = (design_file.SHIPPED / "published.yaml").read_text()
 
 
 def names(d: design.Design) -> list[str]:
-    return [trial.configuration for trial in d.trials("mnist", "digest")]
+    return [trial.configuration for trial in d.trials({"mnist": "digest"})]
 
 
 def test_the_shipped_designs_are_the_published_studies():
@@ -46,7 +46,7 @@ def test_the_shipped_designs_are_the_published_studies():
         name for trials in (names(design_file.load("published")), names(design_file.load("published-v2"))) for name in trials
     }
     assert set(names(design_file.load("published-factors"))) < shared, "nothing more has to be trained for it"
-    stepped = design_file.load("published-stepped").trials("mnist", "digest")
+    stepped = design_file.load("published-stepped").trials({"mnist": "digest"})
     assert {trial.config.schedule for trial in stepped} == {"step"}
     assert [trial.configuration for trial in stepped[:4]] == four
     fashion = design_file.load("fashion")
@@ -55,7 +55,7 @@ def test_the_shipped_designs_are_the_published_studies():
 
 
 def test_published_trials_are_what_a_single_run_of_the_recipe_is():
-    trial = design_file.load("published").trials("mnist", "digest")[1]
+    trial = design_file.load("published").trials({"mnist": "digest"})[1]
     assert trial.config == RunConfig(l1=0.001, dataset="mnist", seed=0)
     assert trial.digest == design.trial_digest(RunConfig(l1=0.001, dataset="mnist"), "digest")
 
@@ -71,7 +71,7 @@ def test_identity_is_configuration_data_and_numerics(monkeypatch):
 
 
 def test_trials_come_block_by_block():
-    trials = design_file.parse(SMALL, "f").trials("mnist", "digest")
+    trials = design_file.parse(SMALL, "f").trials({"mnist": "digest"})
     assert [(t.config.seed, t.config.l1) for t in trials] == [(3, 0.0), (3, 0.001), (7, 0.0), (7, 0.001)]
 
 
@@ -97,7 +97,7 @@ def test_a_design_written_out_reads_back(name):
         assert names(d)[:4] == ["none", "L2 0.0001", "L1 1e-05", "L1 1e-05 + L2 0.0001"]
     again = design_file.parse(d.to_yaml(), "again")
     assert again.digest == d.digest
-    assert again.trials("mnist", "x") == d.trials("mnist", "x")
+    assert again.trials({"mnist": "x"}) == d.trials({"mnist": "x"})
 
 
 def test_only_open_values_can_be_set():

@@ -1,12 +1,14 @@
 """Factorial effects against ordinary least squares by statsmodels, which fits any layout."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from analysis.judging.factorial import effects, with_data
+from analysis.judging.factorial import effects
 
 
 def study(blocks: int, noise: float = 1e-3) -> pd.DataFrame:
@@ -64,21 +66,52 @@ def test_values_without_any_spread_give_no_interval():
     assert effects(runs, "score") is None
 
 
-def test_an_interaction_with_data_is_the_t_test_of_the_differences_of_differences():
-    """Of blocks that all four cells have; as a ratio, of what is above zero."""
-    rng = np.random.default_rng(4)
-    on, minus = (pd.DataFrame(rng.uniform(1, 2, (8, 2)), index=range(start, start + 8)) for start in (0, 2))
-    on.iloc[5, 1] = np.nan
-    both = [2, 3, 4, 6, 7]
-    differences = (on[0] - on[1] - (minus[0] - minus[1])).loc[both]
-    found = with_data(on, minus)
-    assert found.n == len(both)
-    assert found.mean == pytest.approx(differences.mean())
-    assert (found.low, found.high) == pytest.approx(
-        stats.t.interval(0.95, len(both) - 1, differences.mean(), stats.sem(differences))
-    )
-    assert found.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
-    ratios = ((on[0] / on[1]) / (minus[0] / minus[1])).loc[both]
-    assert np.exp(with_data(on, minus, ratio=True).mean) == pytest.approx(stats.gmean(ratios))
-    scaled = with_data(10 * minus, minus, ratio=True)
-    assert scaled.mean == pytest.approx(0), "a change of scale is no interaction of ratios"
+def grid(blocks: int, levels: dict[str, list[object]], seed: int = 0) -> pd.DataFrame:
+    """Runs of a complete grid, with scores that every factor has a hand in."""
+    draw, names = np.random.default_rng(seed), list(levels)
+    cells = [(block, *cell) for block in range(blocks) for cell in product(*levels.values())]
+    runs = pd.DataFrame(cells, columns=["seed", *names])
+    runs["configuration"] = [" ".join(map(str, cell[1:])) for cell in cells]
+    places = np.array([[levels[name].index(value) for name, value in zip(names, cell[1:], strict=True)] for cell in cells])
+    runs["score"] = places @ np.arange(1, len(names) + 1) + places.prod(1) * 0.7 + draw.normal(0, 0.1, len(runs))
+    return runs
+
+
+def test_effects_of_three_factors_are_those_of_least_squares():
+    runs = grid(4, {"l1": [0.0, 1e-3], "label_smoothing": [0.0, 0.1], "optimizer": ["adamw", "sgd"]})
+    found = effects(runs, "score")
+    coded = {
+        name: runs[name].map(dict(zip(sorted(set(runs[name])), (-0.5, 0.5), strict=True)))
+        for name in ("l1", "optimizer", "label_smoothing")
+    }
+    frame = pd.DataFrame({**dict(zip("abc", coded.values(), strict=True)), "score": runs["score"], "seed": runs["seed"]})
+    fit = ols("score ~ a * b * c + C(seed)", frame).fit()
+    assert found["effect"].tolist() == [
+        "L1",
+        "optimizer sgd (against adamw)",
+        "label smoothing",
+        "L1 × optimizer sgd (against adamw)",
+        "L1 × label smoothing",
+        "optimizer sgd (against adamw) × label smoothing",
+        "L1 × optimizer sgd (against adamw) × label smoothing",
+    ]
+    np.testing.assert_allclose(found["estimate"], fit.params[["a", "b", "c", "a:b", "a:c", "b:c", "a:b:c"]], rtol=1e-9)
+    assert found["alpha"].tolist() == pytest.approx([0.05 / 7] * 7)
+
+
+def test_of_more_levels_there_are_main_effects_against_the_lowest():
+    runs = grid(5, {"l1": [0.0, 1e-4, 1e-3], "schedule": ["constant", "cosine"]})
+    found = effects(runs, "score")
+    assert found["effect"].tolist() == ["L1 0.0001 against 0", "L1 0.001 against 0", "schedule cosine against constant"]
+    means = runs.groupby("l1")["score"].mean()
+    assert found["estimate"].tolist()[:2] == pytest.approx([means[1e-4] - means[0.0], means[1e-3] - means[0.0]])
+    by_block = runs.pivot_table(index="seed", columns="schedule", values="score")
+    tested = stats.ttest_rel(by_block["cosine"], by_block["constant"])
+    assert found["p"].iloc[2] == pytest.approx(tested.pvalue)
+
+
+def test_what_is_no_complete_grid_has_no_effects():
+    runs = grid(3, {"l1": [0.0, 1e-3], "l2": [0.0, 1e-3], "schedule": ["constant", "cosine"]})
+    assert effects(runs[runs["configuration"] != runs["configuration"].iloc[0]], "score") is None
+    together = runs[(runs["l1"] > 0) == (runs["l2"] > 0)]
+    assert effects(together, "score") is None, "two fields that vary together are no two factors"

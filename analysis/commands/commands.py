@@ -78,7 +78,9 @@ def report(arguments: argparse.Namespace, command: str) -> None:
 def snapshot(arguments: argparse.Namespace, _command: str) -> None:
     """Write a snapshot of the trials."""
     trials = read(arguments)
-    chosen = set(trials.runs["run_id"]) | ({trials.study.run_id} if trials.study else set())
+    chosen = {run_id for own in (trials, *trials.beside) for run_id in own.runs["run_id"]} | (
+        {trials.study.run_id} if trials.study else set()
+    )
     runs = [run for run in trials.source.runs() if run.run_id in chosen]
     folder = Path(arguments.folder)
     snapshots.write(runs, trials.source, folder)
@@ -97,7 +99,12 @@ def found(arguments: argparse.Namespace, source: Records | None = None) -> Findi
     """What a command's options ask to be analysed, of this source or the one that they name."""
     trials = read(arguments, source)
     # A file per run: only a report has room for what they tell.
-    return findings.find(trials, errors.read(trials) if arguments.command == "report" else None)
+    return with_images(trials) if arguments.command == "report" else findings.find(trials)
+
+
+def with_images(trials: Trials) -> Findings:
+    """What the trials say, and of which images; of the study's other data sets, too."""
+    return findings.find(trials, errors.read(trials), [errors.read(other) for other in trials.beside])
 
 
 @contextmanager

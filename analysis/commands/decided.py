@@ -32,17 +32,21 @@ def decision(found: Findings) -> dict[str, object]:
     texts, further = [judged.text for judged in open_], [judged.further for judged in open_]
     decided_ = [judged.text for judged in own if judged.verdict not in OPEN]
     if not own:
-        settled = bool(found.ranking.advised) or len(found.table) < 2  # one has no rival
-        names, texts = ([], []) if settled else (_unresolved(found), [WANTED])
-        further, decided_ = ([] if settled else [methods.further_for_advice(found)]), ([WANTED] if settled else [])
-    runs = found.trials.runs
-    digests = dict(zip(runs["configuration"], runs["configuration_digest"], strict=True))
+        unsettled = [
+            one for one in (found, *found.beside) if not one.ranking.advised and len(one.table) > 1
+        ]  # one has no rival
+        names = sorted({name for one in unsettled for name in _unresolved(one)})
+        texts, decided_ = ([WANTED], []) if unsettled else ([], [WANTED])
+        further = [methods.further_for_advice(one) for one in unsettled]
+    # A block has every data set: what is needed on one is run on all.
+    own_runs = [own.runs for own in (found.trials, *found.trials.beside)]
+    digests = [dict(zip(runs["configuration"], runs["configuration_digest"], strict=True)) for runs in own_runs]
     return {
         "seeds": int((found.table["seeds"] + found.table["diverged"]).max()),
         "decided": decided_,
         "open": texts,
         "further": _most(further),
-        "needed": [digests[name] for name in names if name in digests],
+        "needed": [own[name] for own in digests for name in names if name in own],
     }
 
 

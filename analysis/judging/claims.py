@@ -63,12 +63,15 @@ class Compared:
     `tested` is in the claimed direction, so that positive means as claimed, and tested against zero: a difference in the metric's own unit (accuracies: fractions), or the
     natural logarithm of a ratio; for "not lower" and "not higher" the difference plus the margin. `plain` is the subject minus the rival (or log ratio), as measured. Both at the level
     `alpha`, of all that a report concludes this contrast's share, by a test that is valid whenever one looks if `anytime`; `strict` and `strict_plain` the same at `strict_alpha`, which is
-    that over the number of the claim's rivals. `margin` is positive, in the estimates' unit.
+    that over the number of the claim's rivals. `margin` is positive, in the estimates' unit. `on` is the data set, where a study has several; with `minus` the scores are differences of
+    two, or their ratios: an interaction.
     """
 
     metric: str
     subject: str
     rival: str
+    on: str
+    minus: str
     expect: str
     scale: str
     margin: float
@@ -157,19 +160,36 @@ def verdict(tested: Estimate, strict: Estimate, margin: float, *, not_worse: boo
     return Verdict.INCONCLUSIVE
 
 
-def judge(
-    questions: Questions,
-    names: Sequence[str],
-    scores: Mapping[str, pd.DataFrame],
-    units: Mapping[str, Unit],
-    looked: Looks = NOTHING_FIXED,
-    run: pd.DataFrame | None = None,
-) -> list[Judged]:
-    """Judge claims, in their order.
+@dataclass(frozen=True)
+class OnData:
+    """What was measured on a data set, columns being configurations by the names that all data sets share.
 
-    `names` are the configurations', in the order in which `questions.pick` counts them, the columns of each frame of `scores` (by metric; index: blocks); a column or a value
-    that is not there is a missing or diverged run. `units` by metric. `run` says in which block each configuration was run at all, diverged ones included: a look is at so many;
-    None: wherever it has a score.
+    `scores` by metric (index: blocks); a column or a value that is not there is a missing or diverged run. `units` by metric. `run` says in which block each configuration was run at
+    all, diverged ones included: a look is at so many; None: wherever it has a score.
+    """
+
+    scores: Mapping[str, pd.DataFrame]
+    units: Mapping[str, Unit]
+    run: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What a contrast is about: scores, and in which blocks there was a run, on a data set or on one minus another; how counts are rounded."""
+
+    frame: pd.DataFrame
+    there: pd.DataFrame
+    unit: Unit
+    on: str = ""
+    minus: str = ""
+
+
+def judge(
+    questions: Questions, names: Sequence[str], data: Mapping[str, OnData], looked: Looks = NOTHING_FIXED
+) -> list[Judged]:
+    """Judge claims, in their order, each on the data set that it names, else on every one.
+
+    `names` are the configurations', in the order in which `questions.pick` counts them. `data` by the data sets' names; of a single one the name does not matter.
     """
     own = [claim for claim in questions.claims if claim.contrasts]
     judged: dict[str, Judged] = {}
@@ -177,15 +197,20 @@ def judge(
         if claim.together:
             judged[claim.id] = _together(claim, [judged[part] for part in claim.together])
             continue
-        pairs = [(contrast, *pair) for contrast in claim.contrasts for pair in _pairs(questions, contrast, names)]
+        pairs = [
+            (contrast, measured, *pair)
+            for contrast in claim.contrasts
+            for measured in _measured(contrast, names, data)
+            for pair in _pairs(questions, contrast, names)
+        ]
         results: list[Compared] = []
-        for contrast, subject, rival in pairs:
-            frame = scores[contrast.metric].reindex(columns=list(names))
-            there = frame.notna() if run is None else run.reindex(columns=list(names), fill_value=False)
-            blocks = int(there[[subject, rival] if rival else [subject]].all(axis=1).sum())
+        for contrast, measured, subject, rival in pairs:
+            frame = measured.frame
+            blocks = int(measured.there[[subject, rival] if rival else [subject]].all(axis=1).sum())
             rules = looked.rule(blocks, len(own)), looked.rule(blocks, len(own) * len(pairs))
             other = frame[rival] if rival else target(contrast, frame.index)
-            results.append(compare(frame[subject], other, contrast, units.get(contrast.metric, Unit()), *rules))
+            found = compare(frame[subject], other, contrast, measured.unit, *rules)
+            results.append(replace(found, on=measured.on, minus=measured.minus))
         judged[claim.id] = _judge(claim, tuple(results), looked, len(own))
     return list(judged.values())
 
@@ -217,6 +242,8 @@ def compare(
         metric=contrast.metric,
         subject=str(a.name),
         rival=str(b.name),
+        on="",
+        minus="",
         expect=contrast.expect,
         scale=contrast.scale,
         margin=margin,
@@ -235,6 +262,38 @@ def compare(
         won=float((differences > 0).mean()) if len(differences) else None,
         correlation=statistics.pair_correlation(first, second),
     )
+
+
+def _measured(contrast: Contrast, names: Sequence[str], data: Mapping[str, OnData]) -> list[_Measured]:
+    """What the contrast is about, on each data set that it speaks of; a data set without any run has no block."""
+    several = len(data) > 1 or contrast.on is not None
+    on = [contrast.on] if contrast.on is not None else list(data)
+    each = [_on(contrast.metric, names, data.get(name), name if several else "") for name in on]
+    if contrast.minus is None:
+        return each
+    other = _on(contrast.metric, names, data.get(contrast.minus), contrast.minus)
+    return [_interaction(one, other, ratio=contrast.scale == "ratio") for one in each]
+
+
+def _on(metric: str, names: Sequence[str], data: OnData | None, name: str) -> _Measured:
+    if data is None:
+        empty = pd.DataFrame(columns=list(names), dtype=float)
+        return _Measured(empty, empty.notna(), Unit(), name)
+    frame = data.scores[metric].reindex(columns=list(names))
+    there = frame.notna() if data.run is None else data.run.reindex(columns=list(names), fill_value=False)
+    return _Measured(frame, there, data.units.get(metric, Unit()), name)
+
+
+def _interaction(one: _Measured, other: _Measured, *, ratio: bool) -> _Measured:
+    """Each configuration's score on the one minus that on the other, or over it: what two of them differ in then is how much larger their difference is on the one.
+
+    Counts are rounded on both, so that their resolution is √2 times as coarse. An interaction in a metric's own unit may be only its scale: a ratio of ratios is none of that.
+    """
+    first, second = one.frame.align(other.frame, join="inner")
+    there = one.there.reindex(index=first.index) & other.there.reindex(index=first.index)
+    frame = first / second.where(second > 0) if ratio else first - second
+    unit = replace(one.unit, resolution=max(one.unit.resolution, other.unit.resolution) * math.sqrt(2))
+    return _Measured(frame, there, unit, one.on, other.on)
 
 
 def target(contrast: Contrast, blocks: "pd.Index[Any]") -> "pd.Series[float]":

@@ -1,4 +1,4 @@
-"""Effects as contrasts within the block, tested over blocks: of complete grids of any fields, main effects and interactions; and the interaction of a difference with a data set."""
+"""Effects as contrasts within the block, tested over blocks: of complete grids of any fields, main effects and interactions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from regstudy.console.terminal import plain
 
 from . import statistics
 from .looks import NOTHING_FIXED, Looks
-from .statistics import BY_ITSELF, Estimate, Rule
 
 FIELDS = tuple(name for name in RunConfig.model_fields if name not in {"seed", "dataset", *WHERE_NOT_WHAT, *FILLED_IN})
 """Fields that may be factors."""
@@ -84,23 +83,6 @@ def effects(runs: pd.DataFrame, value: str, looked: Looks = NOTHING_FIXED) -> pd
             }
         )
     return pd.DataFrame(rows)
-
-
-def with_data(
-    on: pd.DataFrame, minus: pd.DataFrame, *, ratio: bool = False, resolution: float = 0.0, rule: Rule = BY_ITSELF
-) -> Estimate:
-    """How much larger a difference between two configurations is on one data set than on another: a value per block, (first − second) on the one minus the same on the other.
-
-    Frames have a row per block and two columns, the configurations; only blocks that all four cells have count. With `ratio`, of logarithms, which gives that of a ratio of ratios: an
-    interaction in a metric's own unit may be only its scale. Two data sets say nothing of harder data in general.
-    """
-
-    def differences(scores: pd.DataFrame) -> "pd.Series[float]":
-        values = scores.where(scores > 0).transform(np.log) if ratio else scores
-        return values.iloc[:, 0] - values.iloc[:, 1]
-
-    first, second = differences(on).align(differences(minus), join="inner")
-    return statistics.estimate(first, second, resolution=0.0 if ratio else resolution, rule=rule)
 
 
 def _effects(levels: dict[str, list[object]], cells: Sequence[tuple[object, ...]]) -> Iterator[Effect]:

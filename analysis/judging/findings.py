@@ -17,7 +17,7 @@ from ..reading.errors import Errors
 from ..reading.measures import Measure, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
 from . import claims, factorial, looks, ranking, single_runs, statistics
-from .claims import Judged
+from .claims import Judged, OnData
 from .looks import Looks
 from .populations import NewImages
 from .ranking import Ranking
@@ -91,7 +91,7 @@ class Findings:
     pairs have columns new_low and new_high. `comparisons`: each other measure of each configuration against the
     reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted). Where the measure is a ratio, the mean is geometric,
     the others are logarithms. `sharpness`: how many standard deviations of the paired difference a configuration is from the reference, by each measure that varies: measure, configuration, seeds,
-    standardised (absolute); from three seeds on.
+    standardised (absolute); from three seeds on. `beside`: the same of the study's other data sets, on which nothing is claimed.
     """
 
     trials: Trials
@@ -113,12 +113,13 @@ class Findings:
     power: Power | None
     contest: Contest | None
     responses: tuple[Response, ...]
+    beside: "tuple[Findings, ...]"
 
 
-def find(trials: Trials, errors: Errors | None = None) -> Findings:
+def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] = ()) -> Findings:
     """Analyse trials by the endpoint that was asked for, else by their study's design if they have one, else by the defaults of a design.
 
-    `errors` say which images each run was wrong on: without them nothing is said of new images. Each part is left out, or empty, where the runs do not have the columns that it is made of.
+    `errors` say which images each run was wrong on, `beside` the same of the study's other data sets: without them nothing is said of new images. Each part is left out, or empty, where the runs do not have the columns that it is made of.
     """
     trials = _named(trials)
     runs, design = trials.runs, trials.study.design if trials.study else None
@@ -129,14 +130,14 @@ def find(trials: Trials, errors: Errors | None = None) -> Findings:
     alpha = questions.alpha if questions else ALPHA
     scores = score_table(runs, key)
     looked = looks_of(trials, alpha)
-    run = runs.assign(run=True).pivot(index="seed", columns="configuration", values="run").notna()  # noqa: PD010  # as above
+    run = _was_run(runs)
     details = {"diverged": _diverged(runs), "complexity": _complexity(trials), "reference": _asked_reference(design, runs)}
 
     def ranked(by: Looks) -> Ranking:
         return ranking.rank(scores, scale, looked=by, run=run, **details)
 
     def judged(by: Looks) -> tuple[Judged, ...]:
-        return _judge(trials, by_measure, by, run)
+        return _judge(trials, by)
 
     first, reference = ranked(looked), _reference(scores)
     new = _new_images(trials, errors, key)
@@ -161,6 +162,19 @@ def find(trials: Trials, errors: Errors | None = None) -> Findings:
         power=_power(first, looked),
         contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
         responses=_responses(runs, key, scale),
+        beside=tuple(
+            find(_without_claims(other), beside[place] if beside else None) for place, other in enumerate(trials.beside)
+        ),
+    )
+
+
+def _without_claims(trials: Trials) -> Trials:
+    """Claims are judged once, on all data sets together."""
+    study = trials.study
+    return (
+        trials
+        if study is None
+        else replace(trials, study=replace(study, design=study.design.model_copy(update={"claims": ()})))
     )
 
 
@@ -258,16 +272,30 @@ def _asked_reference(design: Design | None, runs: pd.DataFrame) -> str | None:
     return name if name in set(runs["configuration"]) else None
 
 
-def _judge(trials: Trials, by_measure: dict[str, Unit], looked: Looks, run: pd.DataFrame) -> tuple[Judged, ...]:
-    runs = trials.runs
+def _judge(trials: Trials, looked: Looks) -> tuple[Judged, ...]:
     if trials.asserted is not None:
-        questions, names = trials.asserted, trials.asserted.names
-    elif trials.study is not None and trials.study.design.claims:
-        questions, names = trials.study.design, _names(trials.study.design, runs)
-    else:
+        names = trials.asserted.names
+        return tuple(
+            claims.judge(trials.asserted, names, {"": _on_data(trials, trials.asserted.metrics(), names, names)}, looked)
+        )
+    design = trials.study.design if trials.study is not None else None
+    if design is None or not design.claims:
         return ()
-    scores = {metric: score_table(runs, metric) for metric in questions.metrics()}
-    return tuple(claims.judge(questions, names, scores, by_measure, looked, run))
+    names = _names(design, trials.runs)
+    data = {own.dataset: _on_data(own, design.metrics(), _names(design, own.runs), names) for own in (trials, *trials.beside)}
+    return tuple(claims.judge(design, names, data, looked))
+
+
+def _on_data(trials: Trials, metrics: Sequence[str], own: Sequence[str], names: Sequence[str]) -> OnData:
+    """What was measured in these trials; their configurations' own names become those that all data sets share."""
+    shared = dict(zip(own, names, strict=True))
+    scores = {metric: score_table(trials.runs, metric).rename(columns=shared) for metric in metrics}
+    return OnData(scores, _units(trials), _was_run(trials.runs).rename(columns=shared))
+
+
+def _was_run(runs: pd.DataFrame) -> pd.DataFrame:
+    """In which block each configuration was run, diverged ones included."""
+    return runs.assign(run=True).pivot(index="seed", columns="configuration", values="run").notna()  # noqa: PD010  # as above
 
 
 def _comparisons(runs: pd.DataFrame, reference: str, by_measure: dict[str, Unit]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -99,14 +99,35 @@ def open_source(wanted: Wanted = EVERYTHING) -> Records:
 
 
 def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
-    """Read the finished trials that are wanted, of this source or their own; NothingToAnalyse or NotComparable says what stands in the way."""
-    conditions = filters.parse(wanted.where)
+    """Read the finished trials that are wanted, of this source or their own; NothingToAnalyse or NotComparable says what stands in the way.
+
+    A study on several data sets gives those on the first that has any, with the others' beside them.
+    """
     source = source or open_source(wanted)
     everything = source.runs()
     planned = None if wanted.study is None else studies.find(source, everything, wanted.study)
+    names = planned.design.dataset_names() if planned is not None and wanted.dataset is None else []
+    there = {
+        run.tags.get(Tag.DATASET) for run in everything if planned is not None and _is_trial_of(run, planned) and is_done(run)
+    }
+    several = [name for name in names if name in there]
+    if len(several) < 2:
+        return _read(wanted if not several else replace(wanted, dataset=several[0]), source, everything, planned)
+    first, *others = [_read(replace(wanted, dataset=name), source, everything, planned) for name in several]
+    return replace(first, beside=tuple(others))
+
+
+def _is_trial_of(run: Record, study: studies.Study) -> bool:
+    return run.tags.get(Tag.KIND) == TRIAL and run.tags.get(Tag.TRIAL_DIGEST) in study.trials
+
+
+def _read(wanted: Wanted, source: Records, everything: Sequence[Record], planned: studies.Study | None) -> Trials:
+    """The trials of one data set."""
+    conditions = filters.parse(wanted.where)
     trials = [run for run in everything if run.tags.get(Tag.KIND) == TRIAL]
     kind = [run for run in trials if _is_whole(run)]
-    ours = [run for run in kind if planned is None or run.tags.get(Tag.TRIAL_DIGEST) in planned.trials]
+    several = planned is not None and bool(planned.design.datasets)
+    ours = [run for run in kind if planned is None or _is_trial_of(run, planned)]
     finished = [run for run in ours if is_done(run)]
     there = [run for run in finished if wanted.dataset in (None, run.tags[Tag.DATASET])]
     configs = {run.run_id: _configuration(run) for run in there}
@@ -122,10 +143,12 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
         "{} whose record is damaged or of another version, left out": len(trials) - len(kind),
         "{} of no trial of this study, left out": len(kind) - len(ours),
         "{} not finished (failed, killed, still running, or ended without an outcome), left out": len(ours) - len(finished),
-        "{} on another data set, left out as asked": len(finished) - len(there),
+        "{} on another data set, left out as asked": 0 if several else len(finished) - len(there),
         "{} that --where excludes, left out": len(there) - len(chosen),
         "{} with the configuration and seed of another, counted once": len(chosen) - len(distinct),
-        "{} of this study not done yet": 0 if planned is None or conditions or grows else len(planned.trials) - len(distinct),
+        "{} of this study not done yet": 0
+        if planned is None or conditions or grows
+        else _planned_here(planned) - len(distinct),
     }
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
     if planned is not None and planned.namesakes:
@@ -134,6 +157,11 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}), grows=grows)
     epochs = _epochs_frame(source, runs)
     return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=_plan(wanted, planned))
+
+
+def _planned_here(study: studies.Study) -> int:
+    """How many trials a study plans on each of its data sets."""
+    return len(study.trials) // (len(study.design.datasets) or 1)
 
 
 def _plan(wanted: Wanted, study: studies.Study | None) -> Plan | None:

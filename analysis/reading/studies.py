@@ -1,6 +1,7 @@
 """Which study is meant, of those that a store holds: by its name or its run. Refuses one whose run holds no design."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -108,6 +109,17 @@ def _with_results(
     return first
 
 
+def _data(tags: Mapping[str, str]) -> dict[str, str]:
+    """The digest of each of a study's data sets, by its name."""
+    try:
+        several = json.loads(tags.get(Tag.DATA_DIGESTS, "null"))
+    except ValueError:  # anybody can edit a tag
+        several = None
+    if isinstance(several, dict) and several:
+        return {str(name): str(digest) for name, digest in several.items()}
+    return {tags[Tag.DATASET]: tags[Tag.DATA_DIGEST]}
+
+
 def _designed(source: Records, starts: Sequence[Sequence[Record]], name: str) -> Iterator[tuple[int, Study]]:
     """Those of which a run holds a design, with the seeds of all of its runs."""
     for place, runs in enumerate(starts):
@@ -116,7 +128,7 @@ def _designed(source: Records, starts: Sequence[Sequence[Record]], name: str) ->
             designs, tags = [design_file.parse(text, f"the design of {name}") for text in texts], runs[0].tags
             seeds = sorted({seed for own in designs for seed in own.seeds})
             found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
-            planned, numerics = found.trials(tags[Tag.DATASET], tags[Tag.DATA_DIGEST]), tags.get(Tag.NUMERICS_VERSION)
+            planned, numerics = found.trials(_data(tags)), tags.get(Tag.NUMERICS_VERSION)
             digests = frozenset(trial_digest(trial.config, trial.data_digest, numerics) for trial in planned)
             history = reduce(History.merged, (History.from_tags(run.tags) for run in runs))
             yield place, Study(runs[0].run_id, found, digests, history)

@@ -113,7 +113,7 @@ class Trials:
     `runs` has a row per run, `epochs` a row per run and point of a curve, with the columns that are declared above. `notices` say what was left
     out, what was allowed, and what differs all the same. `curves` are those that are drawn, the endpoint's own first. `endpoint` and `scale` are
     what was asked for; None: what the study's design says, or a design's defaults. `asked` are the command's words that read these again. `plan` is what was fixed before the runs were seen;
-    None: nobody said. `asserted` are claims about anybody's runs.
+    None: nobody said. `asserted` are claims about anybody's runs. `beside` are the same study's trials on its other data sets.
     """
 
     runs: pd.DataFrame
@@ -128,6 +128,7 @@ class Trials:
     asked: tuple[str, ...] = ()
     plan: Plan | None = None
     asserted: Asserted | None = None
+    beside: "tuple[Trials, ...]" = ()
 
     def __post_init__(self) -> None:
         """Hold the frames to what is declared, where they enter."""
@@ -139,6 +140,11 @@ class Trials:
         """For notebooks: how many runs there are of each configuration, and the notices."""
         runs = self.runs.groupby("configuration", sort=False)["seed"].agg(runs="size", blocks="nunique")
         return f"{runs.to_html()}{''.join(f'<p>{escape(notice)}.</p>' for notice in self.notices)}"
+
+    @property
+    def dataset(self) -> str:
+        """The data set that these runs are on; empty of anybody's."""
+        return str(self.runs["dataset"].iloc[0]) if "dataset" in self.runs else ""
 
     def has(self, *columns: str) -> bool:
         """Whether the runs have all of these columns."""

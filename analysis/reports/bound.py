@@ -136,7 +136,8 @@ def _digest(run: dict[str, Any], curves: pd.DataFrame | None, images: pd.DataFra
         digest.update(b"images")
     if images is not None:
         own = images.sort_values("index")
-        digest.update(_numbers(own, IMAGES) + b"".join(own["pixels"]))
+        pixels = own.get("pixels", pd.Series(dtype=object))
+        digest.update(_numbers(own, IMAGES) + b"".join(each for each in pixels if isinstance(each, bytes)))
     return digest.hexdigest()
 
 

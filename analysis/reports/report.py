@@ -14,7 +14,6 @@ from ..files import folders
 from ..files.rows import csv, rows
 from ..judging.findings import Findings
 from ..reading import errors as reading
-from ..reading.errors import Errors
 from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg, wording
 from ..showing.figures import Drawing
 from ..showing.run_pages import Single
@@ -22,7 +21,7 @@ from ..showing.sections.claims import CLAIMS
 from ..showing.sections.compared import CALIBRATION, OVERFITTING, SMOOTH
 from ..showing.sections.curves import CURVES
 from ..showing.sections.factors import EFFECTS, RESPONSE
-from ..showing.sections.first import FIRST
+from ..showing.sections.first import FIRST, OTHER_DATA
 from ..showing.sections.images import IMAGES
 from ..showing.sections.luck import LUCK
 from ..showing.sections.section import Material
@@ -31,7 +30,7 @@ from ..showing.sections.weights import WEIGHTS
 from . import bound
 
 PNG_DPI = 144
-SECTIONS = (CLAIMS, CURVES, SMOOTH, OVERFITTING, WEIGHTS, CALIBRATION, RESPONSE, EFFECTS, LUCK, TRUST, IMAGES)
+SECTIONS = (CLAIMS, OTHER_DATA, CURVES, SMOOTH, OVERFITTING, WEIGHTS, CALIBRATION, RESPONSE, EFFECTS, LUCK, TRUST, IMAGES)
 """Below the first screen, in the order of a reader's questions; one that has nothing to show is left out."""
 
 
@@ -47,7 +46,9 @@ def _write_files(found: Findings, folder: Path, command: str) -> None:
         (folder / name).mkdir()
     errors = found.errors or reading.read(found.trials)
     # Colours follow the factors, not the ranks: they are the same in every report of a study.
-    material = Material(found, plots.looks(list(dict.fromkeys(found.trials.runs["configuration"]))), errors)
+    look = plots.looks(list(dict.fromkeys(found.trials.runs["configuration"])))
+    beside = tuple(Material(other, look, other.errors or reading.read(other.trials)) for other in found.beside)
+    material = Material(found, look, errors, beside)
     with plots.style():
         leading, *sections = [made for section in (FIRST, *SECTIONS) if (made := section.make(material)) is not None]
         drawn = [drawing for made in (leading, *sections) for drawing in made.figures]
@@ -58,7 +59,7 @@ def _write_files(found: Findings, folder: Path, command: str) -> None:
     for own in [run for runs in single.values() for run in runs]:
         (folder / "runs").mkdir(exist_ok=True)
         _write(folder / _file(own.anchor), run_pages.page(own))
-    context = _context(found, errors, single, command) | {"first": leading.figures, "sections": sections, "inline": inline}
+    context = _context(material, single, command) | {"first": leading.figures, "sections": sections, "inline": inline}
     context["gallery"] = next((made.told["gallery"] for made in sections if made.told and "gallery" in made.told), None)
     context["ranking_svg"] = (folder / "figures" / "ranking.svg").read_text(encoding="utf-8")
     for name in folders.PAGES:
@@ -74,10 +75,14 @@ def headline(found: Findings) -> str:
     return wording.headline(found.ranking, found.judged, wording.blocks_in_words(found), found.trials.words.block)
 
 
-def _context(found: Findings, errors: Errors, single: Mapping[str, list[Single]], command: str) -> dict[str, object]:
+def _context(material: Material, single: Mapping[str, list[Single]], command: str) -> dict[str, object]:
+    found = material.found
     trials, runs = found.trials, grids.runs(found)
     anchors = [run_pages.anchor(place) for place in range(len(runs.rows))] if single else []
-    read = bound.digests(trials, errors.rows, set(errors.runs["run_id"]))
+    each = [
+        bound.digests(own.found.trials, own.errors.rows, set(own.errors.runs["run_id"])) for own in (material, *material.beside)
+    ]
+    read = {run_id: digest for own in each for run_id, digest in own.items()}
     return {
         "headline": headline(found),
         "summary": methods.summary(found),

@@ -49,6 +49,7 @@ def _verdict_frame(found: Findings) -> pd.DataFrame:
             row |= {"p_adjusted": judged.p_adjusted, "further_seeds": judged.further}
             if result is not None:
                 row |= {"measure": result.metric, "scale": result.scale, "subject": result.subject, "rival": result.rival}
+                row |= {"on": result.on, "minus": result.minus} if result.on else {}
                 row |= {"expect": result.expect, "margin": result.margin, "deciding": result is judged.deciding}
                 row |= {"n": result.plain.n, "estimate": result.plain.mean, "low": result.plain.low, "high": result.plain.high}
                 row |= {"alpha": result.alpha, "strict_alpha": result.strict_alpha, "anytime": result.anytime}

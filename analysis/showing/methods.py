@@ -14,13 +14,21 @@ from ..judging.findings import Findings
 from ..judging.looks import AT_THE_PLAN
 from ..judging.ranking import BEST_FROM, Relation
 from ..judging.statistics import LEAST
+from ..reading import measures
 from ..reading.trials import AVERAGED, TEST_IMAGES
 from . import wording
 
 
 def summary(found: Findings) -> list[str]:
     """What was run, what holds, what is open, and what was planned: the first screen's sentences."""
-    told = (_what_was_run(found), _what_holds(found), _what_is_open(found), planned(found), _seen_before(found))
+    told = (
+        _what_was_run(found),
+        _searched(found),
+        _what_holds(found),
+        _what_is_open(found),
+        planned(found),
+        _seen_before(found),
+    )
     return [sentence for sentence in told if sentence]
 
 
@@ -185,7 +193,25 @@ def _what_was_run(found: Findings) -> str:
         return f"{size}, {plural(len(runs), 'run')}, compared by {found.endpoint.words}."
     epochs = sorted(set(runs["epochs"]))
     length = plural(int(epochs[0]), "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
-    return f"{size} × {length} on {runs['dataset'].iloc[0]}, judged on {int(runs[TEST_IMAGES].iloc[0]):,} test images."
+    others = wording.names([other.trials.dataset for other in found.beside]) if found.beside else ""
+    also = (
+        f" The same was run on {others}: the ranking here is on {found.trials.dataset}, claims are on what each says."
+        if others
+        else ""
+    )
+    return f"{size} × {length} on {runs['dataset'].iloc[0]}, judged on {int(runs[TEST_IMAGES].iloc[0]):,} test images.{also}"
+
+
+def _searched(found: Findings) -> str:
+    """Where a configuration comes from that a search chose."""
+    searched = found.trials.study.design.searched if found.trials.study else None
+    if searched is None:
+        return ""
+    by = measures.measure(searched.metric).words
+    return (
+        f"It confirms, or does not, what the search {searched.name} chose of {plural(searched.configurations, 'configuration')} ({plural(searched.runs, 'run')}) by "
+        f"{by}, with seeds that the search did not use."
+    )
 
 
 def _what_holds(found: Findings) -> str:

@@ -111,7 +111,7 @@ def _ends(judged: Judged, result: Compared) -> tuple[float, float]:
 
 def contrast(result: Compared) -> str:
     """What is compared with what."""
-    return f"{result.subject} {'∕' if result.scale == 'ratio' else '−'} {result.rival}"
+    return f"{result.subject} {'∕' if result.scale == 'ratio' else '−'} {result.rival}{_where(result, ', on')}"
 
 
 def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:
@@ -314,7 +314,16 @@ def rival(result: Compared) -> str:
 
 
 def _subject(result: Compared, reading: Measure) -> str:
-    return f"{result.subject}'s {reading.words}"
+    return f"{result.subject}'s {reading.words}{_where(result, ' on', _over(result))}"
+
+
+def _where(result: Compared, on: str, minus: str = "minus") -> str:
+    """The data set, where there are several; of an interaction both."""
+    return f"{on} {result.on}{f' {minus} {result.minus}' if result.minus else ''}" if result.on else ""
+
+
+def _over(result: Compared) -> str:
+    return "divided by that on" if result.scale == "ratio" else "minus that on"
 
 
 def _numbers(result: Compared, reading: Measure, *, inner: bool = False, strict: bool = False) -> str:

@@ -12,9 +12,12 @@ from regstudy.errors import RegstudyError, UsageError
 
 PROGRAM = "python -m regstudy"
 ABOUT = "Train regularisation configurations as MLflow runs, one by one or as a study."
-OF_TRAINING = {"torch", "torchvision", "safetensors", "mlxtend", "pebble"}
+OF_TRAINING = {"torch", "torchvision", "safetensors", "mlxtend", "optuna", "pebble"}
 """What `pip install regstudy` leaves out, which is enough to read and judge."""
 
+SEARCH_EPILOG = (
+    "How to write the file: docs/guides/search.md. Store and experiment: MLflow's own defaults and MLFLOW_* variables."
+)
 STUDY_EPILOG = "Shipped designs, and how to write one: docs/guides/studies.md. Store and experiment: MLflow's own defaults and MLFLOW_* variables."
 EPILOG = "Recipes and every option: docs/guides/configuration.md. Store and experiment: MLflow's own defaults and MLFLOW_* variables."
 
@@ -49,6 +52,28 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
     resume = commands.add_parser("resume", help="continue a run that was stopped", epilog=EPILOG)
     resume.add_argument("run_id", metavar="RUN_ID", help="the MLflow run's ID")
     _add_study(commands.add_parser("study", help="plan and run a study: many configurations, many seeds"))
+    _add_search(
+        commands.add_parser(
+            "search",
+            help="search for a configuration on held-out images, and write the study that confirms it",
+            description="Search for a configuration on held-out training images, then write the design of a study with fresh seeds that confirms it, or does not.",
+            epilog=SEARCH_EPILOG,
+        )
+    )
+
+
+def _add_search(search: argparse.ArgumentParser) -> None:
+    search.add_argument("file", metavar="FILE", help="path of a YAML file: what is searched, and where")
+    search.add_argument("--trials", default="", metavar="N", help="configurations to try; default: 30")
+    search.add_argument("--epochs", default="", metavar="N", help="epochs per run; default: the file's")
+    search.add_argument("--dataset", default="", metavar="NAME", help="data set; default: the file's, or the best there is")
+    search.add_argument(
+        "--data-root", default="", metavar="DIR", help="folder with the data sets (REGSTUDY_DATA goes before it)"
+    )
+    search.add_argument("--threads", default="", metavar="N", help="cores per run; default: all")
+    search.add_argument(
+        "--output", default="", metavar="FILE", help="the confirming design; default: NAME-confirm.yaml beside the file"
+    )
 
 
 def configuration(given: argparse.Namespace) -> RunConfig:
@@ -133,6 +158,10 @@ def _command(arguments: list[str], program: str) -> None:
             from regstudy.run.trial import resume
 
             resume(given.run_id)
+        elif given.command == "search":
+            from regstudy.commands import search_cli
+
+            search_cli.command(given)
         else:
             from regstudy.commands import study_cli
 

@@ -7,9 +7,10 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
-from regstudy.config import THREADS, dataset_name
+from regstudy.config import THREADS
 from regstudy.console import invocation, screen, streams, terminal
 from regstudy.console.terminal import in_words, plural
 from regstudy.design import design_file
@@ -53,8 +54,8 @@ def command(given: argparse.Namespace) -> None:
     if limits:
         design = design.with_changes(seeds=range(until.FIRST), epochs=None, dataset=None)
     planned = (plan.make if given.action == "run" else plan.look)(design, given.data_root or None)
-    if planned.source.warning:
-        terminal.warn(f"WARNING: {planned.source.warning}")
+    for warning in planned.warnings:
+        terminal.warn(f"WARNING: {warning}")
     if given.action == "status":
         _say_status(planned, _again(given))
         return
@@ -177,7 +178,7 @@ def _say_plan(planned: "Plan", how: "How") -> None:
     epochs = sorted({trial.config.epochs for trial in planned.trials})
     terminal.say(
         f"study {design.name}: {described(design)} = {plural(len(planned.trials), 'trial')} of "
-        f"{' or '.join(map(str, epochs))} epochs on {dataset_name(planned.source.dataset)}"
+        f"{' or '.join(map(str, epochs))} epochs on {planned.dataset}"
     )
     there = [f"{counts[state]} {words}" for state, words in STATES.items() if counts[state]]
     terminal.say(f"so far: {', '.join(there)}")
@@ -197,7 +198,7 @@ def _say_power(planned: "Plan", how: "How", given: argparse.Namespace) -> None:
     seconds = pace.seconds(sum(trial.config.epochs for trial in trials), len(trials), how.jobs or 1)
     sd = ["--sd", given.sd] if given.sd else []
     command = invocation.reading(
-        "power", given.design, "--seed-seconds", f"{seconds:.1f}", "--test-images", str(planned.source.test_images), *sd
+        "power", given.design, "--seed-seconds", f"{seconds:.1f}", "--test-images", str(planned.sources[0].test_images), *sd
     )
     if subprocess.run(command, check=False).returncode == REFUSED:
         raise SystemExit(REFUSED)
@@ -212,7 +213,9 @@ def _pace(planned: "Plan", threads: int) -> "tuple[Pace, str]":
         return pace, "by the runs so far"
     from regstudy.study import speed
 
-    return Pace(speed.epoch_seconds(planned.source, planned.trials[0].config, threads), TRIAL_SECONDS), "measured just now"
+    first = [next(trial for trial in planned.trials if planned.source(trial) == source) for source in planned.sources]
+    each = [speed.epoch_seconds(planned.source(trial), trial.config, threads) for trial in first]
+    return Pace(fmean(each), TRIAL_SECONDS), "measured just now"
 
 
 def _time(planned: "Plan", how: "How") -> str:
@@ -238,7 +241,7 @@ def _again(given: argparse.Namespace) -> str:
 def _say_status(planned: "Plan", again: str) -> None:
     """Seeds as columns, configurations as rows; then what each state means, and what to do."""
     design, counts = planned.design, planned.counts()
-    terminal.say(f"study {design.name} on {dataset_name(planned.source.dataset)}: {described(design)}")
+    terminal.say(f"study {design.name} on {planned.dataset}: {described(design)}")
     table = screen.Table(header_style="")
     table.column("configuration")
     for state, words in STATES.items():

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from regstudy import identity, own_code
-from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, RunConfig, anchored, dataset_name, quoted, strengths
+from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, Dataset, RunConfig, anchored, dataset_name, quoted, strengths
 from regstudy.console.terminal import plain, plural
 from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import NUMERICS_VERSION, Summary
@@ -38,7 +38,7 @@ NOT_HERE = frozenset({"recipe", "seed", "data_root", "device", "threads"}) | FIL
 """Fields that no configuration of a design sets: said once for all of them, or where it is run."""
 
 OF_ALL = NOT_HERE | {"dataset"} | (WHERE_NOT_WHAT - {"recipe"})
-"""Fields in which the configurations of a design cannot differ."""
+"""Fields in which the configurations of a design, or of a search, cannot differ."""
 
 Place = tuple[int | str, ...]
 """Where something stands in a design file: keys and positions from the top."""
@@ -108,6 +108,10 @@ class Contrast(BaseModel, frozen=True, extra="forbid"):
     margin: PositiveFloat = Field(
         description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit"
     )
+    on: str | None = Field(default=None, description="one of the design's data sets; null: each of them")
+    minus: str | None = Field(
+        default=None, description="another of them: the claim is about how much larger the effect is on the first"
+    )
 
     @property
     def in_points(self) -> bool:
@@ -120,6 +124,8 @@ class Contrast(BaseModel, frozen=True, extra="forbid"):
             raise PydanticCustomError("design", "give either 'against' or 'target'")
         if self.scale == "ratio" and self.target is not None and self.target <= 0:
             raise PydanticCustomError("design", "a ratio to a target needs one above 0")
+        if self.minus is not None and (self.on is None or self.on == self.minus or self.target is not None):
+            raise PydanticCustomError("design", "'minus' needs a rival, and 'on', another data set")
         return self
 
 
@@ -168,6 +174,16 @@ Seed = Annotated[int, Field(ge=0, lt=SEEDS, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), WithJsonSchema(_SEEDS_SCHEMA)]
 
 
+class Searched(BaseModel, frozen=True, extra="forbid"):
+    """Where a configuration of a design comes from: a search among others, by a number on images that are not the test's."""
+
+    name: Name
+    metric: Metric
+    configurations: Annotated[int, Field(ge=1, description="how many were tried")]
+    runs: Annotated[int, Field(ge=1, description="how many runs that took")]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, description="seeds of these runs: none of them is this study's")]
+
+
 class Design(BaseModel, frozen=True, extra="forbid"):
     """A study, described before it runs."""
 
@@ -193,6 +209,10 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         description="fields that pick the configuration that all others are compared with, rather than each with each",
     )
 
+    datasets: tuple[Dataset, ...] = Field(
+        default=(), description="several data sets, on each of which every configuration runs; instead of overrides' dataset"
+    )
+    searched: Searched | None = Field(default=None, description="the search whose choice this study confirms; filled in by it")
     own: tuple[dict[str, str], ...] = Field(
         default=(), description="source and version of your own code that configurations name; filled in when the study is run"
     )
@@ -203,11 +223,16 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             raise at(("configurations",), "give either 'configurations' or 'grid'")
         if len(set(self.seeds)) < len(self.seeds):
             raise at(("seeds",), "a seed is listed twice")
+        if self.searched is not None and (used := set(self.seeds) & set(self.searched.seeds)):
+            raise at(
+                ("seeds",), f"seed {min(used)} was used by the search {self.searched.name}: a study confirms with fresh ones"
+            )
         _check_fields(self.grid or {}, ("grid",), OF_ALL)
         self._check_number()
         _check_fields(self.overrides, ("overrides",), NOT_HERE)
         for number, fields in enumerate(self.configurations or ()):
             _check_fields(fields, ("configurations", number), OF_ALL)
+        self._check_datasets()
         twice = self.overrides.keys() & {name for fields in self.cells() for name in fields}
         if twice:
             raise at(("overrides", min(twice)), "is set for single configurations too: say it in one of the two places")
@@ -215,9 +240,19 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         self._check_claims()
         return self
 
+    def _check_datasets(self) -> None:
+        if not self.datasets:
+            return
+        if "dataset" in self.overrides:
+            raise at(("overrides", "dataset"), "'datasets' says on which data sets: leave this out")
+        names = [dataset_name(dataset) for dataset in self.datasets]
+        if len(names) < 2 or len(set(names)) < len(names) or ANY_DATA in names:
+            raise at(("datasets",), f"expected two data sets or more, each by a name of its own, got {', '.join(names)}")
+
     def _check_number(self) -> None:
         """Counted before any of a grid is made."""
         cells = len(self.configurations) if self.configurations is not None else math.prod(map(len, (self.grid or {}).values()))
+        cells *= len(self.datasets) or 1
         if len(self.seeds) * cells > MOST_TRIALS:
             raise at(("seeds",), f"this makes {len(self.seeds) * cells:,} trials; there may be {MOST_TRIALS:,}")
 
@@ -244,6 +279,11 @@ class Design(BaseModel, frozen=True, extra="forbid"):
                 self._check_contrast(contrast, ("claims", number, "contrasts", position))
 
     def _check_contrast(self, contrast: Contrast, place: Place) -> None:
+        known = self.dataset_names()
+        for side, name in {"on": contrast.on, "minus": contrast.minus}.items():
+            if name is not None and name not in known:
+                told = f"one of {', '.join(known)}" if known else "none, since the design has no 'datasets'"
+                raise at((*place, side), f"expected {told}, got {quoted(name)}")
         for side, fields in {"of": contrast.of, "against": contrast.against}.items():
             if isinstance(fields, dict):
                 _check_fields(fields, (*place, side), OF_ALL)
@@ -257,6 +297,10 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         except LookupError:
             described = ", ".join(f"{name} {plain(value)}" for name, value in fields.items())
             raise at(place, f"{described} is no configuration of this study") from None
+
+    def dataset_names(self) -> list[str]:
+        """What its data sets are called, if it names several."""
+        return [dataset_name(dataset) for dataset in self.datasets]
 
     def metrics(self) -> list[str]:
         """The recorded numbers that it speaks of, its endpoint first."""
@@ -310,14 +354,16 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         if not references and not of_data:
             return self
         here = self.anchored(None)
-        return here.changed({"overrides": {**here.overrides, **of_data}, "own": own_code.described(references)})
+        data = {} if self.datasets else {"overrides": {**here.overrides, **of_data}}
+        return here.changed({**data, "own": own_code.described(references)})
 
     def anchored(self, folder: Path | None) -> Self:
         """The design with what it names of the user's own by whole paths, from this folder on (None: where the user is)."""
-        values = [*self.overrides.values(), *(value for fields in self.cells() for value in fields.values())]
+        values = [*self.datasets, *self.overrides.values(), *(value for fields in self.cells() for value in fields.values())]
         if all(anchored(value, folder) == value for value in values if isinstance(value, str)):
             return self
         changes: dict[str, Any] = {"overrides": _anchored(self.overrides, folder)}
+        changes["datasets"] = [anchored(dataset, folder) for dataset in self.datasets]
         if self.configurations is not None:
             changes["configurations"] = [_anchored(fields, folder) for fields in self.configurations]
         if self.grid is not None:
@@ -354,6 +400,10 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         overrides = dict(self.overrides)
         if epochs is not None:
             overrides["epochs"] = epochs
+        if dataset is not None and self.datasets:
+            raise DesignError(
+                f"--dataset {dataset}: the design {self.name} names its data sets itself, {', '.join(self.dataset_names())}"
+            )
         if dataset is not None:
             overrides["dataset"] = dataset
         return self.changed({"overrides": overrides, "seeds": self.seeds if seeds is None else tuple(seeds)})
@@ -376,12 +426,14 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         """The design as a file that gives it again."""
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True, width=100)
 
-    def trials(self, dataset: str, data_digest: str) -> list["Trial"]:
-        """What is to run, block by block, so that an interrupted study has complete blocks."""
-        configs = {seed: self.configs(dataset, seed) for seed in self.seeds}
-        names = labels([config.model_dump() for config in configs[self.seeds[0]]])
+    def trials(self, data: Mapping[str, str]) -> list["Trial"]:
+        """What is to run, block by block, so that an interrupted study has complete blocks; `data` has the digest of each data set."""
+        names = labels([config.model_dump() for config in self.configs(next(iter(data)), self.seeds[0])])
         return [
-            Trial(config, name, data_digest) for seed in self.seeds for name, config in zip(names, configs[seed], strict=True)
+            Trial(config, name if len(data) == 1 else f"{name}, data {dataset_name(dataset)}", digest)
+            for seed in self.seeds
+            for dataset, digest in data.items()
+            for name, config in zip(names, self.configs(dataset, seed), strict=True)
         ]
 
 
@@ -450,8 +502,8 @@ def _anywhere(config: RunConfig) -> RunConfig:
 
 def described(design: Design) -> str:
     """The size of a study in words."""
-    cells = len(design.cells())
-    return f"{plural(cells, 'configuration')} × {plural(len(design.seeds), 'seed')}"
+    cells, data = len(design.cells()), f" × {len(design.datasets)} data sets" if design.datasets else ""
+    return f"{plural(cells, 'configuration')}{data} × {plural(len(design.seeds), 'seed')}"
 
 
 def first_reason(error: ValidationError, top: type[BaseModel] = Design) -> tuple[Place, str]:

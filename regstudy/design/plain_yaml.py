@@ -135,6 +135,8 @@ def _check_names(node: yaml.MappingNode) -> None:
     """YAML's readers silently keep the last of two equal names."""
     seen: set[str] = set()
     for name, _ in node.value:
+        if isinstance(name, yaml.ScalarNode) and name.tag == PREFIX + "bool":
+            name.tag = PREFIX + "str"  # YAML 1.1 takes `on` for true; as a name it is a word
         if not isinstance(name, yaml.ScalarNode) or name.tag not in {PREFIX + "str", MERGE}:
             shown = _cut(name.value) if isinstance(name, yaml.ScalarNode) else "a list or fields"
             raise _wrong(f"expected the name of a field, got {shown}", name)

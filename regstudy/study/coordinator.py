@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy.config import dataset_name
 from regstudy.console import terminal
 from regstudy.design import history
 from regstudy.design.design import Trial
@@ -79,8 +78,7 @@ def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
     run_id = study_run.open_run(
         planned.experiment_id,
         planned.design,
-        planned.data_digest,
-        dataset_name(planned.source.dataset),
+        planned.data_tags(),
         _plan(planned, sequential=grow is not None),
         until=grow is not None,
     )
@@ -266,7 +264,8 @@ def _place(how: How) -> AbstractContextManager[Place]:
 
 def _assignment(trial: Trial, planned: Plan, tags: dict[str, str], how: How) -> Assignment:
     threads = how.threads or 1
-    root = None if planned.source.root is None else str(planned.source.root)
+    source = planned.source(trial)
+    root = None if source.root is None else str(source.root)
     config = trial.config.model_copy(update={"device": how.device, "threads": threads, "data_root": root})
     own = Trial(config, trial.configuration, trial.data_digest)
-    return Assignment(own, planned.source, store.uri(), planned.experiment_id, tags, threads)
+    return Assignment(own, source, store.uri(), planned.experiment_id, tags, threads)

@@ -1,5 +1,6 @@
 """What a study's design asks for beside what the store holds: done, running, left, and how long that will take."""
 
+import json
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from regstudy.config import RunConfig
+from regstudy import identity
+from regstudy.config import RunConfig, dataset_name
 from regstudy.data import finding
 from regstudy.data.sources import Source
 from regstudy.design.design import Design, Trial
@@ -40,18 +42,43 @@ class Pace:
 
 @dataclass(frozen=True)
 class Plan:
-    """A design's trials on a data set, beside what the store knows of them."""
+    """A design's trials on its data sets, beside what the store knows of them."""
 
     design: Design
-    source: Source
+    sources: tuple[Source, ...]
     experiment_id: str
     trials: tuple[Trial, ...]
     entries: dict[str, Entry]
 
     @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each data set, by its name."""
+        return {source.dataset: source.digest for source in self.sources}
+
+    @property
     def data_digest(self) -> str:
-        """SHA-256 of the data set."""
-        return self.source.digest
+        """SHA-256 of the data set; of several, of all together."""
+        digests = list(self.digests.values())
+        return digests[0] if len(digests) == 1 else identity.sha256(digests)
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name, or all of them."""
+        return " and ".join(dataset_name(source.dataset) for source in self.sources)
+
+    def data_tags(self) -> dict[str, str]:
+        """What the study's run says of its data."""
+        several = {Tag.DATA_DIGESTS: json.dumps(self.digests)} if len(self.sources) > 1 else {}
+        return {Tag.DATASET: self.dataset, Tag.DATA_DIGEST: self.data_digest, **several}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user must know of the data."""
+        return [source.warning for source in self.sources if source.warning]
+
+    def source(self, trial: Trial) -> Source:
+        """A trial's data."""
+        return next(source for source in self.sources if source.dataset == trial.config.dataset)
 
     def state(self, trial: Trial) -> str:
         """The state of a trial's run; missing if there is none."""
@@ -81,7 +108,7 @@ class Plan:
     def _with(self, more: Sequence[Trial]) -> "Plan":
         seeds = dict.fromkeys([*self.design.seeds, *(trial.config.seed for trial in more)])
         design = self.design.with_changes(seeds=list(seeds), epochs=None, dataset=None)
-        return Plan(design, self.source, self.experiment_id, (*self.trials, *more), self.entries)
+        return Plan(design, self.sources, self.experiment_id, (*self.trials, *more), self.entries)
 
     def unfinished(self) -> list[Trial]:
         """What is left, block by block."""
@@ -134,14 +161,14 @@ class Plan:
     def again(self) -> "Plan":
         """The same, as the store knows it now."""
         return Plan(
-            self.design, self.source, self.experiment_id, self.trials, ledger.entries(self.experiment_id, self.data_digest)
+            self.design, self.sources, self.experiment_id, self.trials, _entries(self.experiment_id, self.digests.values())
         )
 
     def after(self, trial: Trial) -> "Plan":
         """The same, as the store knows this one trial now."""
         found = ledger.find(self.experiment_id, trial.digest)[:1]
         entries = self.entries | {entry.trial: entry for entry in found}
-        return Plan(self.design, self.source, self.experiment_id, self.trials, entries)
+        return Plan(self.design, self.sources, self.experiment_id, self.trials, entries)
 
     def other_blocks(self, seeds: Iterable[int]) -> Blocks:
         """The trials of seeds that are not this plan's, by seed."""
@@ -155,11 +182,11 @@ class Plan:
         design = self.design.model_copy(update={"seeds": tuple(sorted({*self.design.seeds, *complete}))})
         blocks = {seed: [trial for trial in self.trials if trial.config.seed == seed] for seed in self.design.seeds} | complete
         trials = tuple(trial for seed in design.seeds for trial in blocks[seed])
-        return Plan(design, self.source, self.experiment_id, trials, self.entries)
+        return Plan(design, self.sources, self.experiment_id, trials, self.entries)
 
     def _trials(self, seeds: Sequence[int]) -> tuple[Trial, ...]:
         design = self.design.with_changes(seeds=seeds, epochs=None, dataset=None)
-        return tuple(design.trials(self.source.dataset, self.data_digest))
+        return tuple(design.trials(self.digests))
 
     def _epochs_done(self, trial: Trial) -> int:
         entry = self.entries.get(trial.digest)
@@ -179,26 +206,32 @@ def _without_epochs(config: RunConfig) -> frozenset[tuple[str, Any]]:
 
 def make(design: Design, data_root: str | None) -> Plan:
     """Find the data and look at the store, which is made if there is none; DesignError if values are left open."""
-    design, source = _found(design.with_values({}), data_root)
+    design, sources = _found(design.with_values({}), data_root)
     store.quieten()
     store.require_writable()
     experiment_id = ledger.experiment()
-    return _planned(design, source, experiment_id, ledger.entries(experiment_id, source.digest))
+    return _planned(design, sources, experiment_id, _entries(experiment_id, [source.digest for source in sources]))
 
 
 def look(design: Design, data_root: str | None) -> Plan:
     """The same without writing to the store, which may be missing: then nothing is done yet, and the plan has no experiment."""
-    design, source = _found(design.with_values({}), data_root)
-    return _planned(design, source, *survey.read(source.digest))
+    design, sources = _found(design.with_values({}), data_root)
+    found = [survey.read(source.digest) for source in sources]
+    return _planned(design, sources, found[0][0], {digest: entry for _, own in found for digest, entry in own.items()})
 
 
-def _found(design: Design, data_root: str | None) -> tuple[Design, Source]:
+def _found(design: Design, data_root: str | None) -> tuple[Design, tuple[Source, ...]]:
     """The design with what is the user's own read, and its data."""
-    dataset = str(design.overrides.get("dataset", "auto"))
-    source = finding.find(design.configs(dataset)[0].model_copy(update={"data_root": data_root}))
-    return design.resolved(source.dataset), source
+    names = design.datasets or (str(design.overrides.get("dataset", "auto")),)
+    sources = tuple(finding.find(design.configs(name)[0].model_copy(update={"data_root": data_root})) for name in names)
+    return design.resolved(sources[0].dataset), sources
 
 
-def _planned(design: Design, source: Source, experiment_id: str, entries: dict[str, Entry]) -> Plan:
-    trials = tuple(design.trials(source.dataset, source.digest))
-    return Plan(design, source, experiment_id, trials, entries)
+def _entries(experiment_id: str, digests: Iterable[str]) -> dict[str, Entry]:
+    """All trials on these data that the store knows of, by their digest."""
+    return {trial: entry for digest in digests for trial, entry in ledger.entries(experiment_id, digest).items()}
+
+
+def _planned(design: Design, sources: tuple[Source, ...], experiment_id: str, entries: dict[str, Entry]) -> Plan:
+    trials = tuple(design.trials({source.dataset: source.digest for source in sources}))
+    return Plan(design, sources, experiment_id, trials, entries)

@@ -26,9 +26,9 @@ LARGEST = 1e150
 """From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
 
 
-def open_run(experiment_id: str, design: Design, data_digest: str, dataset: str, plan: Plan, *, until: bool) -> str:
-    """The study's run, made if this is its first start, whose plan is kept, at work from now on; its ID."""
-    client, tags = store.client(), _tags(design, data_digest, dataset)
+def open_run(experiment_id: str, design: Design, data: Mapping[str, str], plan: Plan, *, until: bool) -> str:
+    """The study's run, made if this is its first start, whose plan is kept, at work from now on; its ID. `data` are tags that say on which data."""
+    client, tags = store.client(), {**_tags(design), **data}
     identity = (Tag.KIND, Tag.STUDY_DIGEST, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
     query = " and ".join(f"tags.`{name}` = '{tags[name]}'" for name in identity)
 
@@ -153,14 +153,12 @@ def _plain_key(configuration: str) -> str:
     return configuration.replace(" + ", " and ").replace(",", "")
 
 
-def _tags(design: Design, data_digest: str, dataset: str) -> dict[str, str]:
+def _tags(design: Design) -> dict[str, str]:
     return {
         Tag.KIND: STUDY,
         Tag.STUDY: design.name,
         Tag.STUDY_DIGEST: design.digest,
         Tag.SEEDS: json.dumps(design.seeds),
-        Tag.DATASET: dataset,
-        Tag.DATA_DIGEST: data_digest,
         Tag.NUMERICS_VERSION: str(NUMERICS_VERSION),
     }
 

@@ -71,7 +71,7 @@ def test_every_command_works(place, environment):
 def test_it_works_by_mlflow_run(place, environment):
     for line in (line for text in blocks("sh") for line in text.splitlines() if line.startswith("mlflow")):
         command = shlex.split(line.replace("/home/you", str(place)))
-        store = {"MLFLOW_TRACKING_URI": f"sqlite:///{place}/by_mlflow.db"}
+        store = {"MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db"}  # the commands': what they have trained is done
         path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         done = ran([*command, "--env-manager", "local"], ROOT, environment | store | path)
         assert done.returncode == 0, done.stderr[-2000:]
@@ -79,7 +79,7 @@ def test_it_works_by_mlflow_run(place, environment):
 
 def test_the_notebook_works(place, environment):
     text = next(text for text in blocks("python") if "import regstudy" in text)
-    environment = environment | {"MLFLOW_TRACKING_URI": f"sqlite:///{place}/notebook.db"}
+    environment = environment | {"MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db"}
     done = ran([sys.executable, "-c", f"{text}\nprint(an.rank(trials))\nprint(run)"], place, environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "weight decay 0.01" in done.stdout

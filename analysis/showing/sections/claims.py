@@ -125,7 +125,7 @@ def _contrast(result: Compared, new_images: NewImages | None) -> tuple[str, ...]
 
 def _for_new_images(result: Compared, new_images: NewImages, reading: Measure) -> str:
     """The interval that allows for which test images were drawn; of other measures than accuracy it is not known."""
-    if result.metric != Summary.ENDPOINT_TEST_ACCURACY or result.scale == "ratio":
+    if result.metric != Summary.ENDPOINT_TEST_ACCURACY or result.scale == "ratio" or result.on:
         return NONE
     second = None if result.against_number else result.rival
     low, high = new_images.interval(result.plain, result.subject, second, result.alpha, anytime=result.anytime)

@@ -1,7 +1,12 @@
-"""What the first screen shows: the ranking as a figure."""
+"""The ranking: as the first screen's figure; and, of a study's other data sets, with its table and what it advises. Whether effects differ between data sets only a claim can say."""
 
-from .. import plots
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from .. import grids, methods, plots, wording
 from ..figures import Drawing, long, quantity
+from ..grids import Grid
 from .section import Material, Section
 
 
@@ -29,4 +34,32 @@ def _ranking(material: Material) -> list[Drawing]:
     return [Drawing("ranking", figure, caption, alt, scores, narrow)]
 
 
+def _on_others(material: Material) -> list[Drawing]:
+    return [
+        replace(drawing, name=f"{drawing.name}_{slug}", caption=f"On {name}. {drawing.caption}")
+        for name, slug, other in _others(material)
+        for drawing in _ranking(other)
+    ]
+
+
+def _tables_of_others(material: Material) -> list[Grid | None]:
+    """The ranking and the pairs of each, under what they say in words."""
+    made: list[Grid | None] = []
+    for name, slug, other in _others(material):
+        found = other.found
+        said = wording.standing(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
+        ranking, pairs = grids.ranking(found), grids.pairs(found)
+        made.append(replace(ranking, name=f"ranking_{slug}", caption=f"On {name}. {said} {methods.advice(found)}"))
+        made.append(None if pairs is None else replace(pairs, name=f"pairs_{slug}", caption=f"On {name}. {pairs.caption}"))
+    return made
+
+
+def _others(material: Material) -> Iterator[tuple[str, str, Material]]:
+    """Each with its data set's name, and that as part of a file's."""
+    for place, other in enumerate(material.beside, 2):
+        name = other.found.trials.dataset
+        yield name, re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or f"data_{place}", other
+
+
 FIRST = Section("first", "Which is best?", figures=_ranking)
+OTHER_DATA = Section("other_data", "And on the other data?", figures=_on_others, tables=_tables_of_others)

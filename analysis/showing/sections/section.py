@@ -13,11 +13,12 @@ from ..grids import Grid
 
 @dataclass(frozen=True)
 class Material:
-    """What sections are made of: what was found, how each configuration is drawn, and the images that runs misclassify."""
+    """What sections are made of: what was found, how each configuration is drawn, the images that runs misclassify; and the same of the study's other data sets."""
 
     found: Findings
     look: Looks
     errors: Errors
+    beside: "tuple[Material, ...]" = ()
 
 
 @dataclass(frozen=True)

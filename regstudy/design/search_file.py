@@ -1,0 +1,135 @@
+"""A search, as data: which fields are searched in which ranges, on which seeds, and which study is to confirm the choice. Reads YAML; imports neither torch nor optuna."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, model_validator
+
+from regstudy.config import RunConfig, anchored
+from regstudy.console.terminal import plain
+from regstudy.design.design import OF_ALL, Design, Fields, Name, Searched, Seed, Value, at
+from regstudy.design.design_file import parse_as, text_of
+from regstudy.errors import DesignError
+from regstudy.schema import Summary
+
+METRIC = Summary.ENDPOINT_VALIDATION_ACCURACY
+"""What configurations are chosen by: never a test image."""
+
+FIRST_SEED = 1_000_000
+"""Seeds of a search, far from those that studies use."""
+
+
+class Range(BaseModel, frozen=True, extra="forbid"):
+    """Numbers from low to high; on a logarithmic scale, or whole ones."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError("expected low < high, and low > 0 on a logarithmic scale")
+        return self
+
+
+class Search(BaseModel, frozen=True, extra="forbid"):
+    """What is searched."""
+
+    name: Name
+    about: str = Field(min_length=1)
+    recipe: Literal["published", "corrected"] = "published"
+    overrides: dict[str, Value] = {}
+    space: Annotated[dict[str, Range | Annotated[tuple[Value, ...], Field(min_length=2)]], Field(min_length=1)]
+    baseline: Fields = Field(description="fields of the configuration that the choice is confirmed against")
+    seeds_each: PositiveInt = 3
+    confirm_seeds: PositiveInt = 10
+    margin: PositiveFloat = 0.05
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        for name in self.space:
+            if name not in RunConfig.model_fields or name in OF_ALL:
+                known = ", ".join(field for field in RunConfig.model_fields if field not in OF_ALL)
+                raise at(("space", name), f"expected one of {known}")
+        twice = self.overrides.keys() & self.space.keys()
+        if twice:
+            raise at(("overrides", min(twice)), "is searched too: say it in one of the two places")
+        if self.config(dict(self.baseline)).validation_size == 0:
+            raise at(("overrides",), "a search chooses on held-out images: give validation_size, or the recipe corrected")
+        for name, own in self.space.items():
+            for value in (own.low, own.high) if isinstance(own, Range) else own:
+                self.config({name: round(value) if isinstance(own, Range) and own.whole else value})
+        return self
+
+    @property
+    def seeds(self) -> list[Seed]:
+        """The seeds that each configuration is tried with."""
+        return list(range(FIRST_SEED, FIRST_SEED + self.seeds_each))
+
+    def config(self, fields: Mapping[str, Any], dataset: str = "auto", seed: int = FIRST_SEED) -> RunConfig:
+        """The configuration with these fields; ConfigError if one is out of range."""
+        given = {"recipe": self.recipe, "dataset": dataset, **self.overrides, **fields, "seed": seed}
+        return RunConfig.from_text({name: plain(value) for name, value in given.items()})
+
+    def with_changes(self, *, epochs: int | None, dataset: str | None) -> Self:
+        """With other epochs or another data set than the file's."""
+        changes = {name: value for name, value in {"epochs": epochs, "dataset": dataset}.items() if value is not None}
+        return self.model_copy(update={"overrides": {**self.overrides, **changes}})
+
+    def confirming(self, best: Mapping[str, Any], tried: int, runs: int) -> Design:
+        """The study that confirms a choice with fresh seeds, or does not."""
+        claim = {
+            "id": "is-better",
+            "text": "What the search chose is better than the baseline",
+            "contrasts": [
+                {
+                    "metric": Summary.ENDPOINT_TEST_ACCURACY.value,
+                    "of": dict(best),
+                    "against": dict(self.baseline),
+                    "expect": "higher",
+                    "margin": self.margin,
+                }
+            ],
+        }
+        return Design.model_validate(
+            {
+                "name": f"{self.name}-confirm"[:60],
+                "about": f"Confirms what the search {self.name} chose, with seeds that it did not use. {self.about}",
+                "recipe": self.recipe,
+                "overrides": dict(self.overrides),
+                "configurations": [dict(self.baseline), dict(best)],
+                "seeds": self.confirm_seeds,
+                "margin": self.margin,
+                "claims": [claim],
+                "searched": Searched(
+                    name=self.name, metric=METRIC.value, configurations=tried, runs=runs, seeds=tuple(self.seeds)
+                ).model_dump(),
+            }
+        )
+
+
+def load(path: str) -> Search:
+    """Read a search from a file, whose folder its relative paths begin at; DesignError names line, field, and what was expected."""
+    text = text_of(Path(path), f"file {path!r}", "the path of a YAML file with fields name, about, space and baseline")
+    search = parse_as(Search, text, path, "is no search: expected fields such as name, about, space and baseline")
+    overrides = {
+        name: anchored(value, Path(path).parent) if isinstance(value, str) else value
+        for name, value in search.overrides.items()
+    }
+    return search.model_copy(update={"overrides": overrides})
+
+
+def write(design: Design, path: Path) -> None:
+    """Write the confirming design, unless another file is there; DesignError says so."""
+    text = design.to_yaml()
+    if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+        raise DesignError(f"{path} is there already, and is another design: name another file with --output, or remove it")
+    path.write_text(text, encoding="utf-8")
+
+
+def names(values: Sequence[object]) -> list[str]:
+    """A choice's values as text, which is what a sampler may choose among."""
+    return [plain(value) for value in values]

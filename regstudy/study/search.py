@@ -1,0 +1,127 @@
+"""Searching for a configuration: Optuna proposes, each proposal is trained seed by seed as runs of ours and judged on held-out images, poor ones are given up early.
+
+Proposals follow from the search's file and the results alone. So a search that was stopped is started again by the same command: what is done is found in the store, and costs nothing.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from regstudy.config import RunConfig
+from regstudy.data import finding
+from regstudy.data.sources import Source
+from regstudy.design.design import Trial, labels
+from regstudy.design.search_file import METRIC, Range, Search, names
+from regstudy.errors import StudyError
+from regstudy.patience import patience
+from regstudy.run.task import Assignment
+from regstudy.schema import Tag
+from regstudy.store import store
+from regstudy.study.coordinator import REMEDY, WAITING, train
+from regstudy.tracking import checkpoint, ledger
+from regstudy.tracking.ledger import Entry
+
+DIVERGED = 0.0
+"""The accuracy of a run that left the numbers."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found: the fields of the best configuration of all that had every seed, its mean, and how many configurations and runs that took."""
+
+    best: Mapping[str, Any]
+    value: float
+    configurations: int
+    runs: int
+
+
+@dataclass
+class _Searching:
+    search: Search
+    source: Source
+    experiment_id: str
+    threads: int
+    say: Callable[[str], None]
+    runs: int = 0
+
+    def objective(self, proposal: optuna.Trial) -> float:
+        """The mean over seeds; of what is given up, over those that it had."""
+        fields = {name: _suggest(proposal, name, own) for name, own in self.search.space.items()}
+        values: list[float] = []
+        for step, seed in enumerate(self.search.seeds):
+            config = self.search.config(fields, self.source.dataset, seed).resolved(self.source.dataset)
+            values.append(self.accuracy(config))
+            proposal.report(values[-1], step)
+            if step + 1 < len(self.search.seeds) and proposal.should_prune():
+                self.say(f"{proposal.number + 1:>4}  {_told(fields)}: given up after {step + 1} seeds at {_mean(values):.2%}")
+                raise optuna.TrialPruned
+        self.say(f"{proposal.number + 1:>4}  {_told(fields)}: {_mean(values):.2%}")
+        proposal.set_user_attr("fields", fields)
+        return _mean(values)
+
+    def accuracy(self, config: RunConfig) -> float:
+        """Of a run of this configuration, trained if there is none yet."""
+        trial = Trial(config, labels([config.model_dump()])[0], self.source.digest)
+        entry = self._done(trial)
+        if entry is None:
+            root = None if self.source.root is None else str(self.source.root)
+            own = Trial(
+                config.model_copy(update={"threads": self.threads, "data_root": root}), trial.configuration, trial.data_digest
+            )
+            tags = {Tag.SEARCH.value: self.search.name}
+            train(Assignment(own, self.source, store.uri(), self.experiment_id, tags, self.threads))
+            entry = self._done(trial)
+        if entry is None:
+            raise StudyError(f"{config.run_name()}: another process is at this run: start the search again once that is done")
+        self.runs += 1
+        return entry.metrics.get(METRIC, DIVERGED)
+
+    def _done(self, trial: Trial) -> Entry | None:
+        return next((entry for entry in ledger.find(self.experiment_id, trial.digest) if entry.finished), None)
+
+
+def run(search: Search, trials: int, data_root: str | None, threads: int, say: Callable[[str], None]) -> Outcome:
+    """Try so many configurations; StudyError if none had all its seeds."""
+    begun = time.monotonic()
+    config = search.config(dict(search.baseline), str(search.overrides.get("dataset", "auto")))
+    source = finding.find(config.model_copy(update={"data_root": data_root}))
+    store.quieten()
+    store.require_writable()
+    checkpoint.require_folder()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    working = _Searching(search, source, ledger.experiment(), threads, say)
+    found = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=0), pruner=optuna.pruners.WilcoxonPruner()
+    )
+    with patience.working(WAITING, REMEDY):
+        found.optimize(working.objective, n_trials=trials, catch=())
+    whole = [trial for trial in found.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    if not whole:
+        raise StudyError(f"none of {trials} configurations had all its {len(search.seeds)} seeds: give more --trials")
+    best = max(whole, key=lambda trial: trial.value or 0.0)
+    say(f"done: {len(found.trials)} configurations, {working.runs} runs, {time.monotonic() - begun:.0f} s")
+    return Outcome(best.user_attrs["fields"], best.value or 0.0, len(found.trials), working.runs)
+
+
+def _suggest(proposal: optuna.Trial, name: str, own: Any) -> Any:
+    if not isinstance(own, Range):
+        return own[names(own).index(proposal.suggest_categorical(name, names(own)))]
+    if own.whole:
+        return proposal.suggest_int(name, round(own.low), round(own.high), log=own.log)
+    return _readable(proposal.suggest_float(name, own.low, own.high, log=own.log))
+
+
+def _readable(value: float) -> float:
+    """Four digits: what a design can hold, and nothing depends on more."""
+    return float(f"{value:.4g}")
+
+
+def _told(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items())
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,91 @@
+"""A study over two data sets with an interaction claim: run, looked at, reported, verified, kept as a snapshot."""
+
+import numpy as np
+import pytest
+
+from analysis.commands import cli as analysis
+from regstudy.commands import cli
+
+pytestmark = pytest.mark.slow
+
+DESIGN = """
+name: both
+about: Does L1 cost more on noise than on digits?
+datasets: [mnist-5k, "arrays:own.npz"]
+overrides: {epochs: 1, batch_size: 100}
+configurations: [{l1: 0}, {l1: 0.01}]
+seeds: 3
+claims:
+  - id: costs-more
+    text: L1 costs more on our own images
+    contrasts:
+      - {metric: endpoint/test_accuracy, of: {l1: 0.01}, against: {l1: 0}, expect: lower, margin: 1, on: "arrays:own.npz", minus: mnist-5k}
+  - id: is-harmless
+    text: L1 costs less than two points anywhere
+    contrasts:
+      - {metric: endpoint/test_accuracy, of: {l1: 0.01}, against: {l1: 0}, expect: not lower, margin: 2}
+"""
+
+
+def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch):
+    monkeypatch.delenv("REGSTUDY_DATA", raising=False)
+    rng = np.random.default_rng(0)
+    labels = np.arange(600) % 4
+    images = (rng.integers(0, 160, (600, 24, 24)) + 20 * labels[:, None, None]).astype(np.uint8)
+    np.savez("own.npz", images=images, labels=labels)
+    (workspace / "both.yaml").write_text(DESIGN)
+    assert cli.main(["study", "plan", "both.yaml", "--sd", "0.1"]) == 0
+    said = capsys.readouterr().out
+    assert "2 configurations × 2 data sets × 3 seeds = 12 trials of 1 epochs on mnist-5k and arrays:own.npz" in said
+    assert cli.main(["study", "run", "both.yaml", "--executor", "here", "--threads", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "done: all 12 trials" in said
+    assert cli.main(["study", "status", "both.yaml"]) == 0
+    assert "so far" not in (status := capsys.readouterr().out)
+    assert "L1 0.01, data arrays:own.npz" in status
+    assert analysis.main(["claims", "--study", "both"]) == 0
+    claimed = " ".join(capsys.readouterr().out.split())
+    assert "on arrays:own.npz minus mnist-5k" in claimed
+    assert "Of 2 claims" in claimed
+    page = (workspace / "report" / "both" / "report.html").read_text()
+    assert "And on the other data?" in page
+    assert "On arrays:own.npz." in page
+    assert "The same was run on arrays:own.npz: the ranking here is on mnist-5k" in page
+    assert analysis.main(["verify", "report/both"]) == 0
+    assert analysis.main(["rank", "--study", "both", "--dataset", "arrays:own.npz"]) == 0
+    assert "150 test images" not in (ranked := capsys.readouterr().out)
+    assert "arrays:own.npz, 120 test images" in ranked
+    assert analysis.main(["snapshot", "kept", "--study", "both"]) == 0
+    assert analysis.main(["report", "--from", "kept", "--study", "both", "--output", "again"]) == 0
+    assert analysis.main(["verify", "again"]) == 0
+    capsys.readouterr()
+    assert (
+        cli.main(
+            [
+                "study",
+                "run",
+                "both.yaml",
+                "--until",
+                "decided",
+                "--max-seeds",
+                "4",
+                "--executor",
+                "here",
+                "--threads",
+                "1",
+                "--no-report",
+            ]
+        )
+        == 0
+    )
+    grown = capsys.readouterr().out
+    assert "look at 3 seeds" in grown
+
+
+def test_the_same_data_set_twice_and_its_name_elsewhere_are_refused(workspace, capsys):
+    (workspace / "twice.yaml").write_text(DESIGN.replace('[mnist-5k, "arrays:own.npz"]', "[mnist-5k, mnist-5k]"))
+    assert cli.main(["study", "plan", "twice.yaml"]) == 2
+    assert "expected two data sets or more, each by a name of its own" in capsys.readouterr().err
+    (workspace / "both.yaml").write_text(DESIGN.replace("epochs: 1,", "epochs: 1, dataset: mnist,"))
+    assert cli.main(["study", "plan", "both.yaml"]) == 2
+    assert "'datasets' says on which data sets: leave this out" in capsys.readouterr().err

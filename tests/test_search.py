@@ -1,0 +1,86 @@
+"""Search, then confirm: what is searched, what is written, and that what was done costs nothing a second time."""
+
+import mlflow
+import pytest
+
+from analysis.commands import cli as analysis
+from regstudy.commands import cli
+from regstudy.design import design_file
+from regstudy.schema import Tag
+
+SEARCH = """
+name: small
+about: Which strength?
+overrides: {dataset: mnist-5k, epochs: 1, validation_size: 400, batch_size: 200}
+space:
+  l1: {low: 1.0e-6, high: 1.0e-2, log: true}
+  cutout: {low: 0, high: 8, whole: true}
+  schedule: [constant, cosine]
+baseline: {l1: 0}
+seeds_each: 2
+confirm_seeds: 3
+margin: 1
+"""
+
+
+@pytest.mark.slow
+def test_a_search_ends_with_a_study_that_names_it(workspace, capsys):
+    (workspace / "small.yaml").write_text(SEARCH)
+    command = ["search", "small.yaml", "--trials", "3", "--threads", "2"]
+    assert cli.main(command) == 0
+    said = capsys.readouterr().out
+    assert "best: l1 " in said
+    assert "done: 3 configurations, 6 runs" in said
+    runs = mlflow.MlflowClient().search_runs(["0"])
+    assert {run.data.tags[Tag.SEARCH] for run in runs} == {"small"}
+    assert {run.data.params["seed"] for run in runs} == {"1000000", "1000001"}
+    design = design_file.load("small-confirm.yaml")
+    assert (design.searched.configurations, design.searched.runs, design.seeds) == (3, 6, (0, 1, 2))
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out.splitlines()[:-3] == said.splitlines()[:-3], "the same proposals, the same numbers"
+    assert len(mlflow.MlflowClient().search_runs(["0"])) == len(runs), "nothing was trained again"
+    assert cli.main(["study", "run", "small-confirm.yaml", "--executor", "here", "--threads", "2"]) == 0
+    page = (workspace / "report" / "small-confirm" / "report.md").read_text()
+    assert (
+        "what the search small chose of 3 configurations (6 runs) by validation accuracy, with seeds that the search did not use"
+        in " ".join(page.split())
+    )
+    assert analysis.main(["verify", "report/small-confirm"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("validation_size: 400", "validation_size: 0", "a search chooses on held-out images"),
+        ("low: 1.0e-6", "low: 1", "expected low < high"),
+        ("cutout:", "seed:", "space.seed: expected one of l1"),
+        ("cutout: {low: 0", "cutout: {low: -1", "cutout: expected"),
+        ("constant, cosine", "constant, linear", "schedule: expected one of"),
+        ("baseline: {l1: 0}", "baseline: {}", "baseline: expected at least one value"),
+        ("epochs: 1,", "epochs: 1, l1: 0,", "is searched too"),
+    ],
+)
+def test_a_search_that_cannot_be_is_one_line(workspace, capsys, old, new, told):
+    (workspace / "small.yaml").write_text(SEARCH.replace(old, new))
+    assert cli.main(["search", "small.yaml"]) == 2
+    printed = capsys.readouterr().err
+    assert told in printed
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [(["--trials", "0"], "--trials: expected"), (["--threads", "x"], "--threads: expected")]
+)
+def test_bad_options_are_one_line(workspace, capsys, options, told):
+    (workspace / "small.yaml").write_text(SEARCH)
+    assert cli.main(["search", "small.yaml", *options]) == 2
+    assert told in capsys.readouterr().err
+    assert cli.main(["search", "nowhere.yaml"]) == 2
+    assert "there is no file 'nowhere.yaml'" in capsys.readouterr().err
+
+
+def test_a_study_confirms_with_fresh_seeds_only(workspace, capsys):
+    searched = "searched: {name: s, metric: endpoint/validation_accuracy, configurations: 9, runs: 20, seeds: [1, 2]}"
+    (workspace / "d.yaml").write_text(f"name: d\nabout: x\nconfigurations: [{{l1: 0}}]\nseeds: [0, 1]\n{searched}\n")
+    assert cli.main(["study", "plan", "d.yaml"]) == 2
+    assert "seed 1 was used by the search s: a study confirms with fresh ones" in capsys.readouterr().err
