@@ -34,6 +34,14 @@ def test_runs_that_share_everything_pass_in_silence():
     assert comparability.check(runs()) == ()
 
 
+def test_what_follows_from_the_seed_or_the_network_may_differ_with_it():
+    assert comparability.check(runs(split_digest=["s" * 64, "t" * 64] * 2)) == ()
+    networks = {"network": ["one"] * 2 + ["two"] * 2, "parameter_count": ["9680"] * 2 + ["100"] * 2}
+    assert comparability.check(runs(**networks)) == ()
+    with pytest.raises(NotComparable, match="parameters differ"):
+        comparability.check(runs(**{**networks, "network": "one"}))
+
+
 CHANGES = [
     (
         "data",

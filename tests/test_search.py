@@ -1,5 +1,7 @@
 """Search, then confirm: what is searched, what is written, and that what was done costs nothing a second time."""
 
+from pathlib import Path
+
 import mlflow
 import pytest
 
@@ -7,6 +9,8 @@ from analysis.commands import cli as analysis
 from regstudy.commands import cli
 from regstudy.design import design_file
 from regstudy.schema import Tag
+
+ROOT = Path(__file__).parent.parent
 
 SEARCH = """
 name: small
@@ -24,7 +28,8 @@ margin: 1
 
 
 @pytest.mark.slow
-def test_a_search_ends_with_a_study_that_names_it(workspace, capsys):
+def test_a_search_ends_with_a_study_that_names_it(workspace, capsys, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (workspace / "small.yaml").write_text(SEARCH)
     command = ["search", "small.yaml", "--trials", "3", "--threads", "2"]
     assert cli.main(command) == 0

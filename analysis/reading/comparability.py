@@ -18,6 +18,9 @@ FIELDS = {
 }
 """What must be the same in all runs, by the name that --allow takes: the column of the runs' frame."""
 
+WITHIN = {"split": "seed", "parameters": "network"}
+"""What must be the same only where this is."""
+
 SEEDS, UNKNOWN = "seeds", "unknown"
 ALLOWED = (*FIELDS, SEEDS, UNKNOWN)
 RECORDED = {"commit": "git_commit", "threads": "threads", "device": "device", "processor": "processor", "packages": "packages"}
@@ -38,7 +41,7 @@ def check(
     `runs`: one row per run with columns configuration, seed, and those of FIELDS and RECORDED; `unknown` are columns for fields of the
     configurations that a later version has recorded. `grows`: a study in which configurations that are decided get no further seeds.
     """
-    found = {name: text for name in FIELDS if (text := _difference(runs, name)) is not None}
+    found = {name: text for name in FIELDS if (text := _difference_of(runs, name)) is not None}
     seeds = _missing_seeds(runs)
     if seeds is not None and not grows:
         found[SEEDS] = seeds
@@ -55,6 +58,15 @@ def check(
     allowed = [f"compared although {found[name]} (--allow {name})" for name in found]
     fewer = [f"configurations that were decided have no further seeds ({seeds})"] if seeds is not None and grows else []
     return (*allowed, *fewer, *_recorded(runs))
+
+
+def _difference_of(runs: pd.DataFrame, name: str) -> str | None:
+    """Some follow from others: which images are held out from the block's seed, how many parameters there are from the network. They must be the same where those are."""
+    follows = WITHIN.get(name)
+    if follows is None or follows not in runs:
+        return _difference(runs, name)
+    within = [text for _, own in runs.groupby(follows, sort=False) if (text := _difference(own, name)) is not None]
+    return within[0] if within else None
 
 
 def _difference(runs: pd.DataFrame, name: str) -> str | None:

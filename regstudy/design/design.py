@@ -424,7 +424,11 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def to_yaml(self) -> str:
         """The design as a file that gives it again."""
-        return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True, width=100)
+        content = self.model_dump(mode="json", exclude_none=True)
+        # Fields that came later are left out while they say nothing: so earlier versions read it, too.
+        silent = [name for name, default in identity.later_defaults(type(self)).items() if getattr(self, name) == default]
+        shown = {name: value for name, value in content.items() if name not in silent}
+        return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
 
     def trials(self, data: Mapping[str, str]) -> list["Trial"]:
         """What is to run, block by block, so that an interrupted study has complete blocks; `data` has the digest of each data set."""

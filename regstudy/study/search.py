@@ -3,8 +3,11 @@
 Proposals follow from the search's file and the results alone. So a search that was stopped is started again by the same command: what is done is found in the store, and costs nothing.
 """
 
+import io
 import time
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +75,8 @@ class _Searching:
                 config.model_copy(update={"threads": self.threads, "data_root": root}), trial.configuration, trial.data_digest
             )
             tags = {Tag.SEARCH.value: self.search.name}
-            train(Assignment(own, self.source, store.uri(), self.experiment_id, tags, self.threads))
+            with redirect_stdout(io.StringIO()):  # of so many runs what each says is too much
+                train(Assignment(own, self.source, store.uri(), self.experiment_id, tags, self.threads))
             entry = self._done(trial)
         if entry is None:
             raise StudyError(f"{config.run_name()}: another process is at this run: start the search again once that is done")
@@ -93,9 +97,12 @@ def run(search: Search, trials: int, data_root: str | None, threads: int, say: C
     checkpoint.require_folder()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     working = _Searching(search, source, ledger.experiment(), threads, say)
-    found = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=0), pruner=optuna.pruners.WilcoxonPruner()
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", optuna.exceptions.ExperimentalWarning
+        )  # its interface may change; the versions are pinned
+        pruner = optuna.pruners.WilcoxonPruner()
+    found = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0), pruner=pruner)
     with patience.working(WAITING, REMEDY):
         found.optimize(working.objective, n_trials=trials, catch=())
     whole = [trial for trial in found.trials if trial.state == optuna.trial.TrialState.COMPLETE]
