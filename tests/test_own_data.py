@@ -4,12 +4,16 @@ import pickle
 import re
 from pathlib import Path
 
+import mlflow
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 from torchvision import datasets as torchvisions
 
+from analysis.commands import cli as analysis
+from regstudy.commands import cli as regstudy
 from regstudy.config import RunConfig
 from regstudy.data import datasets, finding, folders, further, prepared
 from regstudy.data.datasets import Splits
@@ -323,3 +327,37 @@ def test_stamps_tell_that_a_folder_has_changed(tmp_path):
     before = folders.stamp(root)
     picture(root / "red" / "000.png", (0, 0, 0), (30, 30), 1)
     assert folders.stamp(root) != before
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_cifar")
+def test_cifar_10_goes_through_the_whole_pipeline(workspace, capsys):
+    for seed in ("0", "1", "2"):
+        for l1 in ("0", "0.001"):
+            options = ["--dataset", "cifar-10", "--epochs", "1", "--batch-size", "20", "--seed", seed, "--l1", l1]
+            assert regstudy.main(["train", *options]) == 0
+    assert analysis.main(["report"]) == 0
+    page = (workspace / "report" / "report.html").read_text()
+    assert re.search(r"taken for class \d", page)
+    assert "cifar-10, judged on 20 test images" in page
+    assert analysis.main(["verify", "report"]) == 0
+    capsys.readouterr()
+
+
+def test_no_picture_leaves_the_machine_if_none_is_to(workspace, tmp_path, capsys):
+    """A network that is told nothing right still has its misclassified images counted, and their numbers kept."""
+    root = folder(tmp_path / "flags", 4, ((24, 24),), noise=120)
+    for seed in ("0", "1", "2"):
+        options = ["--dataset", f"folder:{root}", "--epochs", "1", "--images", "none", "--seed", seed]
+        assert regstudy.main(["train", *options]) == 0
+    runs = mlflow.MlflowClient().search_runs(["0"])
+    kept = [str(path) for run in runs for path in Path(run.info.artifact_uri).rglob("*") if path.is_file()]
+    assert any(path.endswith("misclassified.parquet") for path in kept)
+    assert not any("contact_sheet" in path or "/images/" in path for path in kept)
+    for path in (path for path in kept if path.endswith("misclassified.parquet")):
+        assert not {"pixels", "file"} & set(pq.read_schema(path).names)
+    example = next(path for path in Path("mlruns").rglob("serving_input_example.json"))
+    assert set(re.findall(r"\d+", example.read_text())) == {"0"}
+    assert analysis.main(["report"]) == 0
+    assert analysis.main(["verify", "report"]) == 0
+    capsys.readouterr()
