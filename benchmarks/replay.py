@@ -105,7 +105,7 @@ def main() -> None:
     cli.add_argument("--orders", type=int, default=ORDERS, help="random orders of its seeds; default: %(default)s")
     given = cli.parse_args()
     snapshots = sorted(manifest.parent for folder in given.folders for manifest in folder.rglob("manifest.json"))
-    trials = an.read(given.study, snapshots=snapshots, planned=0)
+    trials = an.read(given.study, snapshots=snapshots)
     seeds = trials.runs["seed"].nunique()
     print(f"## {given.study}: {seeds} seeds in {given.orders} random orders\n")
     print("\n".join(table(trials, replays(trials, given.orders))))
