@@ -21,7 +21,7 @@ space:
   cutout: {low: 0, high: 8, whole: true}
   schedule: [constant, cosine]
 baseline: {l1: 0}
-seeds_each: 1
+seeds_each: 2
 confirm_seeds: 3
 margin: 1
 """
@@ -35,12 +35,12 @@ def test_a_search_ends_with_a_study_that_names_it(workspace, capsys, monkeypatch
     assert cli.main(command) == 0
     said = capsys.readouterr().out
     assert "best: l1 " in said
-    assert "done: 3 configurations, 3 runs" in said
+    assert "done: 3 configurations, 6 runs" in said
     runs = mlflow.MlflowClient().search_runs(["0"])
     assert {run.data.tags[Tag.SEARCH] for run in runs} == {"small"}
-    assert {run.data.params["seed"] for run in runs} == {"1000000"}
+    assert {run.data.params["seed"] for run in runs} == {"1000000", "1000001"}
     design = design_file.load("small-confirm.yaml")
-    assert (design.searched.configurations, design.searched.runs, design.seeds) == (3, 3, (0, 1, 2))
+    assert (design.searched.configurations, design.searched.runs, design.seeds) == (3, 6, (0, 1, 2))
     assert cli.main(command) == 0
     assert capsys.readouterr().out.splitlines()[:-3] == said.splitlines()[:-3], "the same proposals, the same numbers"
     assert len(mlflow.MlflowClient().search_runs(["0"])) == len(runs), "nothing was trained again"

@@ -18,7 +18,7 @@ grid:
   l1: [0, 0.001]
   label_smoothing: [0, 0.1]
   dropout: [0, 0.2]
-seeds: 2
+seeds: 3
 margin: 1
 """
 
@@ -28,7 +28,7 @@ def test_three_factors_are_run_and_reported(workspace, capsys, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (workspace / "three.yaml").write_text(DESIGN)
     assert cli.main(["study", "run", "three.yaml", "--jobs", "2", "--threads", "1"]) == 0
-    assert "done: all 16 trials" in capsys.readouterr().out
+    assert "done: all 24 trials" in capsys.readouterr().out
     report = workspace / "report" / "three-factors"
     effects = pd.read_csv(report / "tables" / "effects.csv")
     assert effects["effect"].tolist() == [
