@@ -59,28 +59,21 @@ SQUEEZE_EXPAND = "squeeze-expand"
 """The published network."""
 
 
-def _dataset(given: str) -> str:
-    own = any(given.startswith(kind) and len(given) > len(kind) for kind in (FOLDER, ARRAYS))
-    if given in DATASETS or own or own_code.is_reference(given):
-        return given
-    raise PydanticCustomError("dataset", "no data set")
+def _or_own(*known: str, kinds: tuple[str, ...] = ()) -> AfterValidator:
+    """One of these, something of one of these kinds, or code of the user's own."""
+
+    def check(given: str) -> str:
+        of_a_kind = any(given.startswith(kind) and given != kind for kind in kinds)
+        if given in known or of_a_kind or own_code.is_reference(given):
+            return given
+        raise PydanticCustomError("own", "neither known nor of the user's own")
+
+    return AfterValidator(check)
 
 
-def _network(given: str) -> str:
-    if given == SQUEEZE_EXPAND or own_code.is_reference(given):
-        return given
-    raise PydanticCustomError("network", "no network")
-
-
-def _own_class(given: str) -> str:
-    if not given or own_code.is_reference(given):
-        return given
-    raise PydanticCustomError("regulariser", "no class")
-
-
-Dataset = Annotated[str, AfterValidator(_dataset), Expected(f"one of {', '.join(DATASETS)}; {OWN_DATA}")]
-Network = Annotated[str, AfterValidator(_network), Expected(f"{SQUEEZE_EXPAND}, or {own_code.FORMS}")]
-OwnClass = Annotated[str, AfterValidator(_own_class), Expected(own_code.FORMS)]
+Dataset = Annotated[str, _or_own(*DATASETS, kinds=(FOLDER, ARRAYS)), Expected(f"one of {', '.join(DATASETS)}; {OWN_DATA}")]
+Network = Annotated[str, _or_own(SQUEEZE_EXPAND), Expected(f"{SQUEEZE_EXPAND}, or {own_code.FORMS}")]
+OwnClass = Annotated[str, _or_own(""), Expected(own_code.FORMS)]
 Side = Annotated[int | None, Field(ge=20, le=1024), Expected("a whole number of pixels from 20 to 1,024")]
 Pixels = Annotated[int, Field(ge=0, le=1024), Expected("a whole number of pixels, 0 for none")]
 Scope = Literal["all", "convolutions"]

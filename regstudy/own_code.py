@@ -5,8 +5,8 @@ import importlib
 import importlib.util
 import re
 import sys
+import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ FORMS = "package.module:name or path/to/file.py:name for your own"
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _FILE = re.compile(r"[^\0\n]*[^/\\\0\n]\.py:[A-Za-z_]\w*")
 MOST_FILES = 2_000
-"""Source files of a package of the user's that are read for its digest; a package with more is somebody's library."""
+"""Source files that a package of the user's may have: they are read for its digest, and kept on each run."""
 
 
 def is_reference(text: str) -> bool:
@@ -37,15 +37,24 @@ def name(reference: str) -> str:
     return f"{Path(place).name}:{own}" if place.endswith(".py") else reference
 
 
-def load(reference: str, field: str) -> Any:
-    """What a reference names; ConfigError begins with the field and says why it cannot be had."""
+def load(reference: str) -> Any:
+    """What a reference names; ConfigError says why it cannot be had."""
     place, _, attribute = reference.rpartition(":")
-    module = _module(place, field, reference)
+    path = _origin(reference)
+    try:
+        module = _from_file(path) if place.endswith(".py") else importlib.import_module(place)
+    except Exception as error:  # noqa: BLE001  # whatever a user's module raises is the user's to mend
+        raise failed(reference, "cannot be imported", error) from None
     try:
         return getattr(module, attribute)
     except AttributeError:
         there = ", ".join(one for one in vars(module) if not one.startswith("_")) or "nothing"
-        raise ConfigError(f"{field}: {place} has no {attribute!r} (it has {there}), got {reference!r}") from None
+        raise ConfigError(f"{reference!r}: {place} has no {attribute!r}: it has {there}") from None
+
+
+def failed(reference: str, when: str, error: Exception) -> ConfigError:
+    """The line for what the user's own code has raised."""
+    return ConfigError(f"{reference!r} {when} ({type(error).__name__}: {next(iter(str(error).splitlines()), '')}): mend it")
 
 
 def absolute(reference: str, folder: Path | None = None) -> str:
@@ -55,14 +64,14 @@ def absolute(reference: str, folder: Path | None = None) -> str:
     return f"{whole}:{attribute}" if place.endswith(".py") else reference
 
 
-def described(references: Sequence[str], field: str = "network") -> list[dict[str, str]]:
-    """Of each: `code`, its name; `sha256` of its source; and `version` of the package that it came with, if any."""
-    return [{"code": name(reference), **_described(reference, field)} for reference in references]
+def described(references: Sequence[str]) -> list[dict[str, str]]:
+    """Of each: `code`, its name; `sha256` of its source; and `version` of the package that it came with, if it was installed."""
+    return [{"code": name(reference), **_described(reference)} for reference in references]
 
 
-def digest(references: Sequence[str], field: str = "network") -> str:
+def digest(references: Sequence[str]) -> str:
     """SHA-256, in hex, of the sources and versions of everything that is named; empty for nothing."""
-    return digest_of(described(references, field)) if references else ""
+    return digest_of(described(references)) if references else ""
 
 
 def digest_of(facts: Sequence[Mapping[str, str]]) -> str:
@@ -71,44 +80,54 @@ def digest_of(facts: Sequence[Mapping[str, str]]) -> str:
 
 
 def sources(reference: str) -> dict[str, bytes]:
-    """The source files of what is named, by their paths below the package's or file's folder: of a module in a package, the package's all."""
-    place, _, _ = reference.rpartition(":")
-    path = _origin(place, "network", reference)
-    top = _top(path, place)
-    files = [path] if top is None else sorted(top.rglob("*.py"))[:MOST_FILES]
+    """The source files of what is named, by their paths: its own; of a module in a package of the user's, all of the package's. Of an installed package the version says the rest."""
+    path = _origin(reference)
+    top = None if _is_installed(path) else _top(path, reference)
+    files = [path] if top is None else sorted(top.rglob("*.py"))
+    if len(files) > MOST_FILES:
+        raise ConfigError(
+            f"{reference!r}: {top} has {len(files):,} Python files: expected a package of at most {MOST_FILES:,}; name a file, path/to/file.py:name"
+        )
     base = path.parent if top is None else top.parent
     return {file.relative_to(base).as_posix(): file.read_bytes() for file in files}
 
 
-def _described(reference: str, field: str) -> dict[str, str]:
-    place, _, _ = reference.rpartition(":")
-    _origin(place, field, reference)
+def _described(reference: str) -> dict[str, str]:
     held = hashlib.sha256()
     for path, content in sources(reference).items():
         held.update(f"{path}\0{len(content)}\0".encode() + content)
-    version = _version(place.partition(".")[0]) if not place.endswith(".py") else ""
+    version = _version(reference.partition(".")[0]) if _is_installed(_origin(reference)) else ""
     return {"sha256": held.hexdigest(), **({"version": version} if version else {})}
 
 
 def _version(package: str) -> str:
-    found = metadata.packages_distributions().get(package, [])
+    from importlib import metadata  # imported here: few need it
+
+    found = metadata.packages_distributions().get(package.partition(":")[0], [])
     return f"{found[0]} {metadata.version(found[0])}" if found else ""
 
 
-def _top(path: Path, place: str) -> Path | None:
+def _is_installed(path: Path) -> bool:
+    """Whether a file came with an installed package, rather than being worked on."""
+    return any(path.is_relative_to(sysconfig.get_path(kind)) for kind in ("purelib", "platlib", "stdlib"))
+
+
+def _top(path: Path, reference: str) -> Path | None:
     """The folder of the outermost package that a module is in; None for a module or file by itself."""
-    if place.endswith(".py") or "." not in place:
-        return path.parent if path.name == "__init__.py" and not place.endswith(".py") else None
-    depth = place.count(".") + (path.name == "__init__.py")
-    return path.parents[depth - 1]
+    place = reference.rpartition(":")[0]
+    inside = path.name == "__init__.py"
+    if place.endswith(".py") or ("." not in place and not inside):
+        return None
+    return path.parents[place.count(".") + inside - 1]
 
 
-def _origin(place: str, field: str, reference: str) -> Path:
+def _origin(reference: str) -> Path:
     """The file that the code is in."""
+    place = reference.rpartition(":")[0]
     if place.endswith(".py"):
         path = Path(place).expanduser().absolute()
         if not path.is_file():
-            raise ConfigError(f"{field}: there is no file {str(path)!r}, got {reference!r}")
+            raise ConfigError(f"{reference!r}: there is no file {str(path)!r}")
         return path
     _see_folder()
     try:
@@ -116,26 +135,13 @@ def _origin(place: str, field: str, reference: str) -> Path:
     except (ImportError, ValueError, AttributeError):
         found = None
     except Exception as error:  # noqa: BLE001  # a package runs when a module in it is looked for
-        raise _broken(field, reference, error) from None
+        raise failed(reference, "cannot be imported", error) from None
     if found is None or found.origin is None or not Path(found.origin).is_file():
         raise ConfigError(
-            f"{field}: there is no module {place!r} in {Path.cwd()} or among the installed packages, got {reference!r}: "
+            f"{reference!r}: there is no module {place!r} in {Path.cwd()} or among the installed packages: "
             "name a file, path/to/file.py:name, or put its folder on PYTHONPATH"
         )
     return Path(found.origin)
-
-
-def _module(place: str, field: str, reference: str) -> ModuleType:
-    path = _origin(place, field, reference)
-    try:
-        return _from_file(path) if place.endswith(".py") else importlib.import_module(place)
-    except Exception as error:  # noqa: BLE001  # whatever a user's module raises is the user's to mend
-        raise _broken(field, reference, error) from None
-
-
-def _broken(field: str, reference: str, error: Exception) -> ConfigError:
-    line = next(iter(str(error).splitlines()), "")
-    return ConfigError(f"{field}: {reference!r} cannot be imported ({type(error).__name__}: {line}): mend it")
 
 
 def _from_file(path: Path) -> ModuleType:

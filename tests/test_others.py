@@ -280,6 +280,7 @@ def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys
         (("{opt: sgd}", "{batch: 5}"), "claims.yaml, line 9: claims.0.contrasts.0.against.batch: expected one of lr, opt, which group_by names"),
         (("group_by: [params.lr, params.opt]", "groups: lr"), "claims.yaml, line 1: group_by: is missing"),
         (("{opt: sgd}", "{opt: adam}"), "claims: lr 0.1, opt adam is compared with itself"),
+        (("expect: higher,", "expect: higher, on: mnist,"), "claims.yaml, line 9: claims.0.contrasts.0.on: is for a study's data sets: leave it out"),
         (("{opt: sgd}", "{}"), "line 9: claims.0.contrasts.0.against: expected at least one value, got none"),
         (("[params.lr, params.opt]", "lr"), "line 3: group_by.0: expected params.NAME or tags.NAME, such as params.lr, got 'lr'"),
         (("id: cheap", "id: better"), "claims.yaml, line 10: claims.1.id: the claim 'better' is there twice"),

@@ -82,6 +82,15 @@ def test_bad_options_are_one_line(workspace, capsys, options, told):
     assert "there is no file 'nowhere.yaml'" in capsys.readouterr().err
 
 
+def test_what_lies_where_the_design_goes_is_said_before_anything_is_trained(workspace, capsys):
+    (workspace / "small.yaml").write_text(SEARCH)
+    (workspace / "small-confirm.yaml").write_text("mine: true\n")
+    assert cli.main(["search", "small.yaml"]) == 2
+    assert "small-confirm.yaml is there already, and is not what this search writes" in capsys.readouterr().err
+    assert (workspace / "small-confirm.yaml").read_text() == "mine: true\n"
+    assert not mlflow.MlflowClient().search_runs(["0"])
+
+
 def test_a_study_confirms_with_fresh_seeds_only(workspace, capsys):
     searched = "searched: {name: s, metric: endpoint/validation_accuracy, configurations: 9, runs: 20, seeds: [1, 2]}"
     (workspace / "d.yaml").write_text(f"name: d\nabout: x\nconfigurations: [{{l1: 0}}]\nseeds: [0, 1]\n{searched}\n")

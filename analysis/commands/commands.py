@@ -28,7 +28,8 @@ from ..showing import terminal_tables
 def rank(arguments: argparse.Namespace, _command: str) -> None:
     """Print the ranking."""
     result = found(arguments)
-    terminal_tables.show_ranking(result)
+    for one in (result, *result.beside):
+        terminal_tables.show_ranking(one)
     _say_notices(result.trials)
 
 

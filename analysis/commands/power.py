@@ -21,9 +21,8 @@ from ..judging.looks import AT_THE_PLAN, LEAST
 from . import commands
 
 SEEDS = (3, 5, 10, 15, 20, 30, 40, 60)
-OF_A_SEED = 0.05
-OF_IMAGES = 10_000
-"""Points: the standard deviation of a configuration's accuracy over seeds where nobody knows better; of about 99.4% on 10,000 images √(error/2n) predicts 0.055. Of n images it is √(10,000/n) times as large."""
+OF_A_SEED, OF_IMAGES = 0.05, 10_000
+"""Points: the standard deviation of a configuration's accuracy over seeds where nobody knows better, on so many images; of about 99.4% √(error/2n) predicts 0.055. On n images it is √(10,000/n) times as large."""
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
         check_order(self.claims)
         for number, claim in enumerate(self.claims):
             for position, contrast in enumerate(claim.contrasts):
+                if contrast.on or contrast.minus:
+                    raise at(("claims", number, "contrasts", position, "on"), "is for a study's data sets: leave it out")
                 for side in ("of", "against"):
                     self._check(getattr(contrast, side), ("claims", number, "contrasts", position, side))
         return self

@@ -93,7 +93,7 @@ def _design(given: argparse.Namespace) -> Design:
     values = dict(_assigned(text) for part in given.set for text in part.split(","))
     changes = {
         "seeds": _seeds(given.seeds),
-        "epochs": _number(given.epochs, "--epochs", "a whole number ≥ 1"),
+        "epochs": terminal.whole_number(given.epochs, "--epochs", MOST_TRIALS),
         "dataset": given.dataset or None,
     }
     return design.with_values(values).with_changes(**changes)
@@ -113,7 +113,7 @@ def _limits(given: argparse.Namespace) -> "Limits | None":
         return None
     if given.seeds:
         raise UsageError(f"--seeds {given.seeds}: --until decided takes seeds as it needs them; give one of the two")
-    most = _number(given.max_seeds, "--max-seeds", f"a whole number from {until.FIRST} on")
+    most = terminal.whole_number(given.max_seeds, "--max-seeds", MOST_TRIALS, f"a whole number from {until.FIRST} on")
     return until.limits(given.until, most, given.budget)
 
 
@@ -140,14 +140,6 @@ def _seeds(text: str) -> list[int] | None:
     return list(range(numbers[0]))
 
 
-def _number(text: str, option: str, takes: str, most: int = MOST_TRIALS) -> int | None:
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
-        raise UsageError(f"{option}: expected {takes}, got {text!r}")
-    return int(text)
-
-
 def _share_of_gpu(text: str) -> float:
     try:
         number = float(text or 0)
@@ -161,8 +153,8 @@ def _share_of_gpu(text: str) -> float:
 def _how(given: argparse.Namespace) -> "How":
     from regstudy.study.coordinator import How
 
-    jobs = _number(given.jobs, "--jobs", "a whole number ≥ 1")
-    threads = _number(given.threads, "--threads", f"a whole number from 1 to {THREADS:,}", THREADS)
+    jobs = terminal.whole_number(given.jobs, "--jobs", MOST_TRIALS)
+    threads = terminal.whole_number(given.threads, "--threads", THREADS, f"a whole number from 1 to {THREADS:,}")
     if given.action == "plan":
         return How(jobs=jobs, threads=threads)
     gpus = _share_of_gpu(given.gpus)

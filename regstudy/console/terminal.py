@@ -151,3 +151,12 @@ def warn(line: str) -> None:
     """Print one line on stderr, after whatever stands in stdout's buffer."""
     print(end="", flush=True)
     print(shown(redacted(line), on_stderr=True), file=sys.stderr, flush=True)
+
+
+def whole_number(text: str, option: str, most: int, takes: str = "a whole number ≥ 1") -> int | None:
+    """An option's number, from 1 to `most`; None for no text. UsageError says what it takes."""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        raise UsageError(f"{option}: expected {takes}, got {text!r}")
+    return int(text)

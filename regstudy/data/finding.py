@@ -79,13 +79,11 @@ def _arrays(path: Path, split_seed: int) -> Prepared:
 
 
 def _from_function(reference: str, split_seed: int) -> Prepared:
-    function = own_code.load(reference, "dataset")
+    function = own_code.load(reference)
     try:
         given = function()
     except Exception as error:  # noqa: BLE001  # the user's code
-        raise DataError(
-            f"dataset: {reference!r} was called and failed ({type(error).__name__}: {sources.one_line(error)}): mend it"
-        ) from None
+        raise own_code.failed(reference, "failed when it was called", error) from None
     if not isinstance(given, Mapping):
         raise DataError(
             f"dataset: expected {reference!r} to give a dict of arrays {', '.join(prepared.NAMES)}, got {type(given).__name__}"

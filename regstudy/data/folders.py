@@ -49,7 +49,7 @@ def read(folder: Path, image_size: int | None, unreadable: str, split_seed: int)
             f"folder:{folder}: expected images ({', '.join(sorted(EXTENSIONS))}) in a sub-folder per class, got none that can be read"
         )
     size, colour = _size(whole, image_size), any(not grey for *_, grey in whole)
-    needed = len(whole) * size[0] * size[1] * (3 if colour else 1)
+    needed = 2 * len(whole) * size[0] * size[1] * (3 if colour else 1)  # twice, while they are split
     prepared.require_memory(needed, f"{len(whole):,} images of {size[0]} × {size[1]} pixels", "give a smaller --image-size")
     images = [_pixels(files, size, colour=colour) for files in found]
     labels = [np.array([label for _, label, *_ in files], np.int64) for files in found]

@@ -52,18 +52,6 @@ def read(dataset: str, root: Path) -> Prepared:
     return Prepared(pixels[0], labels[0], pixels[1], labels[1], names)
 
 
-def is_there(dataset: str, root: Path) -> bool:
-    """Whether torchvision finds it in this folder."""
-    from torchvision import datasets
-
-    kind = KINDS[dataset]
-    try:
-        getattr(datasets, kind.name)(str(root), download=False, **kind.train)
-    except (RuntimeError, OSError, EOFError):
-        return False
-    return True
-
-
 def _one(kind: Kind, root: Path, dataset: str, arguments: Mapping[str, object]) -> Any:
     from torchvision import datasets
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, model_validat
 
 from regstudy.config import RunConfig, anchored
 from regstudy.console.terminal import plain
+from regstudy.design import design_file
 from regstudy.design.design import OF_ALL, Design, Fields, Name, Searched, Seed, Value, at
-from regstudy.design.design_file import parse_as, text_of
 from regstudy.errors import DesignError
 from regstudy.schema import Summary
 
@@ -76,7 +76,8 @@ class Search(BaseModel, frozen=True, extra="forbid"):
 
     def with_changes(self, *, epochs: int | None, dataset: str | None) -> Self:
         """With other epochs or another data set than the file's."""
-        changes = {name: value for name, value in {"epochs": epochs, "dataset": dataset}.items() if value is not None}
+        given = {"epochs": epochs, "dataset": None if dataset is None else anchored(dataset)}
+        changes = {name: value for name, value in given.items() if value is not None}
         return self.model_copy(update={"overrides": {**self.overrides, **changes}})
 
     def confirming(self, best: Mapping[str, Any], tried: int, runs: int) -> Design:
@@ -113,8 +114,10 @@ class Search(BaseModel, frozen=True, extra="forbid"):
 
 def load(path: str) -> Search:
     """Read a search from a file, whose folder its relative paths begin at; DesignError names line, field, and what was expected."""
-    text = text_of(Path(path), f"file {path!r}", "the path of a YAML file with fields name, about, space and baseline")
-    search = parse_as(Search, text, path, "is no search: expected fields such as name, about, space and baseline")
+    text = design_file.text_of(
+        Path(path), f"file {path!r}", "the path of a YAML file with fields name, about, space and baseline"
+    )
+    search = design_file.parse_as(Search, text, path, "is no search: expected fields such as name, about, space and baseline")
     overrides = {
         name: anchored(value, Path(path).parent) if isinstance(value, str) else value
         for name, value in search.overrides.items()
@@ -122,11 +125,27 @@ def load(path: str) -> Search:
     return search.model_copy(update={"overrides": overrides})
 
 
+def require_place(path: Path, search: Search) -> None:
+    """DesignError if a file is there that this search has not written: better before it begins than at its end."""
+    if not path.exists():
+        return
+    try:
+        searched = design_file.load(str(path)).searched
+    except DesignError:
+        searched = None
+    if searched is None or searched.name != search.name:
+        raise DesignError(
+            f"{path} is there already, and is not what this search writes: name another file with --output, or remove it"
+        )
+
+
 def write(design: Design, path: Path) -> None:
-    """Write the confirming design, unless another file is there; DesignError says so."""
+    """Write the confirming design; DesignError if an earlier one is there that chose something else, or was changed."""
     text = design.to_yaml()
     if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
-        raise DesignError(f"{path} is there already, and is another design: name another file with --output, or remove it")
+        raise DesignError(
+            f"{path} is there already, and says something else: remove it, or name another file with --output, and search again, which trains nothing anew"
+        )
     path.write_text(text, encoding="utf-8")
 
 

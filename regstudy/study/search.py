@@ -118,12 +118,8 @@ def _suggest(proposal: optuna.Trial, name: str, own: Any) -> Any:
         return own[names(own).index(proposal.suggest_categorical(name, names(own)))]
     if own.whole:
         return proposal.suggest_int(name, round(own.low), round(own.high), log=own.log)
-    return _readable(proposal.suggest_float(name, own.low, own.high, log=own.log))
-
-
-def _readable(value: float) -> float:
-    """Four digits: what a design can hold, and nothing depends on more."""
-    return float(f"{value:.4g}")
+    value = float(f"{proposal.suggest_float(name, own.low, own.high, log=own.log):.4g}")  # what people can read in a design
+    return min(max(value, own.low), own.high)
 
 
 def _told(fields: Mapping[str, Any]) -> str:

@@ -62,12 +62,17 @@ def save_after_epoch(run_id: str, history: "Sequence[EpochMetrics]", threads: in
     _make(path.parent)
     facts = {"history": json.dumps([dataclasses.asdict(metrics) for metrics in history]), "threads": str(threads)}
     facts |= {"run": run_id, "sha256": NO_DIGEST}
-    content = _sealed(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, metadata=facts))
+    content = _sealed(save(_apart(state), metadata=facts))
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(file.name, path)  # noqa: PTH105  # a name, not a Path
+
+
+def _apart(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """Tensors that share no memory, which safetensors asks for: in a network of the user's two names may have one weight."""
+    return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
 
 
 def load(run_id: str) -> Checkpoint | None:

@@ -237,7 +237,7 @@ def describe(run_id: str, config: RunConfig, data: Splits, tags: dict[str, str],
     client = store.client()
     run = client.get_run(run_id)
     # `mlflow run` has logged its parameters already, as raw text; logging 0.001 again after 1e-3 would fail.
-    missing = {k: v for k, v in config.model_dump(exclude_none=True).items() if k not in run.data.params}
+    missing = {k: v for k, v in config.model_dump(exclude_none=True).items() if k not in run.data.params and v != ""}
     client.log_batch(run_id, params=[Param(name, str(value)) for name, value in missing.items()])
     ledger.set_tags(run_id, {Tag.SPLIT_DIGEST: data.split_digest, Tag.TEST_IMAGES: str(len(data.test)), **tags})
     home = HOMEPAGES.get(data.dataset)

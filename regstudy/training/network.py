@@ -161,12 +161,14 @@ def _squeeze_expand(config: RunConfig, inputs: Inputs) -> SqueezeExpandNet:
 
 def _own(config: RunConfig, inputs: Inputs) -> OwnNetwork:
     """As its own code initialises it, from the seed: torch's global state is set meanwhile, and put back."""
-    make, shape = own_code.load(config.network, "network"), (inputs.channels, inputs.height, inputs.width)
+    make, shape = own_code.load(config.network), (inputs.channels, inputs.height, inputs.width)
     with own_randomness(config.seed, "initialisation"):
         try:
             module = make(shape, inputs.classes)
         except Exception as error:  # noqa: BLE001  # the user's code
-            raise _failed(config, f"was called with the input shape {shape} and {inputs.classes} classes", error) from None
+            raise own_code.failed(
+                config.network, f"failed with the input shape {shape} and {inputs.classes} classes", error
+            ) from None
         if not isinstance(module, nn.Module):
             raise ConfigError(f"network: expected an nn.Module, got {type(module).__name__} from {config.network!r}")
         if not any(p.requires_grad for p in module.parameters()):
@@ -176,16 +178,15 @@ def _own(config: RunConfig, inputs: Inputs) -> OwnNetwork:
     return model
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not in inference mode: parameters that a lazy module makes here are to be trained
 def _try_out(model: OwnNetwork, config: RunConfig, inputs: Inputs) -> None:
     pixels = torch.zeros(CHECKED, *inputs.pixel_shape, dtype=torch.uint8)
     model.eval()
     try:
         given = model.network(model.standardised(pixels))
     except Exception as error:  # noqa: BLE001  # the user's code
-        raise _failed(
-            config, f"was given images of shape {(CHECKED, inputs.channels, inputs.height, inputs.width)}", error
-        ) from None
+        shape = (CHECKED, inputs.channels, inputs.height, inputs.width)
+        raise own_code.failed(config.network, f"failed on images of shape {shape}", error) from None
     finally:
         model.train()
     wanted = (CHECKED, inputs.classes)
@@ -194,11 +195,6 @@ def _try_out(model: OwnNetwork, config: RunConfig, inputs: Inputs) -> None:
         raise ConfigError(f"network: expected logits or log-probabilities of shape {wanted}, got {got} from {config.network!r}")
     if not bool(torch.isfinite(given).all()):
         raise ConfigError(f"network: expected finite numbers for a black image, got {config.network!r} with some that are none")
-
-
-def _failed(config: RunConfig, when: str, error: Exception) -> ConfigError:
-    line = next(iter(str(error).splitlines()), "")
-    return ConfigError(f"network: {config.network!r} {when} and failed ({type(error).__name__}: {line}): mend it")
 
 
 @contextmanager

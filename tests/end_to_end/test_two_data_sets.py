@@ -56,6 +56,9 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch):
     assert "On arrays:own.npz." in page
     assert "The same was run on arrays:own.npz: the ranking here is on mnist-5k" in page
     assert analysis.main(["verify", "report/both"]) == 0
+    assert analysis.main(["rank", "--study", "both"]) == 0
+    assert "mnist-5k, 1,000 test images" in (both := " ".join(capsys.readouterr().out.split()))
+    assert "arrays:own.npz, 120 test images" in both
     assert analysis.main(["rank", "--study", "both", "--dataset", "arrays:own.npz"]) == 0
     assert "150 test images" not in (ranked := capsys.readouterr().out)
     assert "arrays:own.npz, 120 test images" in ranked

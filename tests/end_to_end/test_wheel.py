@@ -62,7 +62,7 @@ def test_one_command_has_the_commands_of_both_packages(installed, tmp_path):
     told = called(installed, tmp_path, "regstudy", "--help").stdout
     commands = re.findall(r"^    ([a-z]+) ", told, re.M)
     reading = ["rank", "claims", "decided", "power", "compare", "gallery", "report", "verify", "snapshot"]
-    assert commands == ["train", "resume", "study", *reading]
+    assert commands == ["train", "resume", "study", "search", *reading]
     planned = called(installed, tmp_path, "regstudy", "study", "schema")
     assert planned.stdout.startswith("{"), planned.stderr
     wrong = called(installed, tmp_path, "regstudy", "rank", "--nothing")

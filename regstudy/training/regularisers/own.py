@@ -20,11 +20,11 @@ class OwnRegulariser(Regulariser):
     def __init__(self, config: RunConfig, model: nn.Module, inputs: Inputs) -> None:
         super().__init__(config, model, inputs)
         self.name, self.checked = config.regulariser, False
-        kind = own_code.load(config.regulariser, "regulariser")
+        kind = own_code.load(config.regulariser)
         try:
             self.own: Any = kind(config.strength)
         except Exception as error:  # noqa: BLE001  # the user's code
-            raise self._failed("was called with its strength", error) from None
+            raise own_code.failed(self.name, "failed when it was called with its strength", error) from None
         if not any(callable(getattr(self.own, method, None)) for method in METHODS):
             raise ConfigError(
                 f"regulariser: expected a class with a method {' or '.join(METHODS)}, got {self.name!r} without any"
@@ -37,7 +37,7 @@ class OwnRegulariser(Regulariser):
         try:
             term: Any = self.own.penalty(self.model)
         except Exception as error:  # noqa: BLE001  # the user's code
-            raise self._failed("was asked for its penalty", error) from None
+            raise own_code.failed(self.name, "failed when it was asked for its penalty", error) from None
         if not self.checked:
             self.checked = True
             if not (isinstance(term, Tensor) and term.dim() == 0 and bool(torch.isfinite(term))):
@@ -62,8 +62,4 @@ class OwnRegulariser(Regulariser):
         try:
             getattr(self.own, method)(self.model, learning_rate)
         except Exception as error:  # noqa: BLE001  # the user's code
-            raise self._failed(f"was in {method}", error) from None
-
-    def _failed(self, when: str, error: Exception) -> ConfigError:
-        line = next(iter(str(error).splitlines()), "")
-        return ConfigError(f"regulariser: {self.name!r} {when} and failed ({type(error).__name__}: {line}): mend it")
+            raise own_code.failed(self.name, f"failed in {method}", error) from None

@@ -46,8 +46,9 @@ class GroupLasso(Regulariser):
 
     def __init__(self, config: RunConfig, model: nn.Module, inputs: Inputs) -> None:
         super().__init__(config, model, inputs)
-        last = list(model.parameters())[-1]
-        weights = [weight for weight in convolutions(model).values() if weight is not last and len(weight) > 1]
+        last = [module for module in model.modules() if [*module.parameters(recurse=False)]][-1]
+        classes = getattr(last, "weight", None)
+        weights = [weight for weight in convolutions(model).values() if weight is not classes]
         self.weights = _some(weights, "group_lasso", config.group_lasso)
 
     @torch.no_grad()
