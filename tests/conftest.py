@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -105,7 +106,7 @@ def database(postgres: servers.Postgres, request: pytest.FixtureRequest, workspa
     """The URI of a new, empty database in it."""
     import psycopg
 
-    name = request.function.__name__[:60]
+    name = re.sub(r"\W+", "_", request.node.name)[-60:]
     with psycopg.connect(f"postgresql://{postgres.place}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     return postgres.uri(name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from mlflow.exceptions import MlflowException, RestException
 from requests.exceptions import ChunkedEncodingError, HTTPError, RequestException, Timeout
 from requests.exceptions import ConnectionError as NoConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from regstudy.errors import RegstudyError
@@ -30,6 +30,9 @@ UNABLE = re.compile(r"failed with error code (?:429|5\d\d)\b")
 REJECTED = re.compile(r"failed with error code 40[13]\b")
 """The same where it does not let us in."""
 
+COLLIDED = re.compile(r"unique constraint|duplicate (?:key|entry)", re.IGNORECASE)
+"""SQLite's, PostgreSQL's and MySQL's words where another has written the same key between a call's look and its own writing."""
+
 SHUT_OUT = frozenset({401, 403})
 ANSWERS = frozenset({"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE"})
 """Codes of a store that is well."""
@@ -48,6 +51,13 @@ def is_passing(error: BaseException) -> bool:
 def is_refusal(error: BaseException) -> bool:
     """Whether the store is there and takes nothing from us until somebody has mended that; not, whether it lacks what was asked for."""
     return _first(map(_refuses, _chain(error)))
+
+
+def is_collision(error: BaseException) -> bool:
+    """Whether the store is well and took nothing, since another wrote the same just then: the same call finds it there next time."""
+    if isinstance(error, MlflowException) and error.error_code in ANSWERS:
+        return False
+    return isinstance(error, (MlflowException, IntegrityError)) and COLLIDED.search(str(error)) is not None
 
 
 def reason(error: BaseException) -> str:

@@ -13,7 +13,15 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import mlflow
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random,
+    wait_random_exponential,
+)
 
 from regstudy.console.terminal import in_words, warn
 from regstudy.errors import TrackingError
@@ -31,6 +39,9 @@ LEAST_SECONDS = 1.0
 """Any call may take so long, however impatient one is."""
 
 LONGEST_PAUSE = 5.0
+
+COLLISIONS = 10
+"""So often is a call made that finds each time that another has just written the same; with several machines once is likely, twice is not."""
 
 Answer = TypeVar("Answer")
 
@@ -115,13 +126,19 @@ def ask(call: Callable[[], Answer], arrived: Callable[[], Answer | None] = lambd
         before_sleep=_tell,
         reraise=True,
     )
+    collisions = Retrying(
+        retry=retry_if_exception(faults.is_collision),
+        wait=wait_random(0, 0.1),
+        stop=stop_after_attempt(COLLISIONS),
+        reraise=True,
+    )
     repeated = False
 
     def attempt() -> Answer:
         nonlocal repeated
         before = _answered(arrived, begun, slow) if repeated else None
         repeated = True
-        return _answered(call, begun, slow) if before is None else before
+        return collisions(_answered, call, begun, slow) if before is None else before
 
     try:
         answer = tries(attempt)

@@ -1,7 +1,10 @@
 """A team's store: PostgreSQL, by itself and behind MLflow's server, on 127.0.0.1."""
 
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import forked
@@ -104,6 +107,23 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
         found = findings.find(query.read(Wanted(study="small")))
         assert "one seed each" in report.headline(found)
         assert set(errors.read(found.trials).runs["run_id"]) == set(ids), "their files come through the server too"
+
+
+@pytest.mark.parametrize("through_a_server", [False, True])
+def test_what_several_write_at_the_same_moment_is_there(database, workspace, through_a_server):
+    with serving(database, workspace) if through_a_server else nullcontext(database) as address:
+        mlflow.set_tracking_uri(address)
+        run_id, meeting = mlflow.MlflowClient().create_run("0").info.run_id, threading.Barrier(4)
+
+        def write() -> None:
+            for name in map(str, range(25)):
+                meeting.wait(60)
+                store.client().set_tag(run_id, name, "there")
+
+        with ThreadPoolExecutor(4) as four:
+            writers = [four.submit(write) for _ in range(4)]
+        assert [writer.exception() for writer in writers] == [None] * 4
+        assert all(mlflow.get_run(run_id).data.tags[str(number)] == "there" for number in range(25))
 
 
 def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace):
