@@ -73,7 +73,7 @@ def old_store(tmp_path) -> Path:
     """What commit cc3e9fc wrote: a study of two configurations and two seeds, stopped after three of its four trials."""
     folder = tmp_path / "old"
     with tarfile.open(ROOT / "tests" / "stores" / "cc3e9fc.tar.xz") as packed:
-        packed.extractall(folder, filter="data")
+        packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # since Python 3.11.4
     with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
         for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
             connection.execute(f"UPDATE {table} SET {column} = replace({column}, '/nowhere', ?)", [str(folder)])
