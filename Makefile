@@ -9,6 +9,8 @@ READY := $(VENV)/.ready
 # The demo and the tests report to nobody.
 export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Packages are compiled when first imported: kept, that is done once; else each start takes twice the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test ui results bench calibrate check lint format lock clean
 .DEFAULT_GOAL := help

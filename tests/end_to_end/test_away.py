@@ -45,7 +45,7 @@ def test_a_run_goes_on_after_its_file_was_locked_for_longer_than_mlflow_waits(wo
     with closing(sqlite3.connect("mlflow.db", timeout=60)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         time.sleep(25)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert said.count("does not answer") == said.count("answers again") == 1
     assert "Traceback" not in said
@@ -58,7 +58,7 @@ def test_a_run_goes_on_after_its_database_was_started_again(database, postgres, 
     process = forked.start(*TRAIN, MLFLOW_TRACKING_URI=database)
     until_training(client)
     postgres.restart(0, "fast")
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert said.count("does not answer") <= 1
     assert "Traceback" not in said
@@ -81,10 +81,9 @@ def test_sixteen_first_starts_on_an_empty_database(database, workspace):
 
 @pytest.mark.postgres
 def test_an_unknown_database_is_one_line_at_once(postgres, workspace):
-    begun = time.monotonic()
-    process = start(["analysis", "rank"], postgres.uri("nonesuch"))
-    said, _ = process.communicate(timeout=60)
+    process = forked.start("analysis", "rank", MLFLOW_TRACKING_URI=postgres.uri("nonesuch"))
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 2
     assert said.count("\n") == 1
     assert 'database "nonesuch" does not exist' in said
-    assert time.monotonic() - begun < 30
+    assert process.lines[0][0] - process.begun < 30

@@ -67,7 +67,7 @@ def test_a_worker_and_a_node_are_killed(workspace, cluster):
     ) as process:
         try:
             _kill_a_worker_and_a_node(cluster)
-            output, _ = process.communicate(timeout=300)
+            output, _ = process.communicate(timeout=600)
         finally:
             process.kill()
     assert process.returncode == 0, output

@@ -96,7 +96,7 @@ def test_reading_makes_no_tables_and_cannot_write(database, workspace, capsys):
 def test_two_machines_share_a_study_through_a_server(database, workspace, monkeypatch):
     with serving(database, workspace) as address:
         both = [on_a_machine_of_its_own(workspace / name, address) for name in ("one", "other")]
-        outputs = [process.communicate(timeout=300)[0] for process in both]
+        outputs = [process.communicate(timeout=600)[0] for process in both]
         assert [process.returncode for process in both] == [0, 0], outputs
         mlflow.set_tracking_uri(address)
         assert_each_once()
@@ -137,7 +137,7 @@ def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace)
     waiting = process.until("does not answer", 120)
     process.terminate()
     begun = time.monotonic()
-    end, _ = process.communicate(timeout=60)
+    end, _ = process.communicate(timeout=600)
     assert time.monotonic() - begun < 20
     assert process.returncode == 143
     assert "waiting for it" in waiting

@@ -69,7 +69,7 @@ def asleep(process: Forked) -> str:
 
 def woken(process: Forked) -> str:
     os.kill(process.pid, signal.SIGCONT)
-    return process.communicate(timeout=120)[0]
+    return process.communicate(timeout=600)[0]
 
 
 def points(run_id: str) -> dict[str, list[int]]:
@@ -100,9 +100,9 @@ def test_a_run_that_another_machine_continues_is_written_by_that_one_alone(whole
             assert second.poll() is None
             time.sleep(0.1)
         heard = woken(first)
-        assert second.communicate(timeout=180)[0].count("Traceback") == 0
+        assert second.communicate(timeout=600)[0].count("Traceback") == 0
     else:
-        said = second.communicate(timeout=180)[0]
+        said = second.communicate(timeout=600)[0]
         assert second.returncode == 0, said
         heard = woken(first)
     assert (first.returncode, second.returncode) == (0, 0), heard
@@ -120,7 +120,7 @@ def test_a_trial_that_another_machine_starts_anew_is_finished_once(workspace):
     first = on_a_machine(workspace, "first", "checkpoints of first", *STUDY)
     run_id = asleep(first)
     second = on_a_machine(workspace, "second", "checkpoints of second", *STUDY)
-    said = second.communicate(timeout=180)[0]
+    said = second.communicate(timeout=600)[0]
     assert second.returncode == 0, said
     before = points(run_id)
     heard = woken(first)
@@ -136,7 +136,7 @@ def test_a_run_by_hand_that_another_machine_continues_says_so_and_leaves(workspa
     first = on_a_machine(workspace, "first", "checkpoints", "train", *options)
     run_id = asleep(first)
     second = on_a_machine(workspace, "second", "checkpoints", "resume", run_id)
-    said = second.communicate(timeout=180)[0]
+    said = second.communicate(timeout=600)[0]
     assert second.returncode == 0, said
     heard = woken(first)
     assert first.returncode == 2
