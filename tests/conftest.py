@@ -44,9 +44,9 @@ settings.load_profile("regstudy")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def two_threads() -> None:
-    """A run's numbers depend on the number of threads; the tests fix it."""
-    torch.set_num_threads(2)
+def one_thread() -> None:
+    """A run's numbers depend on the number of threads; the tests fix it. One: several that wait for each other, beside other tests, take many times as long."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def database(postgres: servers.Postgres, request: pytest.FixtureRequest, workspa
     return postgres.uri(name)
 
 
-SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 2}
+SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 1}
 
 
 def train(**values: object) -> str:

@@ -16,7 +16,7 @@ from analysis.judging import findings
 from analysis.reading import errors
 from regstudy.errors import ConfigError, NothingToAnalyse, UsageError
 
-SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 2}
+SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 1}
 
 
 def test_exported_members():

@@ -31,7 +31,7 @@ margin: 1
 def test_a_search_ends_with_a_study_that_names_it(workspace, capsys, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (workspace / "small.yaml").write_text(SEARCH)
-    command = ["search", "small.yaml", "--trials", "3", "--threads", "2"]
+    command = ["search", "small.yaml", "--trials", "3", "--threads", "1"]
     assert cli.main(command) == 0
     said = capsys.readouterr().out
     assert "best: l1 " in said
@@ -44,7 +44,7 @@ def test_a_search_ends_with_a_study_that_names_it(workspace, capsys, monkeypatch
     assert cli.main(command) == 0
     assert capsys.readouterr().out.splitlines()[:-3] == said.splitlines()[:-3], "the same proposals, the same numbers"
     assert len(mlflow.MlflowClient().search_runs(["0"])) == len(runs), "nothing was trained again"
-    assert cli.main(["study", "run", "small-confirm.yaml", "--executor", "here", "--threads", "2"]) == 0
+    assert cli.main(["study", "run", "small-confirm.yaml", "--executor", "here", "--threads", "1"]) == 0
     page = " ".join((workspace / "report" / "small-confirm" / "report.md").read_text().split())
     assert "what the search small chose of 3 configurations" in page
     assert "by validation accuracy, with seeds that the search did not use" in page

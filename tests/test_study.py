@@ -40,7 +40,7 @@ configurations:
   - {l1: 0.001}
 seeds: 2
 """
-HERE = How("here", 1, 2)
+HERE = How("here", 1, 1)
 
 
 def planned(text: str = DESIGN, seeds: list[int] | None = None) -> Plan:
@@ -146,7 +146,7 @@ def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done,
     def ended(study: str, *more: str) -> None:
         """`study run`, as it ends after the trials of a study whose run has this ID."""
         monkeypatch.setattr(coordinator, "run", lambda *_: study)
-        where = ["--executor", "here", "--threads", "2"]
+        where = ["--executor", "here", "--threads", "1"]
         assert cli.main(["study", "run", str(done / "small.yaml"), *where, *more]) == 0
 
     ended("456")
@@ -239,13 +239,13 @@ def test_an_epoch_more_is_another_trial_and_status_says_which_are_there(done, ca
 
 
 def test_the_plan_says_how_long_by_the_runs_there_are(done, capsys):
-    pace = planned().pace(2)
+    pace = planned().pace(1)
     seconds = sorted(r.data.metrics[Metric.SECONDS] for r in runs(TRIAL))
     assert pace is not None
     assert pace.epoch == pytest.approx(mean(seconds[1:3]))
     assert planned().pace(64) is None
-    cli.main(["study", "plan", "small.yaml", "--seeds", "4", "--jobs", "1", "--threads", "2"])
-    assert "left: 4 trials, in this process, 2 threads each; about" in capsys.readouterr().out
+    cli.main(["study", "plan", "small.yaml", "--seeds", "4", "--jobs", "1", "--threads", "1"])
+    assert "left: 4 trials, in this process, 1 thread each; about" in capsys.readouterr().out
 
 
 def test_jobs_and_threads_share_out_the_cores(monkeypatch):

@@ -43,7 +43,7 @@ def in_folder(folder, monkeypatch):
 
 def test_every_command_of_the_readme_works_after_those_before_it(folder, in_folder, capsys):
     for seed in ("0", "1"):
-        options = ["--l1", "0.0001", "--seed", seed, "--epochs", "1", "--dataset", "mnist-5k", "--threads", "2"]
+        options = ["--l1", "0.0001", "--seed", seed, "--epochs", "1", "--dataset", "mnist-5k", "--threads", "1"]
         assert regstudy_cli.main(["train", *options]) == 0, capsys.readouterr()
     for command in (
         "rank",
