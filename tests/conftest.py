@@ -35,12 +35,21 @@ from regstudy.config import RunConfig
 from regstudy.data import sources
 from regstudy.run.trial import run
 from regstudy.store import store
+from regstudy.study import speed
 
 ROOT = Path(__file__).parent.parent
 
 # The same examples each time, and no time limit on a machine that others use too.
 settings.register_profile("regstudy", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("regstudy")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long to make is made by one process: tests that use the trained store are one's, and each file's other tests."""
+    for item in items:
+        shared = "trained" if "trained" in getattr(item, "fixturenames", ()) else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,6 +73,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     return cache / "regstudy"
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan takes an epoch to last a second: it would train for some, which other tests are about."""
+    monkeypatch.setattr(speed, "epoch_seconds", lambda *_: 1.0)
 
 
 @pytest.fixture(scope="session")

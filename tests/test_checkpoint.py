@@ -139,7 +139,7 @@ def test_resume_says_what_is_wrong_and_changes_nothing(workspace, stopped_after,
 def test_a_study_trains_the_trial_anew_and_doubles_nothing(workspace, stopped_after, capsys):  # noqa: F811
     text = "name: small\nabout: Sound?\noverrides: {epochs: 3, dataset: mnist-5k}\nconfigurations: [{l1: 0}]\nseeds: 1\n"
     stopped_after(2)
-    stopped = stopped_run(threads=2)
+    stopped = stopped_run(threads=1)
     flip(checkpoint.where(stopped), 77777)
     coordinator.run(planned(text), HERE)
     assert f"{stopped}.safetensors is damaged" in capsys.readouterr().out
@@ -147,6 +147,6 @@ def test_a_study_trains_the_trial_anew_and_doubles_nothing(workspace, stopped_af
     assert (entry.state, given_up.state, given_up.run_id) == ("done", "killed", stopped)
     history = {name: MlflowClient().get_metric_history(entry.run_id, name) for name in Metric}
     assert all([point.step for point in points] == [0, 1, 2] for points in history.values() if points)
-    whole = train(epochs=3, threads=2, seed=0)
+    whole = train(epochs=3, threads=1, seed=0)
     untimed = {name: value for name, value in entry.metrics.items() if name not in TIMED}
     assert untimed == {name: value for name, value in mlflow.get_run(whole).data.metrics.items() if name not in TIMED}

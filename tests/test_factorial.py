@@ -37,6 +37,7 @@ def test_effects_are_those_of_least_squares_and_their_tests_those_of_each_blocks
     np.testing.assert_allclose(found[["low", "high"]], intervals, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_effects_that_vary_unlike_each_other_are_false_as_often_as_promised():
     """Cells of unequal spread: pooled residuals would be false of the interaction in more than 8 of 100."""
     draw, false = np.random.default_rng(3), 0

@@ -48,7 +48,7 @@ def test_odd_fields_of_a_runs_description_are_as_good_as_missing(tmp_path):
         filestore.open_folder(tmp_path).runs("0")
 
 
-def test_text_in_a_column_of_numbers_is_no_measurement(own_copy, capsys, workspace_design):
+def test_text_in_a_column_of_numbers_is_no_measurement(own_copy, capsys, workspace_design, unmeasured):
     with closing(sqlite3.connect("mlflow.db")) as connection, connection:
         connection.execute("UPDATE latest_metrics SET value = 'abc' WHERE key LIKE 'time/%'")
         connection.execute("UPDATE metrics SET value = 'abc' WHERE key = 'time/seconds'")

@@ -30,7 +30,7 @@ def only(**values: object) -> regularisers.Regulariser:
 
 def trained(**values: object) -> list[tuple[float, ...]]:
     c = config(epochs=1, **values)
-    return [numbers(metrics) for metrics in loop.fit(loop.Learner(build(c), c), data())]
+    return [numbers(metrics) for metrics in loop.fit(loop.Learner(build(c), c), data(200))]
 
 
 ON = {
@@ -277,9 +277,20 @@ RANDOM = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None)
 @given(RANDOM)
 def test_what_was_stopped_goes_on_to_the_same_numbers_with_any_parts(values):
+    goes_on(values)
+
+
+def test_what_was_stopped_goes_on_to_the_same_numbers_with_all_parts():
+    goes_on(
+        {name: value for name, value in ON.items() if name != "group_lasso"} | {"optimizer": "adamw", "schedule": "one-cycle"}
+    )
+
+
+def goes_on(values: dict[str, object]) -> None:
     c, splits = config(epochs=2, batch_size=100, **values), data(200)
     straight = loop.Learner(build(c), c)
     whole = [numbers(metrics) for metrics in loop.fit(straight, splits)]

@@ -11,7 +11,6 @@ from analysis.commands import cli as analysis_cli
 from regstudy.commands import cli
 from regstudy.design import design_file
 from regstudy.schema import STUDY, Tag
-from regstudy.study import speed
 
 DESIGN = """\
 name: mine
@@ -75,7 +74,7 @@ def ends(main, command: list[str], folder: Path) -> int:
 
 
 @pytest.mark.parametrize("store", HOLDS_RUNS, indirect=True)
-def test_what_reads_a_store_leaves_it_as_it_was(store, trained, capsys):
+def test_what_reads_a_store_leaves_it_as_it_was(store, trained, capsys, unmeasured):
     before = foreign.state(store, trained)
     for command in READ:
         assert ends(analysis_cli.main, command, store) == 0, (command, capsys.readouterr().err)
@@ -110,8 +109,7 @@ def test_what_is_no_store_is_named_in_one_line_and_left_alone(store, capsys):
 
 
 @pytest.mark.parametrize("store", ["missing", "empty"], indirect=True)
-def test_a_plan_for_a_store_that_is_to_come_makes_none(store, capsys, monkeypatch):
-    monkeypatch.setattr(speed, "epoch_seconds", lambda *_: 1.0)  # measured by training
+def test_a_plan_for_a_store_that_is_to_come_makes_none(store, capsys, unmeasured):
     before = foreign.state(store)
     for command in PLANNED:
         assert ends(cli.main, command, store) == 0, capsys.readouterr().err

@@ -10,7 +10,6 @@ pytestmark = pytest.mark.slow
 
 def test_the_notebook_runs(workspace, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     pages = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in pages.cells), "committed without output, which would age"
     NotebookClient(pages, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(workspace)}}).execute()

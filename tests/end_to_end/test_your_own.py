@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import forked
 import pytest
 
 from tests.test_own_data import folder
@@ -42,26 +43,33 @@ def environment() -> dict[str, str]:
     return own | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
+def said_by(command: list[str], folder: Path, environment: dict[str, str], status: int = 0) -> str:
+    """What a command of a module says, forked: that Python starts it is other tests' affair."""
+    module, *options = command
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        monkeypatch.delenv("REGSTUDY_DATA", raising=False)
+        process = forked.start(module, *options, folder=folder, **environment)
+    said, _ = process.communicate()
+    assert process.returncode == status, (command, said)
+    return said
+
+
 def ran(command: list[str], cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 def commands() -> Iterator[list[str]]:
     for text in blocks("sh"):
-        yield from (shlex.split(line) for line in text.splitlines() if line.startswith("python"))
+        yield from (shlex.split(line)[2:] for line in text.splitlines() if line.startswith("python"))
 
 
 def test_every_command_works(place, environment):
-    said: list[str] = []
-    for command in commands():
-        done = ran([sys.executable, *command[1:]], place, environment)
-        assert done.returncode == 0, (command, done.stderr)
-        said.append(done.stdout + done.stderr)
+    said = [said_by(command, place, environment) for command in commands()]
     assert "120 of 120 images were scaled to 34 × 34 pixels" in said[0]
     assert "done: all 12 trials of the study flags" in said[-2]
     assert "Of 1 claim" in said[-1]
-    verified = ran([sys.executable, "-m", "analysis", "verify", "report/flags"], place, environment)
-    assert "every number is what" in verified.stdout
+    assert "every number is what" in said_by(["analysis", "verify", "report/flags"], place, environment)
     page = (place / "report" / "flags" / "report.html").read_text()
     assert "label smoothing × weight decay" not in page or "weight decay × label smoothing" in page
     assert "weight decay 0.01 + label smoothing 0.1" in page
@@ -105,9 +113,8 @@ def test_what_is_wrong_is_one_line(place, environment, options, told):
     if not (place / "broken").exists():
         folder(place / "broken", 3)
         (place / "broken" / "red" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    command = [sys.executable, "-m", "regstudy", "train", "--epochs", "1", *options.split()]
-    done = ran(command, place, environment | {"MLFLOW_TRACKING_URI": f"sqlite:///{place}/wrong.db"})
-    assert done.returncode == 2
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("WARNING")]
+    command = ["regstudy", "train", "--epochs", "1", *options.split()]
+    said = said_by(command, place, environment | {"MLFLOW_TRACKING_URI": f"sqlite:///{place}/wrong.db"}, status=2)
+    (line,) = [line for line in said.splitlines() if line.startswith("python -m regstudy")]
     assert told in line
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in said
