@@ -36,7 +36,7 @@ demo: $(READY) ## train the four published configurations for a few epochs with 
 	@echo "Next, try:    source $(BIN)/activate && mlflow run . --env-manager local -P l1=0.0001 -P epochs=$(EPOCHS) && python -m analysis rank --allow seeds"
 
 test: $(READY) ## run the tests that need neither a network nor minutes
-	@python -m pytest -q -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_FLAGS)
+	@python -m pytest -q -n auto --maxprocesses 4 --dist loadfile $(PYTEST_FLAGS)
 
 ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
 	@port=$$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \

@@ -44,14 +44,6 @@ settings.register_profile("regstudy", deadline=None, derandomize=True, max_examp
 settings.load_profile("regstudy")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long to make is made by one process: tests that use the trained store are one's, and each file's other tests."""
-    for item in items:
-        shared = "trained" if "trained" in getattr(item, "fixturenames", ()) else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """A run's numbers depend on the number of threads; the tests fix it. One: several that wait for each other, beside other tests, take many times as long."""
