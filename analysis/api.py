@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from regstudy.errors import NothingToAnalyse
+from regstudy.schema import LAST_EPOCHS
 
 from .commands import cli, commands
 from .commands import verify as verification
@@ -94,27 +95,40 @@ def read_runs(
     metric: str,
     group_by: str | Sequence[str],
     *,
-    block: str = "params.seed",
+    block: str | Sequence[str] = (),
     better: str = "",
     margin: float | None = None,
-    last: int = foreign.LAST_EPOCHS,
-    experiment: str = "",
+    last: int = LAST_EPOCHS,
+    value: str = "last",
+    experiment: str | Sequence[str] = "",
+    where: Mapping[str, object] | None = None,
+    files: Iterable[str | Path] = (),
     planned: int | None = None,
 ) -> Trials:
-    """Read the finished runs of any code: `group_by` and `block` name parameters or tags (`params.lr`), `better` is higher or lower where the metric's name does not say."""
-    groups = [group_by] if isinstance(group_by, str) else group_by
+    """Read the finished runs of any code: `group_by` and `block` name parameters or tags (`params.lr`), `better` is higher or lower where the metric's name does not say.
+
+    Without `block` runs are paired by params.seed, where they have it; with "none" they are two samples. `value` says which number of a curve counts: last (the mean of the `last`
+    steps), best, min, max or step:N. Several of `group_by`, `block` and `experiment` are taken together. `files` are CSV or Parquet files of results,
+    instead of a store: a row per run, or long, whose columns are parameters.
+    """
+    groups, blocks, experiments = (
+        [given] if isinstance(given, str) and given else list(given) for given in (group_by, block, experiment)
+    )
     options = [
         "--metric",
         metric,
         *(word for name in groups for word in ("--group-by", name)),
-        "--block",
-        block,
+        *(word for name in blocks for word in ("--block", name)),
+        *(word for name in experiments for word in ("--experiment", name)),
+        *(word for name, wanted in (where or {}).items() for word in ("--where", f"{name}={_values(wanted)}")),
+        *(word for path in files for word in ("--from", str(path))),
         "--last",
         str(last),
+        "--value",
+        value,
     ]
     options += ["--better", better] if better else []
     options += ["--margin", repr(margin)] if margin is not None else []
-    options += ["--experiment", experiment] if experiment else []
     options += _plan(planned)
     return _read(["compare", *options])
 

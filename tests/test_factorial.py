@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from analysis.judging.factorial import effects
+from analysis.judging.effects.factorial import effects
 
 
 def study(blocks: int, noise: float = 1e-3) -> pd.DataFrame:

@@ -13,15 +13,17 @@ from scipy import stats
 
 from analysis.commands import cli, verify
 from analysis.judging import findings
-from analysis.reading import claims_file, foreign
-from analysis.reading.foreign import Asked
+from analysis.reading import foreign
+from analysis.reading.anybody import claims_file
+from analysis.reading.anybody.asked import Asked
+from analysis.reading.anybody.directions import direction
 from analysis.reports import report
 from regstudy.design.history import Plan
 from regstudy.errors import UsageError
 from regstudy.schema import Tag
 
 GUIDE = (ROOT / "docs" / "guides" / "any-runs.md").read_text()
-ASKED = Asked("val_acc", ("params.lr",), "params.seed")
+ASKED = Asked("val_acc", ("params.lr",), ("params.seed",))
 
 
 def log(lr, seed, values, metric="val_acc", **params):
@@ -76,13 +78,13 @@ def test_what_is_left_out_is_counted(workspace):
     with mlflow.start_run():
         mlflow.log_param("seed", 0)
     trials = foreign.read(ASKED)
-    assert len(trials.runs) == 4
-    assert trials.runs.set_index(["configuration", "seed"]).loc[("lr 0.1", "0"), "val_acc"] == 0.9, "the latest counts"
+    assert len(trials.runs) == 5
+    assert findings.find(trials).scores.loc["0", "lr 0.1"] == pytest.approx((0.55 + 0.9) / 2), "the mean of a block's runs"
     told = " | ".join(trials.notices)
     for words in (
         "1 run without params.lr or params.seed, left out",
         "1 run without val_acc, left out",
-        "1 run with the group and block of a later one, left out",
+        "1 run with the group and block of another: the mean of these counts, as one",
         "within a group params.depth differ: name in --group-by what matters",
     ):
         assert words in told
@@ -90,7 +92,7 @@ def test_what_is_left_out_is_counted(workspace):
 
 def test_a_run_of_ours_without_an_outcome_is_not_finished_here_either(own_copy):
     client = mlflow.MlflowClient()
-    asked = foreign.Asked("test/accuracy", ("params.l1",), "params.seed")
+    asked = Asked("test/accuracy", ("params.l1",), ("params.seed",))
     left, whole = (run.info.run_id for run in client.search_runs(["0"])[:2])
     client.delete_tag(left, Tag.OUTCOME)
     client.update_run(whole, "RUNNING")
@@ -112,13 +114,13 @@ def test_a_run_of_ours_without_an_outcome_is_not_finished_here_either(own_copy):
     ],
 )
 def test_the_name_of_a_metric_says_which_way_is_better(metric, better):
-    assert foreign.direction(metric) == better
+    assert direction(metric) == better
 
 
 @pytest.mark.parametrize("metric", ["foo", "error_score"])
 def test_a_name_that_does_not_say_is_asked_about(metric):
     with pytest.raises(UsageError, match="add --better higher or --better lower"):
-        foreign.direction(metric)
+        direction(metric)
 
 
 def test_groups_without_a_common_block_are_told_and_not_judged(workspace, capsys):
@@ -198,7 +200,7 @@ def test_a_block_is_called_what_its_name_says(workspace, block, word):
             mlflow.log_metric("val_acc", 0.5)
             mlflow.log_param("lr", 1)
             mlflow.log_param(name, value) if kind == "params" else mlflow.set_tag(name, value)
-    trials = foreign.read(Asked("val_acc", ("params.lr",), block))
+    trials = foreign.read(Asked("val_acc", ("params.lr",), (block,)))
     assert trials.words.block == word
 
 
@@ -208,9 +210,12 @@ def test_a_block_is_called_what_its_name_says(workspace, block, word):
         (["--metric", "nope", "--group-by", "params.lr"], "--metric 'nope': no run has it; expected one of val_acc"),
         (
             ["--metric", "val_acc", "--group-by", "params.nope"],
-            "no finished run has params.nope and params.seed; expected names such as",
+            "no finished run has params.nope; expected names such as",
         ),
-        (["--metric", "val_acc", "--group-by", "lr"], "--group-by 'lr': expected params.NAME or tags.NAME"),
+        (
+            ["--metric", "val_acc", "--group-by", "lr"],
+            "--group-by 'lr': expected params.NAME, tags.NAME, experiment or run_name",
+        ),
         (["--metric", "val_acc"], "--metric needs --group-by"),
         (["--metric", "val_acc", "--group-by", "params.lr", "--margin", "0"], "--margin 0: expected a number above 0"),
         (["--metric", "val_acc", "--group-by", "params.lr", "--margin", "inf"], "--margin inf: expected a number above 0"),
@@ -260,10 +265,10 @@ def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys
     assert cli.main(["claims", "--design", "claims.yaml"]) == 0
     said = capsys.readouterr().out
     assert "Of 2 claims, 2 supported." in said
-    trials = foreign.read(Asked.by(claims_file.load("claims.yaml"), None, Plan(6)))
+    trials = foreign.read(Asked.by(claims_file.load("claims.yaml"), (), Plan(6)))
     better, cheap = findings.find(trials).judged
     runs = trials.runs.pivot(index="seed", columns="configuration", values="val_acc")
-    difference = runs["lr 0.1, opt adam"] - runs["lr 0.10, opt sgd"]
+    difference = runs["lr 0.1, opt adam"] - runs["lr 0.1, opt sgd"]
     assert better.deciding.plain.mean == pytest.approx(difference.mean())
     assert better.deciding.margin == 0.01, "not a hundredth of it, as an accuracy of ours would be"
     assert better.p == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
@@ -275,14 +280,14 @@ def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys
     ("change", "message"),
     [
         (("metric: val_acc\n", "metric: nowhere\n"), "--metric 'nowhere': no run has it; expected one of seconds, val_acc"),
-        (("{opt: sgd}", "{opt: rmsprop}"), "claims: opt rmsprop is no configuration of these runs: expected one of lr 0.1, opt adam, lr 0.10, opt sgd"),
+        (("{opt: sgd}", "{opt: rmsprop}"), "claims: opt rmsprop is no configuration of these runs: expected one of lr 0.1, opt adam, lr 0.1, opt sgd"),
         (("{opt: sgd}", "{lr: 0.1}"), "claims: lr 0.1 is several configurations of these runs"),
         (("{opt: sgd}", "{batch: 5}"), "claims.yaml, line 9: claims.0.contrasts.0.against.batch: expected one of lr, opt, which group_by names"),
         (("group_by: [params.lr, params.opt]", "groups: lr"), "claims.yaml, line 1: group_by: is missing"),
         (("{opt: sgd}", "{opt: adam}"), "claims: lr 0.1, opt adam is compared with itself"),
         (("expect: higher,", "expect: higher, on: mnist,"), "claims.yaml, line 9: claims.0.contrasts.0.on: is for a study's data sets: leave it out"),
         (("{opt: sgd}", "{}"), "line 9: claims.0.contrasts.0.against: expected at least one value, got none"),
-        (("[params.lr, params.opt]", "lr"), "line 3: group_by.0: expected params.NAME or tags.NAME, such as params.lr, got 'lr'"),
+        (("[params.lr, params.opt]", "lr"), "line 3: group_by.0: expected params.NAME, tags.NAME, experiment or run_name, such as params.lr, got 'lr'"),
         (("id: cheap", "id: better"), "claims.yaml, line 10: claims.1.id: the claim 'better' is there twice"),
         (("margin: 0.01\nplanned", "margin: x\nplanned"), "claims.yaml, line 4: margin: "),
         (("planned: 6", "endpoint: 6"), "claims.yaml, line 5: endpoint: unknown field, expected one of metric, group_by, block"),
@@ -322,7 +327,7 @@ def test_a_metric_that_is_called_like_a_column_is_a_metric(workspace, name):
         f"metric: {name}\nbetter: higher\ngroup_by: params.lr\nclaims:\n"
         f"  - {{id: a, text: a, contrasts: [{{metric: {name}, of: {{lr: 0.1}}, against: {{lr: 0.2}}, expect: higher, margin: 0.01}}]}}\n"
     )
-    found = findings.find(foreign.read(Asked.by(claims_file.load("claims.yaml"), None, None)))
+    found = findings.find(foreign.read(Asked.by(claims_file.load("claims.yaml"), (), None)))
     assert found.judged[0].deciding.plain.mean == pytest.approx(0.2)
     assert list(found.table["mean"]) == pytest.approx([0.215, 0.015])
     assert cli.main(["compare", "--metric", name, "--better", "higher", "--group-by", "params.lr"]) == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import foreign
 import mlflow
 import pytest
+from conftest import ROOT
 
 from analysis.commands import cli as analysis_cli
 from regstudy.commands import cli
@@ -109,7 +110,8 @@ def test_what_is_no_store_is_named_in_one_line_and_left_alone(store, capsys):
 
 
 @pytest.mark.parametrize("store", ["missing", "empty"], indirect=True)
-def test_a_plan_for_a_store_that_is_to_come_makes_none(store, capsys, unmeasured):
+def test_a_plan_for_a_store_that_is_to_come_makes_none(store, capsys, unmeasured, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # what seeds can find is said by a process of the other package
     before = foreign.state(store)
     for command in PLANNED:
         assert ends(cli.main, command, store) == 0, capsys.readouterr().err

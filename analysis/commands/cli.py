@@ -18,6 +18,9 @@ PROGRAM = "python -m analysis"
 ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
+TABLES = (".csv", ".tsv", ".parquet")
+"""Ends of the names of files of results: those of analysis.reading.records.table; a test holds the two together."""
+
 PLANNED_WORDS = {"": None, "none": 0}
 MOST_PLANNED = 100_000
 ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
@@ -96,7 +99,14 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
 def _source() -> terminal.Parser:
     """Which runs: the options that all commands share."""
     shared = terminal.Parser(add_help=False)
-    shared.add_argument("--experiment", metavar="NAME", default="", help="MLflow experiment; default: MLflow's own")
+    shared.add_argument(
+        "--experiment",
+        metavar="NAME",
+        dest="experiments",
+        action="append",
+        default=[],
+        help="MLflow experiment; default: MLflow's own; may be repeated where runs of any code are compared",
+    )
     shared.add_argument("--dataset", metavar="NAME", default="", help="only the runs on this data set")
     shared.add_argument("--study", metavar="NAME", default="", help="only the trials of this study: its name, or its run's ID")
     shared.add_argument(
@@ -107,7 +117,12 @@ def _source() -> terminal.Parser:
         help="only runs with this value, or one of A,B,C; may be repeated",
     )
     shared.add_argument(
-        "--from", metavar="DIR", dest="snapshots", action="append", default=[], help="read a snapshot instead; may be repeated"
+        "--from",
+        metavar="DIR",
+        dest="snapshots",
+        action="append",
+        default=[],
+        help="read a snapshot instead; or, with compare --metric, a CSV or Parquet file of results; may be repeated",
     )
     shared.add_argument(
         "--planned",
@@ -141,15 +156,40 @@ def _asserted() -> terminal.Parser:
 def _add_compare(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("configurations", metavar="A B", nargs="*", help="two configurations, named as in the ranking")
     anyone = compare.add_argument_group("runs of any code", "instead of A and B")
-    anyone.add_argument("--metric", metavar="NAME", default="", help="the metric that ranks")
+    anyone.add_argument(
+        "--metric",
+        metavar="NAME",
+        dest="metrics",
+        action="append",
+        default=[],
+        help="the metric that ranks; may be repeated: each ranks by itself, and they share α",
+    )
     anyone.add_argument(
         "--group-by",
         metavar="params.NAME",
         action="append",
         default=[],
-        help="what makes runs the same configuration; may be repeated",
+        help="what makes runs the same configuration: params.NAME, tags.NAME, experiment or run_name; may be repeated",
     )
-    anyone.add_argument("--block", metavar="params.NAME", default="params.seed", help="what pairs runs; default: %(default)s")
+    anyone.add_argument(
+        "--block",
+        metavar="params.NAME",
+        action="append",
+        default=[],
+        help="what pairs runs; may be repeated; none: nothing does; default: params.seed, where runs have it",
+    )
+    anyone.add_argument(
+        "--value",
+        default="last",
+        help="which number of a curve counts: last, best (biased), min, max or step:N; default: the mean of the last steps",
+    )
+    anyone.add_argument(
+        "--status",
+        metavar="STATUS",
+        action="append",
+        default=[],
+        help="also runs of this status, such as FAILED or RUNNING; may be repeated; default: FINISHED alone",
+    )
     anyone.add_argument(
         "--better", choices=("higher", "lower"), help="default: as the metric's name says (a loss: lower, an accuracy: higher)"
     )
@@ -205,7 +245,7 @@ def as_command(given: Sequence[str]) -> str:
 
 def _check_lists(arguments: argparse.Namespace) -> None:
     """`mlflow run` hands on empty defaults: they are nothing."""
-    for name in ("where", "snapshots", "allow"):
+    for name in ("where", "snapshots", "allow", "experiments"):
         setattr(arguments, name, [value for value in getattr(arguments, name) if value])
     for name in arguments.allow:
         if name not in ALLOWED:
@@ -240,6 +280,9 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     arguments.planned = _planned(arguments.planned)
     if arguments.command == "report":
         _check_report(arguments)
+    arguments.experiment = arguments.experiments[0] if arguments.experiments else ""
+    arguments.metric = arguments.metrics[0] if getattr(arguments, "metrics", []) else ""
+    _check_experiments(arguments)
     if arguments.experiment and arguments.snapshots:
         raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
     if getattr(arguments, "claims_file", "") and _narrows(arguments):
@@ -247,6 +290,17 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     if arguments.command == "compare":
         _check_compare(arguments)
     return arguments
+
+
+def _check_experiments(arguments: argparse.Namespace) -> None:
+    """Several are for runs of any code: regstudy's own trials are one experiment's."""
+    several = arguments.experiments
+    if len(set(several)) < len(several):
+        raise UsageError(f"--experiment {several[-1]} is there twice: name each once")
+    if len(several) > 1 and not (arguments.metric or getattr(arguments, "claims_file", "")):
+        raise UsageError(
+            f"--experiment {several[1]}: one experiment at a time, unless runs of any code are compared with --metric"
+        )
 
 
 def _planned(text: str) -> int | None:
@@ -273,19 +327,38 @@ def _narrows(arguments: argparse.Namespace) -> bool:
 
 def _check_compare(arguments: argparse.Namespace) -> None:
     if arguments.metric:
-        if arguments.configurations:
-            raise UsageError(f"A and B ({', '.join(arguments.configurations)}) or --metric: give one of the two")
-        if not arguments.group_by:
-            raise UsageError("--metric needs --group-by: what makes runs the same configuration, such as params.lr")
-        if _narrows(arguments):
-            raise UsageError(
-                "--metric reads an experiment as it is: of the other options it takes --experiment and --planned only"
-            )
-        if arguments.margin is not None and not 0 < arguments.margin < math.inf:
-            raise UsageError(f"--margin {arguments.margin:g}: expected a number above 0, in the metric's unit")
-        if arguments.last < 1:
-            raise UsageError(f"--last {arguments.last}: expected a number of steps from 1 on")
+        _check_what_is_read(arguments)
+        _check_how(arguments)
     elif len(arguments.configurations) != 2:
         raise UsageError(
             f"expected two configurations, got {len(arguments.configurations)}: name them as the ranking does, in quotes; or give --metric"
         )
+
+
+def _check_what_is_read(arguments: argparse.Namespace) -> None:
+    """Of runs of any code."""
+    if arguments.configurations:
+        raise UsageError(f"A and B ({', '.join(arguments.configurations)}) or --metric: give one of the two")
+    if arguments.study or arguments.dataset or arguments.allow:
+        raise UsageError(
+            "--metric reads an experiment as it is: of the other options it takes --experiment, --from, --where and --planned only"
+        )
+    for name in arguments.snapshots:
+        if Path(name).suffix.lower() not in TABLES:
+            raise UsageError(
+                f"--from {name}: with --metric expected a file of results, {', '.join(TABLES)}: a snapshot holds no parameters"
+            )
+
+
+def _check_how(arguments: argparse.Namespace) -> None:
+    """Runs of any code are compared."""
+    if not arguments.group_by:
+        raise UsageError("--metric needs --group-by: what makes runs the same configuration, such as params.lr")
+    if len(set(arguments.metrics)) < len(arguments.metrics):
+        raise UsageError(f"--metric {arguments.metrics[-1]} is there twice: name each once")
+    if "none" in arguments.block and len(arguments.block) > 1:
+        raise UsageError("--block none and another --block: give one of the two")
+    if arguments.margin is not None and not 0 < arguments.margin < math.inf:
+        raise UsageError(f"--margin {arguments.margin:g}: expected a number above 0, in the metric's unit")
+    if arguments.last < 1:
+        raise UsageError(f"--last {arguments.last}: expected a number of steps from 1 on")

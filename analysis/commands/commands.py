@@ -6,6 +6,7 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from regstudy.console import terminal
@@ -13,16 +14,22 @@ from regstudy.design.history import Plan
 from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
 
 from ..judging import findings
-from ..judging.findings import Findings
-from ..reading import claims_file, comparability, errors, foreign, query
+from ..judging.findings import ALPHA, Findings
+from ..reading import comparability, errors, foreign, query
+from ..reading.anybody import claims_file, points, values
+from ..reading.anybody.asked import FINISHED, STATUSES, Asked
 from ..reading.query import Wanted
 from ..reading.records import snapshot as snapshots
+from ..reading.records import stores
 from ..reading.records.snapshot import Records
 from ..reading.trials import Trials
 from ..reports import publish
 from ..reports import report as report_files
 from ..showing import gallery as gallery_page
 from ..showing import terminal_tables
+
+NOT_PAIRED = ("none",)
+"""What --block says where nothing pairs runs."""
 
 
 def rank(arguments: argparse.Namespace, _command: str) -> None:
@@ -93,6 +100,9 @@ def snapshot(arguments: argparse.Namespace, _command: str) -> None:
 
 def source(arguments: argparse.Namespace) -> Records:
     """The store or snapshots that a command's options name."""
+    files = arguments.snapshots if getattr(arguments, "metric", "") else ()
+    if files or len(arguments.experiments) > 1:
+        return stores.of_anybody(arguments.experiments, files)
     return query.open_source(_wanted(arguments))
 
 
@@ -146,34 +156,61 @@ def _attach(page: Path, run_id: str, *, asked: bool) -> None:
 
 
 def _compare_any(arguments: argparse.Namespace, command: str) -> None:
-    result = found(arguments)
+    """By each metric that is named; all share α."""
+    if arguments.output and len(arguments.metrics) > 1:
+        raise UsageError(
+            f"--output {arguments.output}: a report is by one metric: name one --metric, or several without --output"
+        )
+    results = [found(_by(arguments, metric)) for metric in arguments.metrics]
     if arguments.output:
-        _write_report(result, Path(arguments.output), command, there_to_stay=True)
+        _write_report(results[0], Path(arguments.output), command, there_to_stay=True)
         return
-    terminal_tables.show_ranking(result)
-    _say_notices(result.trials)
+    for result in results:
+        terminal_tables.show_ranking(result)
+        _say_notices(result.trials)
+    if len(results) > 1:
+        terminal.say(f"note: {len(results)} metrics share α = {ALPHA:g}: each is ranked at {results[0].alpha:g}")
+
+
+def _by(arguments: argparse.Namespace, metric: str) -> argparse.Namespace:
+    return argparse.Namespace(**{**vars(arguments), "metric": metric})
 
 
 def _read_anybodys(arguments: argparse.Namespace, source: Records | None) -> Trials:
-    foreign.check_names(tuple(arguments.group_by), "--group-by")
-    foreign.check_names((arguments.block,), "--block")
-    asked = foreign.Asked(
+    blocks = tuple(arguments.block)
+    values.check_names(arguments.group_by, "--group-by")
+    values.check_names([] if blocks == NOT_PAIRED else blocks, "--block")
+    points.check_value(arguments.value)
+    for status in arguments.status:
+        if status not in STATUSES:
+            raise UsageError(f"--status {status!r}: expected one of {', '.join(STATUSES)}")
+    asked = Asked(
         claims_file.column(arguments.metric),
         tuple(arguments.group_by),
-        arguments.block,
+        () if blocks == NOT_PAIRED else blocks or None,
         arguments.better,
         arguments.margin,
         arguments.last,
-        arguments.experiment or None,
+        tuple(arguments.experiments),
         planned(arguments.planned),
+        value=arguments.value,
+        statuses=statuses(arguments),
+        where=tuple(arguments.where),
+        files=tuple(arguments.snapshots),
     )
-    return foreign.read(asked, source)
+    trials = foreign.read(asked, source)
+    return replace(trials, alpha=ALPHA / len(arguments.metrics)) if len(arguments.metrics) > 1 else trials
+
+
+def statuses(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Of the runs of any code that count."""
+    return tuple(dict.fromkeys([FINISHED, *getattr(arguments, "status", [])]))
 
 
 def _read_asserted(arguments: argparse.Namespace, source: Records | None) -> Trials:
     file = claims_file.load(arguments.claims_file)
     plan = planned(file.planned if arguments.planned is None else arguments.planned)
-    return foreign.read(foreign.Asked.by(file, arguments.experiment or None, plan), source)
+    return foreign.read(Asked.by(file, tuple(arguments.experiments), plan), source)
 
 
 def read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:

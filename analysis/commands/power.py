@@ -12,7 +12,7 @@ from regstudy.console.screen import Table
 from regstudy.console.terminal import in_words, plain, plural
 from regstudy.design import design_file
 from regstudy.design.design import SCALED_IN_POINTS, Design
-from regstudy.errors import NotComparable, NothingToAnalyse, UsageError
+from regstudy.errors import NotComparable, NothingToAnalyse, TrackingError, UsageError
 from regstudy.schema import Summary
 
 from ..judging import looks, statistics
@@ -101,8 +101,8 @@ def _pilot(arguments: argparse.Namespace, design: Design) -> Spread | None:
     arguments.study = design.name
     try:
         runs = commands.read(arguments).runs
-    except (NothingToAnalyse, NotComparable):
-        return None
+    except (NothingToAnalyse, NotComparable, TrackingError):
+        return None  # a plan needs no store: whoever runs it is told what is wrong with one
     scores = score_table(runs, design.endpoint).dropna()
     n, k = scores.shape
     if n < LEAST or k < 2:  # a difference is of two

@@ -140,7 +140,7 @@ def _found(arguments: argparse.Namespace, source: Records, told: MadeBy) -> tupl
     """What the report's runs say, with the notices that it has; and those that it lacks. What was left out is not to be found again from its runs."""
     if not told.runs:
         return commands.found(arguments, source), []
-    found = commands.found(arguments, bound.exactly(source, told))
+    found = commands.found(arguments, bound.exactly(source, told, commands.statuses(arguments)))
     # Of anybody's runs, what differs within a group was told of those too that were left out.
     now = found.trials.notices if found.trials.has(TEST_IMAGES) else ()
     lacking = [f"the report does not say: {notice}" for notice in now if notice not in told.notices]

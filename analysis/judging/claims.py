@@ -18,7 +18,7 @@ import pandas as pd
 
 from regstudy.design.design import ALL_OTHERS, Claim, Contrast
 
-from ..reading.measures import Unit, measure
+from ..reading.measures import PAIRED, Pairing, Unit, measure
 from . import looks, statistics
 from .looks import NOTHING_FIXED, Looks
 from .statistics import BY_ITSELF, LEAST, Estimate, Rule
@@ -165,23 +165,25 @@ class OnData:
     """What was measured on a data set, columns being configurations by the names that all data sets share.
 
     `scores` by metric (index: blocks); a column or a value that is not there is a missing or diverged run. `units` by metric. `run` says in which block each configuration was run at
-    all, diverged ones included: a look is at so many; None: wherever it has a score.
+    all, diverged ones included: a look is at so many; None: wherever it has a score. `pairing`: how runs belong together.
     """
 
     scores: Mapping[str, pd.DataFrame]
     units: Mapping[str, Unit]
     run: pd.DataFrame | None = None
+    pairing: Pairing = PAIRED
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """What a contrast is about: scores, and in which blocks there was a run, on a data set or on one minus another; how counts are rounded."""
+    """What a contrast is about: scores, and in which blocks there was a run, on a data set or on one minus another; how counts are rounded, and runs belong together."""
 
     frame: pd.DataFrame
     there: pd.DataFrame
     unit: Unit
     on: str = ""
     minus: str = ""
+    pairing: Pairing = PAIRED
 
 
 def judge(
@@ -206,13 +208,19 @@ def judge(
         results: list[Compared] = []
         for contrast, measured, subject, rival in pairs:
             frame = measured.frame
-            blocks = int(measured.there[[subject, rival] if rival else [subject]].all(axis=1).sum())
+            blocks = _blocks(measured, [subject, rival] if rival else [subject])
             rules = looked.rule(blocks, len(own)), looked.rule(blocks, len(own) * len(pairs))
             other = frame[rival] if rival else target(contrast, frame.index)
-            found = compare(frame[subject], other, contrast, measured.unit, *rules)
+            found = compare(frame[subject], other, contrast, measured.unit, *rules, pairing=measured.pairing)
             results.append(replace(found, on=measured.on, minus=measured.minus))
         judged[claim.id] = _judge(claim, tuple(results), looked, len(own))
     return list(judged.values())
+
+
+def _blocks(measured: _Measured, names: list[str]) -> int:
+    """At how many blocks a contrast is looked at: those that both have, or as many as each has."""
+    there = measured.there[names]
+    return int(there.all(axis=1).sum() if measured.pairing.paired else there.sum().min())
 
 
 def compare(
@@ -222,8 +230,15 @@ def compare(
     unit: Unit,
     rule: Rule = BY_ITSELF,
     strict: Rule | None = None,
+    *,
+    pairing: Pairing = PAIRED,
 ) -> Compared:
-    """One contrast between two columns of scores, indexed by block and named by configuration; by these rules, the second for what is said against it."""
+    """One contrast between two columns of scores, indexed by block and named by configuration; by these rules, the second for what is said against it.
+
+    Unpaired, or of folds, nothing is said of single pairs.
+    """
+    if contrast.target is not None:
+        pairing = Pairing(overlap=pairing.overlap)  # a number is the same beside every run
     first, second = a.to_numpy(float), b.to_numpy(float)
     resolution = unit.resolution
     if contrast.scale == "ratio":
@@ -233,7 +248,7 @@ def compare(
     both = np.isfinite(first) & np.isfinite(second)
     sign = 1 if contrast.expect in {"higher", "not lower"} else -1
     margin = margin_of(contrast, unit)
-    plain = statistics.estimate(first, second, resolution=resolution, rule=rule)
+    plain = statistics.estimate(first, second, pairing, resolution=resolution, rule=rule)
     moved = margin if contrast.expect.startswith("not ") else 0.0
     differences = sign * (first - second)[both]
     claimed = plain._replace(mean=sign * plain.mean)
@@ -248,7 +263,7 @@ def compare(
         scale=contrast.scale,
         margin=margin,
         blocks=tuple(a.index[both]),
-        left_out=tuple(a.index[~both]),
+        left_out=tuple(a.index[~both]) if pairing.paired else (),
         against_number=contrast.target is not None,
         alpha=float(rule.alpha),
         strict_alpha=float(against.alpha),
@@ -257,10 +272,14 @@ def compare(
         tested=statistics.shifted(claimed, moved, rule=rule),
         strict_plain=statistics.shifted(plain, rule=against),
         strict=statistics.shifted(claimed, moved, rule=against),
-        p_sign_flip=statistics.sign_flip_p(differences + moved, np.random.default_rng(0)) if claimed.decidable else None,
-        effect_size=statistics.effect_size(claimed.mean, claimed.sd, claimed.n) if claimed.decidable else None,
-        won=float((differences > 0).mean()) if len(differences) else None,
-        correlation=statistics.pair_correlation(first, second),
+        p_sign_flip=statistics.sign_flip_p(differences + moved, np.random.default_rng(0))
+        if claimed.decidable and pairing == PAIRED
+        else None,
+        effect_size=statistics.effect_size(claimed.mean, claimed.sd, claimed.n)
+        if claimed.decidable and pairing == PAIRED
+        else None,
+        won=float((differences > 0).mean()) if len(differences) and pairing.paired else None,
+        correlation=statistics.pair_correlation(first, second) if pairing.paired else None,
     )
 
 
@@ -281,7 +300,7 @@ def _on(metric: str, names: Sequence[str], data: OnData | None, name: str) -> _M
         return _Measured(empty, empty.notna(), Unit(), name)
     frame = data.scores[metric].reindex(columns=list(names))
     there = frame.notna() if data.run is None else data.run.reindex(columns=list(names), fill_value=False)
-    return _Measured(frame, there, data.units.get(metric, Unit()), name)
+    return _Measured(frame, there, data.units.get(metric, Unit()), name, pairing=data.pairing)
 
 
 def _interaction(one: _Measured, other: _Measured, *, ratio: bool) -> _Measured:
@@ -293,7 +312,7 @@ def _interaction(one: _Measured, other: _Measured, *, ratio: bool) -> _Measured:
     there = one.there.reindex(index=first.index) & other.there.reindex(index=first.index)
     frame = first / second.where(second > 0) if ratio else first - second
     unit = replace(one.unit, resolution=max(one.unit.resolution, other.unit.resolution) * math.sqrt(2))
-    return _Measured(frame, there, unit, one.on, other.on)
+    return _Measured(frame, there, unit, one.on, other.on, one.pairing)
 
 
 def target(contrast: Contrast, blocks: "pd.Index[Any]") -> "pd.Series[float]":

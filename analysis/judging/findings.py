@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,13 @@ from regstudy.schema import Summary
 
 from ..files.rows import rows, visible_names
 from ..reading import measures
+from ..reading.anybody.values import in_order
 from ..reading.errors import Errors
 from ..reading.measures import Measure, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
-from . import claims, factorial, looks, ranking, single_runs, statistics
+from . import claims, looks, ranking, single_runs, statistics
 from .claims import Judged, OnData
+from .effects import factorial, parameters
 from .looks import Looks
 from .populations import NewImages
 from .ranking import Ranking
@@ -35,6 +38,7 @@ DETAILS = (Summary.ENDPOINT_TEST_ACCURACY.value, Summary.ENDPOINT_TEST_LOSS.valu
 """Columns of what stands beside the ranking."""
 
 SHARPNESS = ["measure", "configuration", "seeds", "standardised"]
+PAIR = ("mean", "sd", "low", "high", "inner_low", "inner_high", "p")
 COMPARISON = ["measure", "configuration", "seeds", "mean", "difference", "low", "high"]
 
 
@@ -91,7 +95,7 @@ class Findings:
     pairs have columns new_low and new_high. `comparisons`: each other measure of each configuration against the
     reference: measure, configuration, seeds, mean, difference, low, high (95%, unadjusted). Where the measure is a ratio, the mean is geometric,
     the others are logarithms. `sharpness`: how many standard deviations of the paired difference a configuration is from the reference, by each measure that varies: measure, configuration, seeds,
-    standardised (absolute); from three seeds on. `beside`: the same of the study's other data sets, on which nothing is claimed.
+    standardised (absolute); from three seeds on. `parameters`: what each does, of runs that are each a configuration of their own (effects.parameters.responses), else None. `beside`: the same of the study's other data sets, on which nothing is claimed.
     """
 
     trials: Trials
@@ -113,6 +117,7 @@ class Findings:
     power: Power | None
     contest: Contest | None
     responses: tuple[Response, ...]
+    parameters: pd.DataFrame | None
     beside: "tuple[Findings, ...]"
 
 
@@ -127,14 +132,14 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
     endpoint = trials.endpoint or measures.measure(design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value)
     scale, key = trials.scale or _scale(design, endpoint, by_measure), endpoint.key
     questions = trials.asserted or design
-    alpha = questions.alpha if questions else ALPHA
+    alpha = questions.alpha if questions else trials.alpha or ALPHA
     scores = score_table(runs, key)
     looked = looks_of(trials, alpha)
     run = _was_run(runs)
     details = {"diverged": _diverged(runs), "complexity": _complexity(trials), "reference": _asked_reference(design, runs)}
 
     def ranked(by: Looks) -> Ranking:
-        return ranking.rank(scores, scale, looked=by, run=run, **details)
+        return ranking.rank(scores, scale, looked=by, run=run, pairing=trials.pairing, **details)
 
     def judged(by: Looks) -> tuple[Judged, ...]:
         return _judge(trials, by)
@@ -162,6 +167,7 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
         power=_power(first, looked),
         contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
         responses=_responses(runs, key, scale),
+        parameters=_parameters(trials, key),
         beside=tuple(
             find(_without_claims(other), beside[place] if beside else None) for place, other in enumerate(trials.beside)
         ),
@@ -181,13 +187,23 @@ def _without_claims(trials: Trials) -> Trials:
 def looks_of(trials: Trials, alpha: float = ALPHA) -> Looks:
     """How α is shared out over looks at these trials, by what was planned."""
     plan = trials.plan
-    return Looks(alpha) if plan is None else Looks(alpha, plan.seeds, plan.sequential)
+    overlap = trials.pairing.overlap
+    return Looks(alpha, overlap=overlap) if plan is None else Looks(alpha, plan.seeds, plan.sequential, overlap)
 
 
 def score_table(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A row per seed, a column per configuration in the order in which they come; NaN where a run is missing or has no such number."""
+    """A row per seed, a column per configuration in the order in which they come; NaN where a run is missing or has no such number.
+
+    Of several runs of a block the mean counts, which is none if one of them is none.
+    """
+    order = list(dict.fromkeys(runs["configuration"]))
+    if runs.duplicated(["seed", "configuration"]).any():
+        of_block = runs.groupby(["seed", "configuration"])[column]
+        runs = of_block.mean().where(of_block.count() == of_block.size()).reset_index()
     wide = runs.pivot(index="seed", columns="configuration", values=column)  # noqa: PD010  # pivot_table drops what is all NaN
-    return wide[list(dict.fromkeys(runs["configuration"]))].rename_axis(columns=None)
+    if not pd.api.types.is_numeric_dtype(wide.index):
+        wide = wide.loc[sorted(wide.index, key=lambda block: in_order(str(block)))]
+    return wide[order].rename_axis(columns=None)
 
 
 def _named(trials: Trials) -> Trials:
@@ -290,12 +306,13 @@ def _on_data(trials: Trials, metrics: Sequence[str], own: Sequence[str], names: 
     """What was measured in these trials; their configurations' own names become those that all data sets share."""
     shared = dict(zip(own, names, strict=True))
     scores = {metric: score_table(trials.runs, metric).rename(columns=shared) for metric in metrics}
-    return OnData(scores, _units(trials), _was_run(trials.runs).rename(columns=shared))
+    return OnData(scores, _units(trials), _was_run(trials.runs).rename(columns=shared), trials.pairing)
 
 
 def _was_run(runs: pd.DataFrame) -> pd.DataFrame:
     """In which block each configuration was run, diverged ones included."""
-    return runs.assign(run=True).pivot(index="seed", columns="configuration", values="run").notna()  # noqa: PD010  # as above
+    once = runs.drop_duplicates(["seed", "configuration"])
+    return once.assign(run=True).pivot(index="seed", columns="configuration", values="run").notna()  # noqa: PD010  # as above
 
 
 def _comparisons(runs: pd.DataFrame, reference: str, by_measure: dict[str, Unit]) -> pd.DataFrame:
@@ -358,10 +375,15 @@ def _pairs_for_new_images(pairs: pd.DataFrame, new: NewImages | None) -> pd.Data
     if new is None:
         return pairs
     ends = [
-        new.interval(Estimate(int(row["seeds"]), *(row[name] for name in Estimate._fields[1:])), row["first"], row["second"], row["alpha"], anytime=bool(row["anytime"]))
+        new.interval(_of_row(row), row["first"], row["second"], row["alpha"], anytime=bool(row["anytime"]))
         for row in rows(pairs)
     ]  # fmt: skip
     return pairs.assign(new_low=[low for low, _ in ends], new_high=[high for _, high in ends])
+
+
+def _of_row(row: dict[str, Any]) -> Estimate:
+    """A pair's estimate, as it stands in the ranking's table."""
+    return Estimate(n=int(row["seeds"]), freedom=row["seeds"] - 1.0, **{name: row[name] for name in PAIR})
 
 
 def _power(ranked: Ranking, looked: Looks) -> Power | None:
@@ -406,6 +428,13 @@ def _responses(runs: pd.DataFrame, key: str, scale: Scale) -> tuple[Response, ..
         scores = pd.DataFrame({"value": own[factor], "seed": own["seed"], "score": own[key]}).reset_index(drop=True)
         found.append(Response(factor, scores, _summarised(scores, scale)))
     return tuple(found)
+
+
+def _parameters(trials: Trials, key: str) -> pd.DataFrame | None:
+    """What the parameters do, of runs that are each a configuration of their own; None of others."""
+    if trials.varied is None:
+        return None
+    return parameters.responses(trials.varied.reindex(trials.runs["run_id"]), trials.runs.set_index("run_id")[key])
 
 
 def _summarised(scores: pd.DataFrame, scale: Scale) -> pd.DataFrame:

@@ -31,12 +31,14 @@ MOST = 1_000
 class Looks:
     """What was fixed before the data were seen. `planned` blocks, or None if that is not known; `sequential`: to look after every block, without a number.
 
-    Where nothing is known, `rule` is the one for a number that was fixed beforehand, and `otherwise` says what holds if it was not.
+    Where nothing is known, `rule` is the one for a number that was fixed beforehand, and `otherwise` says what holds if it was not. `overlap` is that of a Pairing: standard
+    deviations are √n times a standard error, so that of more blocks it is larger.
     """
 
     alpha: float = 0.05
     planned: int | None = None
     sequential: bool = False
+    overlap: float = 0.0
 
     @property
     def known(self) -> bool:
@@ -68,11 +70,15 @@ class Looks:
 
     def blocks_for(self, difference: float, sd: float, tests: float = 1, *, after: int = 0) -> int | None:
         """The fewest blocks, more than `after`, at which a true difference is found with 80% power; None if 1,000 do not do."""
-        return self._fewest(lambda looks, n: looks.power(difference, sd, n, tests), after)
+        return self._fewest(lambda looks, n: looks.power(difference, self._sd(sd, after, n), n, tests), after)
 
     def blocks_for_equivalence(self, margin: float, sd: float, tests: float = 1, *, after: int = 0) -> int | None:
         """The fewest blocks, more than `after`, at which equivalence is shown with 80% power, if there is no difference."""
-        return self._fewest(lambda looks, n: looks.equivalence(margin, sd, n, tests), after)
+        return self._fewest(lambda looks, n: looks.equivalence(margin, self._sd(sd, after, n), n, tests), after)
+
+    def _sd(self, sd: float, seen: int, blocks: int) -> float:
+        """What a standard deviation from so many blocks will be of others."""
+        return sd * math.sqrt((1 + blocks * self.overlap) / (1 + seen * self.overlap))
 
     def _fewest(self, reached: "Callable[[Looks, int], float]", after: int) -> int | None:
         planned = self.planned if self.planned and self.planned > after and not self.sequential else None

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..files.rows import rows
-from ..reading.measures import Scale
+from ..reading.measures import PAIRED, Pairing, Scale
 from . import statistics
 from .looks import NOTHING_FIXED, Looks
 from .statistics import LEAST, Estimates, Rule
@@ -32,16 +32,18 @@ class Relation(StrEnum):
     UNRESOLVED = "unresolved"
 
 
-DIVERGED = "diverged"
-"""Where a configuration with such runs stands: after all without."""
+DIVERGED, UNTESTED = "diverged", "untested"
+"""Where a configuration with such runs stands: after all without; and one that could not be tested against any other, where others could: after these, without a rank."""
 
 
 @dataclass(frozen=True)
 class Ranking:
     """An order, as far as there is one.
 
+    Configurations that could not be tested against any other, where others could, are no part of it: they come after it.
+
     `table`: one row per configuration, in order of rank and mean: configuration; rank and rank_to, the best and the worst place that it may have; standing: separated if these are
-    the same, equivalent if it is shown to be so to all that may share them, unresolved, or diverged; seeds, diverged, mean, sd, low, high (95% t interval of the mean, missing below two seeds, or if they do not
+    the same, equivalent if it is shown to be so to all that may share them, unresolved, diverged, or untested; seeds, diverged, mean, sd, low, high (95% t interval of the mean, missing below two seeds, or if they do not
     vary), best (probability; missing below 20 common seeds).
     `pairs`: one row per pair that was compared, the higher in the order first: first, second, seeds (common), mean (first − second), sd, low, high, inner_low, inner_high (at levels 1 − α and 1 − 2α of the pair's own share of α), p,
     p_adjusted (to compare with α), alpha, anytime, relation.
@@ -69,24 +71,35 @@ def rank(
     diverged: Mapping[str, int] | None = None,
     complexity: Mapping[str, tuple[float, ...]] | None = None,
     reference: str | None = None,
+    pairing: Pairing = PAIRED,
 ) -> Ranking:
-    """Rank configurations, the columns of `scores`, by their mean over blocks, its rows; NaN is a missing or diverged run.
+    """Rank configurations, the columns of `scores`, by their mean over blocks, its rows; NaN is a missing or diverged run. Unpaired, rows mean nothing.
 
     A configuration with diverged runs comes after all without. `run` says where there was a run at all (None: where there is a score): a look is at so many blocks. `complexity` sorts from simple to not.
     `reference`: all are compared with it alone.
     """
     lost = {name: (diverged or {}).get(name, 0) for name in map(str, scores.columns)}
-    table = _table(scores, lost, scale)
+    table = _table(scores, lost, scale, pairing)
     order = list(table["configuration"])
     there = (scores.notna() if run is None else run.reindex(columns=scores.columns))[order]
     compared = "reference" if reference else "each" if len(order) <= MANY else "leader"
     tests = len(order) - 1 if reference else len(order) * (len(order) - 1) // 2
     index = _index(order, compared, reference)
-    many = len(order) > MANY
-    pairs = _pairs(scores[order], there, index, scale, looked, max(1, tests), borrowing=many)
-    better = _known(order, pairs, lost, higher_is_better=scale.higher_is_better)
-    table = _with_ranks(table, order, pairs, better, lost)
-    table["best"] = _probability_best(scores[order], lost, higher_is_better=scale.higher_is_better)
+    many = len(order) > MANY and pairing == PAIRED
+    pairs = _pairs(scores[order], there, index, scale, looked, max(1, tests), pairing, borrowing=many)
+    untested = _untested(pairs, lost)
+    if order[0] in untested and compared == "leader":
+        # Who leads must be somebody who can be tested.
+        order = sorted(order, key=lambda name: name in untested)
+        pairs = _pairs(
+            scores[order], there[order], _index(order, compared, None), scale, looked, max(1, tests), pairing, borrowing=many
+        )
+    order = sorted(order, key=lambda name: name in untested)
+    ranked = [name for name in order if name not in untested]
+    better = _known(ranked, pairs, lost, higher_is_better=scale.higher_is_better)
+    table = _with_ranks(table.set_index("configuration").loc[order].reset_index(), ranked, pairs, better, lost)
+    independent = scores[order] if pairing == PAIRED else scores[order].head(0)
+    table["best"] = _probability_best(independent, lost, higher_is_better=scale.higher_is_better)
     table = table.sort_values("rank", kind="stable", ignore_index=True)
     leading = tuple(table.loc[table["rank"] == 1, "configuration"])
     advised = _advised(order, pairs, lost, scale)
@@ -95,16 +108,16 @@ def rank(
     return Ranking(table, pairs, compared, tests, order[0], leading, tuple(advised), reference, many)
 
 
-def _table(scores: pd.DataFrame, lost: Mapping[str, int], scale: Scale) -> pd.DataFrame:
+def _table(scores: pd.DataFrame, lost: Mapping[str, int], scale: Scale, pairing: Pairing) -> pd.DataFrame:
     described: list[dict[str, object]] = []
-    means = _means(scores, scale)
+    means = _means(scores, scale) if pairing.paired else {str(name): float(mean) for name, mean in scores.mean().items()}
     for name in map(str, scores.columns):
         values = scores[name].dropna().to_numpy(float)
-        interval = statistics.mean_interval(values)
+        interval = statistics.mean_interval(values, overlap=pairing.overlap)
         moved = means[name] - interval.mean if len(values) else 0.0
         low, high = scale.bounded(interval.low + moved), scale.bounded(interval.high + moved)
         described.append(
-            {"configuration": name, "seeds": len(values), "diverged": lost[name], "mean": means[name], "sd": interval.sd, "low": low, "high": high}
+            {"configuration": name, "seeds": len(values), "diverged": lost[name], "mean": means[name], "sd": interval.sd / math.sqrt(1 + interval.n * pairing.overlap), "low": low, "high": high}
         )  # fmt: skip
     table = pd.DataFrame(described)
     worst_last = table["mean"].fillna(-math.inf) if scale.higher_is_better else -table["mean"].fillna(math.inf)
@@ -143,14 +156,17 @@ def _pairs(
     scale: Scale,
     looked: Looks,
     tests: int,
+    pairing: Pairing,
     *,
     borrowing: bool,
 ) -> pd.DataFrame:
     """All at once: arrays of shape (pairs, blocks); `borrowing`: by moderated variances, where the number of blocks was fixed and none is missing."""
     names = [str(name) for name in scores.columns]
     values, runs = scores.to_numpy(float).T, there.to_numpy(bool).T
-    rule = looked.rule((runs[index[:, 0]] & runs[index[:, 1]]).sum(-1), tests)
-    found = statistics.paired(values[index[:, 0]], values[index[:, 1]], resolution=scale.unit.resolution, rule=rule)
+    first, second = index.T
+    together = (runs[first] & runs[second]).sum(-1) if pairing.paired else np.minimum(runs[first].sum(-1), runs[second].sum(-1))
+    rule = looked.rule(together, tests)
+    found = statistics.compare(values[first], values[second], pairing, resolution=scale.unit.resolution, rule=rule)
     if borrowing and not rule.anytime.any() and np.isfinite(values).all() and values.shape[1] >= LEAST:
         found = moderated(values, index, rule)
     concluded = found.decidable & (found.n >= LEAST)
@@ -198,14 +214,23 @@ def moderated(values: NDArray[np.float64], index: NDArray[np.int64], rule: Rule)
     return statistics.infer(np.full(len(index), n), mean, np.sqrt(variance), rule, freedom=together)
 
 
+def _untested(pairs: pd.DataFrame, lost: Mapping[str, int]) -> set[str]:
+    """Configurations without any test, if there are tests at all; diverged ones have a place."""
+    tested = pairs[pairs["p"].notna() & (pairs["seeds"] >= LEAST)]
+    if tested.empty:
+        return set()
+    concerned = {*tested["first"], *tested["second"]}
+    return {name for name in {*pairs["first"], *pairs["second"]} if name not in concerned and not lost[name]}
+
+
 def _known(order: list[str], pairs: pd.DataFrame, lost: Mapping[str, int], *, higher_is_better: bool) -> NDArray[np.bool_]:
     """Which is known to be better than which, (k, k): what is shown, and what follows from it."""
     place = {name: i for i, name in enumerate(order)}
     better = np.zeros((len(order), len(order)), bool)
     for row in rows(pairs[pairs["relation"] == Relation.SEPARATED]):
-        first, second = place[row["first"]], place[row["second"]]
+        first, second = place[row["first"]], place[row["second"]]  # what is separated was tested
         better[(first, second) if (row["mean"] > 0) == higher_is_better else (second, first)] = True
-    diverged = np.array([lost[name] > 0 for name in order])
+    diverged = np.array([lost[name] > 0 for name in order], bool)
     better[diverged] = False
     better[np.ix_(~diverged, diverged)] = True
     while True:
@@ -218,8 +243,11 @@ def _known(order: list[str], pairs: pd.DataFrame, lost: Mapping[str, int], *, hi
 def _with_ranks(
     table: pd.DataFrame, order: list[str], pairs: pd.DataFrame, better: NDArray[np.bool_], lost: Mapping[str, int]
 ) -> pd.DataFrame:
-    """The table with rank, rank_to and standing."""
-    rank, rank_to = 1 + better.sum(0), len(order) - better.sum(1)
+    """The table, which begins with `order`, with rank, rank_to and standing."""
+    after = len(table) - len(order)
+    rank, rank_to = (
+        np.append(places, np.full(after, len(table))) for places in (1 + better.sum(0), len(order) - better.sum(1))
+    )
     alike = {name: set[str]() for name in order}
     for row in rows(pairs[pairs["relation"] == Relation.EQUIVALENT]):
         alike[row["first"]].add(row["second"])
@@ -232,7 +260,7 @@ def _with_ranks(
         )  # fmt: skip
     table.insert(1, "rank", rank)
     table.insert(2, "rank_to", rank_to)
-    table.insert(3, "standing", [str(word) for word in standing])
+    table.insert(3, "standing", [*(str(word) for word in standing), *([UNTESTED] * after)])
     return table
 
 

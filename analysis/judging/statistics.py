@@ -1,4 +1,4 @@
-"""Arrays to estimates, intervals and tests, for differences that are paired by block.
+"""Arrays to estimates, intervals and tests, for differences that are paired by block, or of two samples.
 
 Knows nothing of runs, names or units, and decides nothing. The last axis of an array is the block; axes before it are pairs of
 configurations, or simulated studies. NaN is a missing block. Below two blocks there is no interval, and the result says so as NaN beside
@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats  # pyright: ignore[reportMissingTypeStubs]  # it has none
+
+from ..reading.measures import PAIRED, Pairing
 
 Vector = NDArray[np.float64]
 
@@ -44,7 +46,9 @@ BY_ITSELF = Rule(np.array(0.05), np.array(False))
 
 
 class Estimates(NamedTuple):
-    """Paired differences' statistics, each of the leading shape.
+    """Differences' statistics, each of the leading shape. Of two samples, `n` is the smaller one's size.
+
+    `sd` is √n times the mean's standard error: of independent paired differences, their standard deviation. `freedom`: its degrees of freedom.
 
     `low` and `high` are the interval at level 1 − α of the rule by which they are tested, which decides whether the mean differs from zero;
     `inner_low` and `inner_high` the one at 1 − 2α, which decides equivalence: two one-sided tests at α each (Schuirmann 1987). `p` is two-sided, that the mean is zero.
@@ -59,6 +63,7 @@ class Estimates(NamedTuple):
     inner_low: Vector
     inner_high: Vector
     p: Vector
+    freedom: Vector
 
     @property
     def decidable(self) -> NDArray[np.bool_]:
@@ -77,6 +82,7 @@ class Estimate(NamedTuple):
     inner_low: float
     inner_high: float
     p: float
+    freedom: float
 
     @property
     def decidable(self) -> bool:
@@ -88,8 +94,46 @@ class Estimate(NamedTuple):
         return -margin < self.inner_low and self.inner_high < margin
 
 
-def paired(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0, rule: Rule = BY_ITSELF) -> Estimates:
+def compare(
+    a: ArrayLike, b: ArrayLike, pairing: Pairing = PAIRED, *, resolution: float = 0.0, rule: Rule = BY_ITSELF
+) -> Estimates:
+    """Mean of a − b, paired or of two samples; both of shape (…, blocks), NaN where a run is missing."""
+    if not pairing.paired:
+        return welch(a, b, resolution=resolution, rule=rule)
+    return paired(a, b, resolution=resolution, overlap=pairing.overlap, rule=rule)
+
+
+def welch(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0, rule: Rule = BY_ITSELF) -> Estimates:
+    """Mean of a − mean of b, two samples of shapes (…, n), NaN where there is none; unequal variances (Welch 1947), `resolution` as for `paired`.
+
+    A rule that is valid at any time has the smaller sample's number of blocks, and takes the other's further ones for nothing: it errs less often than it may.
+    """
+    samples = [np.asarray(given, np.float64) for given in (a, b)]
+    sizes = [np.isfinite(sample).sum(-1) for sample in samples]
+    means, variances = zip(*(_moments(*given) for given in zip(samples, sizes, strict=True)), strict=True)
+    rounded = [np.maximum(variance, resolution**2 / 12) for variance in variances]
+    parts = [_divide(variance, size) for variance, size in zip(rounded, sizes, strict=True)]
+    squared = parts[0] + parts[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = squared**2 / sum(_divide(part**2, size - 1) for part, size in zip(parts, sizes, strict=True))
+    n = np.minimum(*sizes)
+    return infer(n, means[0] - means[1], np.where(n >= 2, np.sqrt(squared * n), np.nan), rule, freedom=freedom)
+
+
+def _moments(sample: Vector, size: NDArray[np.int64]) -> tuple[Vector, Vector]:
+    """Mean and variance of what is there."""
+    there = np.isfinite(sample)
+    mean = _divide(np.where(there, sample, 0.0).sum(-1), size)
+    squares = np.where(there, (sample - mean[..., None]) ** 2, 0.0).sum(-1)
+    largest = np.where(there, abs(sample), 0.0).max(-1, initial=0.0)
+    variance = _divide(squares, size - 1)
+    return mean, np.where(np.sqrt(variance) <= SAME * largest, 0.0, variance)
+
+
+def paired(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0, overlap: float = 0.0, rule: Rule = BY_ITSELF) -> Estimates:
     """Mean of a − b over blocks; both of shape (…, blocks), NaN where a block is missing.
+
+    With an `overlap` of training sets the mean's variance is taken as (1/n + overlap) times the differences' (Nadeau and Bengio 2003).
 
     `resolution` is the step in which the values come (one image, one kernel). Rounding to a step h has the variance h²/12 (Sheppard), so
     differences cannot be known to vary by less than h/√6: the standard deviation is at least that. Without a resolution, differences that
@@ -105,28 +149,31 @@ def paired(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0, rule: Rule = 
     scale = np.where(there, np.maximum(abs(first), abs(second)), 0.0).max(-1, initial=0.0)
     sd = np.sqrt(_divide(squares, n - 1))
     sd = np.maximum(np.where(sd <= SAME * scale, 0.0, sd), resolution / math.sqrt(6))
-    return infer(n, mean, np.where(n >= 2, sd, np.nan), rule)
+    return infer(n, mean, np.where(n >= 2, sd, np.nan) * np.sqrt(1 + n * overlap), rule)
 
 
-def estimate(a: ArrayLike, b: ArrayLike, *, resolution: float = 0.0, rule: Rule = BY_ITSELF) -> Estimate:
-    """`paired` for one contrast: both of shape (blocks,)."""
-    return _one(paired(np.asarray(a)[None], np.asarray(b)[None], resolution=resolution, rule=rule))
+def estimate(
+    a: ArrayLike, b: ArrayLike, pairing: Pairing = PAIRED, *, resolution: float = 0.0, rule: Rule = BY_ITSELF
+) -> Estimate:
+    """`compare` for one contrast: both of shape (blocks,)."""
+    return _one(compare(np.asarray(a)[None], np.asarray(b)[None], pairing, resolution=resolution, rule=rule))
 
 
 def shifted(given: Estimate, by: float = 0.0, *, rule: Rule = BY_ITSELF) -> Estimate:
     """The estimate of the difference plus a constant, by a rule of its own: for tests against a margin instead of zero."""
-    return _one(infer(np.array([given.n]), np.array([given.mean + by]), np.array([given.sd]), rule))
+    n, mean, sd, freedom = (np.array([number]) for number in (given.n, given.mean + by, given.sd, given.freedom))
+    return _one(infer(n, mean, sd, rule, freedom=freedom))
 
 
 def infer(n: ArrayLike, mean: ArrayLike, sd: ArrayLike, rule: Rule, *, freedom: ArrayLike | None = None) -> Estimates:
-    """Intervals and p from n blocks' mean and standard deviation; `freedom` is n − 1 unless the standard deviation is known from elsewhere too.
+    """Intervals and p from n blocks' mean and standard deviation; `freedom` is n − 1 unless the standard deviation is known otherwise.
 
-    A rule that is valid at any time needs n − 1.
+    A rule that is valid at any time goes by n − 1 whatever the freedom is.
     """
     counts, mean, sd = (np.asarray(given, np.float64) for given in (n, mean, sd))
     alpha, anytime = rule
     varies = (counts >= 2) & (sd > 0)
-    free = np.maximum(counts - 1 if freedom is None else np.asarray(freedom, np.float64), 1)
+    free = np.maximum(counts - 1 if freedom is None else np.nan_to_num(np.asarray(freedom, np.float64), nan=1.0), 1)
     error = np.where(varies, sd, np.nan) / np.sqrt(np.maximum(counts, 1))
     wide, inner = (
         np.where(anytime, anytime_factor(counts, level), stats.t.ppf(1 - level / 2, free)) * error
@@ -134,7 +181,7 @@ def infer(n: ArrayLike, mean: ArrayLike, sd: ArrayLike, rule: Rule, *, freedom: 
     )
     t = abs(mean) / error
     p = np.where(anytime, anytime_p(t, counts), 2 * stats.t.sf(t, free))
-    return Estimates(counts.astype(np.int64), mean, sd, mean - wide, mean + wide, mean - inner, mean + inner, p)
+    return Estimates(counts.astype(np.int64), mean, sd, mean - wide, mean + wide, mean - inner, mean + inner, p, free)
 
 
 def anytime_p(t: ArrayLike, n: ArrayLike) -> Vector:
@@ -189,10 +236,10 @@ def _inverse_trigamma(y: float) -> float:
     return math.exp(float(root))
 
 
-def mean_interval(values: ArrayLike) -> Estimate:
+def mean_interval(values: ArrayLike, *, overlap: float = 0.0) -> Estimate:
     """Mean of values of shape (n,) with its t intervals: a single configuration's."""
     given = np.asarray(values, np.float64)
-    return estimate(given, np.zeros_like(given))
+    return estimate(given, np.zeros_like(given), Pairing(overlap=overlap))
 
 
 def prediction_interval(values: ArrayLike, *, level: float = LEVEL) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -11,114 +11,194 @@ from regstudy.console.terminal import plural
 from regstudy.console.text import visible
 from regstudy.design.history import Plan
 from regstudy.errors import NothingToAnalyse, UsageError
-from regstudy.schema import LAST_EPOCHS
+from regstudy.schema import Tag
 
-from . import claims_file
-from .claims_file import Asserted, ClaimsFile
-from .measures import Curve, Measure, Scale
+from . import filters
+from .anybody import claims_file, odd, values
+from .anybody import points as curves
+from .anybody.asked import SEED, Asked
+from .anybody.claims_file import Asserted
+from .anybody.directions import direction
+from .anybody.values import Spelling
+from .measures import Curve, Measure, Pairing, Scale
 from .query import LARGEST, is_done
 from .records import stores
 from .records.snapshot import Record, Records
 from .records.unstored import Unstored
 from .trials import AVERAGED, Trials, Words
 
-LOWER_IS_BETTER = re.compile(r".*loss|.*error|err|mae|mse|rmse|mape|perplexity|ppl|nll|brier|ece|wer|cer|.*entropy|latency")
-HIGHER_IS_BETTER = re.compile(
-    r"acc|.*accuracy|.*score|auc|auroc|auprc|f1|precision|recall|r2|bleu|iou|dice|reward|return|throughput"
-)
-"""Words of a metric's name that tell which way is better."""
-
 BLOCKS = {word: word for word in ("seed", "fold", "split", "repeat", "replicate", "subject", "site", "task")} | {
     "state": "seed"
 }
 """Words in the name of what pairs runs, by which reports call it: `cv_fold` is a fold, scikit-learn's `random_state` a seed."""
 
+FOLD, RUN = "fold", "run"
 HUNDRED = 100.0
-SHOWN, FEW = 8, 4
-"""Names listed in an error message, groups in a notice."""
+SEARCHED, MOSTLY = 20, 0.9
+"""Configurations from which, and the share of them that have one run with which, runs are a search's."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What to compare: a metric; what makes runs the same configuration, and what pairs them (params.NAME or tags.NAME)."""
+class _Blocks:
+    """What pairs runs: these names; none, for `reason`, if they are two samples. `overlap` as in Pairing."""
 
-    metric: str
-    group_by: tuple[str, ...]
-    block: str
-    better: str | None = None
-    margin: float | None = None
-    last: int = LAST_EPOCHS
-    experiment: str | None = None
-    plan: Plan | None = None
-    claims: ClaimsFile | None = None
-
-    @classmethod
-    def by(cls, file: ClaimsFile, experiment: str | None, plan: Plan | None) -> "Asked":
-        """What a file of claims asks for."""
-        return cls(file.metric, file.group_by, file.block, file.better, file.margin, file.last, experiment, plan, file)
-
-    @property
-    def metrics(self) -> list[str]:
-        """The metrics that are read, that which ranks first."""
-        return self.claims.metrics() if self.claims else [self.metric]
+    names: tuple[str, ...]
+    overlap: float = 0.0
+    reason: str = ""
 
 
 def read(asked: Asked, source: Records | None = None) -> Trials:
-    """Read the finished runs of an experiment, or of this source; NothingToAnalyse or UsageError says what is missing."""
-    source = source or stores.from_store(asked.experiment)
-    everything = source.runs()
-    finished = [run for run in everything if is_done(run)]
-    ended = sum(run.status == "FINISHED" and not is_done(run) for run in everything)
-    if not finished:
-        raise NothingToAnalyse(
-            f"experiment {source.experiment!r} of {source.where} has no finished run{stores.elsewhere(source)}"
-        )
-    known = [run for run in finished if all(_value(run, name) is not None for name in (*asked.group_by, asked.block))]
+    """Read the runs of an experiment or several, or of this source; NothingToAnalyse or UsageError says what is missing."""
+    source = source or stores.of_anybody(asked.experiments, asked.files)
+    everything = _where(source.runs(), asked.where)
+    counted = [run for run in everything if counts(run, asked.statuses)]
+    ended = sum(run.status in asked.statuses and not counts(run, asked.statuses) for run in everything)
+    others = [run for run in everything if run.status not in asked.statuses and not counts(run, asked.statuses)]
+    if not counted:
+        raise NothingToAnalyse(_nothing(source, everything, others, asked))
+    grouped = [run for run in counted if all(values.of(run, name) is not None for name in asked.group_by)]
+    blocks = _blocks(grouped or counted, asked)
+    known = [run for run in grouped if all(values.of(run, name) is not None for name in blocks.names)]
     if not known:
-        raise UsageError(_unknown(finished, asked))
-    runs, epochs = _frames(source, known, asked)
-    runs, repeated = _latest(runs)
+        raise UsageError(_unknown(counted, asked, blocks.names))
+    needed = (*asked.group_by, *blocks.names)
+    spelling = Spelling.among(known, needed)
+    _check_metrics(known, asked)
+    higher = (asked.better or direction(claims_file.logged(asked.metric))) == "higher"
+    runs, points = _frames(source, known, asked, blocks, spelling, higher=higher)
+    paired, word = bool(blocks.names), _word(blocks.names)
+    repeats = len(runs) - len(runs.drop_duplicates(["configuration", "seed"]))
     notices = [
         f"{plural(ended, 'run')} of regstudy that ended without an outcome, left out" if ended else "",
-        f"{plural(len(finished) - len(known), 'run')} without {' or '.join((*asked.group_by, asked.block))}, left out" if len(known) < len(finished) else "",
-        f"{plural(len(known) - len(runs) - repeated, 'run')} without {asked.metric}, left out" if len(known) > len(runs) + repeated else "",
-        _missing(runs),
-        f"{plural(repeated, 'run')} with the group and block of a later one, left out" if repeated else "",
-        f"{plural(int(runs['diverged'].sum()), 'run')} whose {asked.metric} is no number, counted as diverged" if runs["diverged"].any() else "",
-        _differing(known, asked),
+        *odd.not_counted(others, asked),
+        f"{plural(len(counted) - len(known), 'run')} without {' or '.join(needed)}, left out" if len(known) < len(counted) else "",
+        f"{plural(len(known) - len(runs), 'run')} without {visible(asked.metric)}{curves.taken(asked.value) if asked.value.startswith('step') else ''}, left out" if len(known) > len(runs) else "",
+        *spelling.told(needed),
+        *odd.lengths(points[points["run_id"].isin(runs["run_id"])], visible(asked.metric), asked),
+        blocks.reason,
+        odd.missing(runs) if paired else "",
+        f"{plural(repeats, 'run')} with the group and block of another: the mean of these counts, as one" if repeats else "",
+        odd.copies(points, runs, word, paired=paired),
+        f"{plural(int(runs['diverged'].sum()), 'run')} whose {visible(asked.metric)} is no number, counted as diverged" if runs["diverged"].any() else "",
+        odd.differing(known, lambda run: spelling.named(run, asked.group_by), [SEED, *blocks.names]),
         "nothing says whether these runs share their data, code and budget: that is for you to know",
     ]  # fmt: skip
-    higher = (asked.better or direction(asked.metric)) == "higher"
     measure = Measure(asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=higher)
     curve = Curve(asked.metric, _file(asked.metric), f"{measure.words} over steps", measure.words, higher_is_better=higher)
-    words, scale = (
-        _words(asked.block, higher=higher),
-        Scale(higher, asked.margin, bounds=_bounds(asked.metric, runs[asked.metric])),
-    )
     return Trials(
-        runs, epochs, tuple(filter(None, notices)), source, words, (curve,), endpoint=measure, scale=scale, plan=asked.plan, asserted=_asserted(asked, known, runs)
-    )  # fmt: skip
+        runs,
+        _epochs(points, runs, asked),
+        tuple(filter(None, notices)),
+        source,
+        replace(_words(word, higher=higher, paired=paired), taken=curves.taken(asked.value)),
+        (curve,),
+        endpoint=measure,
+        scale=Scale(higher, asked.margin, bounds=_bounds(asked.metric, runs[asked.metric])),
+        plan=asked.plan,
+        asserted=_asserted(asked, known, runs, spelling),
+        pairing=Pairing(paired, blocks.overlap),
+        varied=_varied(known, runs, [SEED, *blocks.names]),
+    )
 
 
-def _asserted(asked: Asked, known: list[Record], runs: pd.DataFrame) -> Asserted | None:
-    if asked.claims is None:
+def _varied(known: Sequence[Record], runs: pd.DataFrame, blocks: Sequence[str]) -> pd.DataFrame | None:
+    """The parameters that differ between runs that are each a configuration of their own: a search, which no ranking can answer; else None."""
+    sizes = runs["configuration"].value_counts()
+    if len(sizes) < SEARCHED or (sizes == 1).mean() < MOSTLY:
         return None
-    there = dict.fromkeys(runs["configuration"])
-    held = {_name(run, asked.group_by): run for run in known}
-    values = {name: {key.partition(".")[2]: _value(held[name], key) or "" for key in asked.group_by} for name in there}
-    return Asserted(asked.claims, values)
+    compared = set(runs["run_id"])
+    held = pd.DataFrame({run.run_id: dict(run.params) for run in known if run.run_id in compared}).T
+    names = [
+        name
+        for name in held
+        if f"params.{name}" not in blocks and len({values.canonical(text) for text in held[name].dropna()}) > 1
+    ]
+    return held[names]
 
 
-def _words(block: str, *, higher: bool) -> Words:
-    """What can be said of anybody's runs: the block is called by the word in its parameter's name that is one for blocks."""
-    parts = re.split(r"[^a-z]+", block.partition(".")[2].lower())
-    word = next((BLOCKS[part] for part in parts if part in BLOCKS), "block")
+def counts(run: Record, statuses: Sequence[str]) -> bool:
+    """Whether a run is among those that are compared: a trial of ours with its outcome, anybody else's of one of these statuses."""
+    return is_done(run) or (not run.tags.get(Tag.KIND) and run.status in statuses)
+
+
+def _where(runs: Sequence[Record], given: Sequence[str]) -> Sequence[Record]:
+    """Those with the values that are asked for; a name without params. or tags. is a parameter's."""
+    conditions = filters.parse(given)
+    names = {
+        name: name if "." in name or name in {values.EXPERIMENT, values.RUN_NAME} else f"params.{name}" for name in conditions
+    }
+    values.check_names(names.values(), "--where")
+    for name, own in names.items():
+        if runs and all(values.of(run, own) is None for run in runs):
+            there = sorted({f"params.{key}" for run in runs for key in run.params})
+            raise UsageError(f"--where {name}: no run has {own}; expected names such as {values.listed(there)}")
+    return [
+        run
+        for run in runs
+        if all(any(filters.same(values.of(run, names[name]) or "", value) for value in wanted) for name, wanted in conditions.items())
+    ]  # fmt: skip
+
+
+def _blocks(runs: Sequence[Record], asked: Asked) -> _Blocks:
+    """What pairs these runs. Nothing does where nobody says what might, or where it is the same in all of several runs."""
+    there = any(values.of(run, SEED) is not None for run in runs)
+    names = ((SEED,) if there else ()) if asked.block is None else asked.block
+    both = sorted(set(names) & set(asked.group_by))
+    if both:
+        raise UsageError(f"--block {both[0]}: is in --group-by too: name what pairs runs of different groups")
+    if not names:
+        why = f"no run has {SEED}, and no --block says what pairs them" if asked.block is None else "as asked"
+        return _Blocks((), reason=f"runs are not paired ({why}): two samples, compared by Welch's t test")
+    known = [run for run in runs if all(values.of(run, name) is not None for name in (*names, *asked.group_by))]
+    held = {tuple(values.canonical(values.of(run, name) or "") for name in names) for run in known}
+    groups = {tuple(values.canonical(values.of(run, name) or "") for name in asked.group_by) for run in known}
+    if len(held) == 1 and len(known) > len(groups):
+        (same,) = held
+        what = " and ".join(f"{name} ({value})" for name, value in zip(names, same, strict=True))
+        return _Blocks((), reason=f"{what} is the same in all runs, and pairs none: two samples, compared by Welch's t test")
+    folds = [name for name in names if _word([name]) == FOLD]
+    number = max((len({values.canonical(values.of(run, name) or "") for run in known}) for name in folds), default=0)
+    if number < 2:
+        return _Blocks(names)
+    told = f"training sets of {number} folds overlap: the variance of a mean difference is taken as 1/n + 1/{number - 1} of the differences' (Nadeau and Bengio 2003)"
+    return _Blocks(names, 1 / (number - 1), told)
+
+
+def _word(names: Sequence[str]) -> str:
+    """What a block is called, by the word in its parameter's name that is one for blocks; of several, a block; of none, a run."""
+    if not names:
+        return RUN
+    parts = [re.split(r"[^a-z]+", values.key(name).lower()) for name in names]
+    words = {next((BLOCKS[part] for part in own if part in BLOCKS), "block") for own in parts}
+    return words.pop() if len(words) == 1 else "block"
+
+
+def _words(word: str, *, higher: bool, paired: bool = True) -> Words:
+    """What can be said of anybody's runs."""
     return Words(
         block=word,
         step="step",
         endpoint=f"{'higher' if higher else 'lower'} is better",
-        pairing=f"Runs of the same {word} are a pair; configurations are compared by differences within {word}s.",
+        pairing=f"Runs of the same {word} are a pair; configurations are compared by differences within {word}s."
+        if paired
+        else "Nothing pairs runs of different configurations: they are two samples, compared by Welch's t test, which asks for no common variance.",
     )
+
+
+def _check_metrics(known: Sequence[Record], asked: Asked) -> None:
+    there = sorted({name for run in known for name in run.metrics})
+    for name in map(claims_file.logged, asked.metrics):
+        if name not in there:
+            raise UsageError(f"--metric {name!r}: no run has it; expected one of {values.listed(there)}")
+
+
+def _asserted(asked: Asked, known: list[Record], runs: pd.DataFrame, spelling: Spelling) -> Asserted | None:
+    if asked.claims is None:
+        return None
+    there = dict.fromkeys(runs["configuration"])
+    held = {spelling.named(run, asked.group_by): run for run in known}
+    texts = {name: {values.key(own): values.of(held[name], own) or "" for own in asked.group_by} for name in there}
+    return Asserted(asked.claims, texts)
 
 
 def _file(metric: str) -> str:
@@ -136,118 +216,78 @@ def of_scores(scores: pd.DataFrame, *, higher_is_better: bool, margin: float | N
     runs = long.assign(**{"run_name": "", "start_time": 0, "diverged": False, AVERAGED: 1})
     epochs = long[["run_id", "configuration", "seed", name]].assign(epoch=0)
     measure = Measure(name, name, decimals=_decimals(runs[name]), higher_is_better=higher_is_better)
-    words = replace(_words(f"params.{block}", higher=higher_is_better), step="")
+    words = replace(_words(_word([f"params.{block}"]), higher=higher_is_better), step="")
     scale = Scale(higher_is_better, margin, bounds=_bounds(name, runs[name]))
     curve = Curve(name, name, f"{name} over steps", name, higher_is_better=higher_is_better)
     return Trials(runs, epochs, (), Unstored(), words, (curve,), endpoint=measure, scale=scale, plan=plan)
 
 
-def _missing(runs: pd.DataFrame) -> str:
-    """Blocks that not all groups have: there, nothing is paired."""
-    blocks = runs.groupby("configuration", sort=False)["seed"].agg(set)
-    everything = set().union(*blocks)
-    lacking = [f"{name} lacks {_listed(sorted(everything - own))}" for name, own in blocks.items() if own != everything]
-    return (
-        f"blocks differ: {'; '.join(lacking[:FEW])}{f'; and {len(lacking) - FEW} more lack some' if len(lacking) > FEW else ''}"
-        if lacking
-        else ""
-    )
-
-
-def _differing(known: list[Record], asked: Asked) -> str:
-    """Parameters that differ between runs of one group and are not what pairs them: perhaps the groups are too large."""
-    values: dict[tuple[str, str], set[str]] = {}
-    for run in known:
-        for name, value in run.params.items():
-            values.setdefault((_name(run, asked.group_by), name), set()).add(value)
-    names = sorted({f"params.{name}" for (_, name), held in values.items() if len(held) > 1} - {asked.block})
-    return f"within a group {_listed(names)} differ: name in --group-by what matters" if names else ""
-
-
-def _frames(source: Records, known: list[Record], asked: Asked) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _frames(
+    source: Records, known: list[Record], asked: Asked, blocks: _Blocks, spelling: Spelling, *, higher: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row per run with its values, and the points of the metric that ranks."""
     rows = [
         {
             "run_id": run.run_id,
             "run_name": run.name,
             "start_time": run.start_time,
-            "configuration": _name(run, asked.group_by),
-            "seed": _value(run, asked.block),
+            "configuration": spelling.named(run, asked.group_by),
+            "seed": spelling.named(run, blocks.names) if len(blocks.names) > 1 else spelling.value(run, blocks.names[0]) if blocks.names else "",
         }
         for run in known
-    ]
+    ]  # fmt: skip
     runs = pd.DataFrame(rows)
     columns = {claims_file.logged(name): name for name in asked.metrics}
     points = source.epochs(list(runs["run_id"]), list(columns))
     points["metric"] = points["metric"].map(columns)
     points["value"] = points["value"].where(points["value"].abs() < LARGEST)
-    points = points.drop_duplicates(["run_id", "metric", "step"], keep="last").sort_values(["run_id", "step"])
-    for name in asked.metrics:
-        if not points["metric"].eq(name).any():
-            there = sorted({name for run in known for name in run.metrics})
-            raise UsageError(f"--metric {claims_file.logged(name)!r}: no run has it; expected one of {_listed(there)}")
-    by_metric = {name: own.groupby("run_id")["value"] for name, own in points.groupby("metric")}
-    last = {name: own.apply(lambda s: _mean(s.tail(asked.last))) for name, own in by_metric.items()}
-    long = (
-        points[points["metric"] == asked.metric].rename(columns={"step": "epoch", "value": asked.metric}).drop(columns="metric")
-    )
-    runs = runs[runs["run_id"].isin(last[asked.metric].index)]
-    averaged = runs["run_id"].map(by_metric[asked.metric].size().clip(upper=asked.last))
-    runs = runs.assign(**{AVERAGED: averaged, **{name: runs["run_id"].map(last[name]) for name in asked.metrics}})
+    each = points.drop_duplicates(["run_id", "metric", "step"], keep="last").sort_values(["run_id", "step"])
+    found = {name: curves.ends(own, asked.value, asked.last, higher=higher) for name, own in each.groupby("metric")}
+    own = found[asked.metric]
+    if own.empty:
+        raise UsageError(f"--value {asked.value!r}: no run has a point of {claims_file.logged(asked.metric)} there")
+    runs = runs[runs["run_id"].isin(own.index)]
+    columns_of = {name: runs["run_id"].map(ends["value"]) for name, ends in found.items()}
+    runs = runs.assign(**{AVERAGED: runs["run_id"].map(own["averaged"]), **columns_of})
     runs["diverged"] = runs[asked.metric].isna()
-    return runs.sort_values(["configuration", "start_time"], ignore_index=True), long.merge(
-        runs[["run_id", "configuration", "seed"]], on="run_id"
+    runs = runs.sort_values(["configuration", "start_time", "run_id"], ignore_index=True)
+    if not blocks.names:
+        runs["seed"] = (runs.groupby("configuration").cumcount() + 1).astype(str)
+    return runs, points[points["metric"] == asked.metric]
+
+
+def _epochs(points: pd.DataFrame, runs: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    """The points of the metric that ranks, the last of each step, as a frame of trials has them."""
+    each = points.drop_duplicates(["run_id", "step"], keep="last").sort_values(["run_id", "step"])
+    long = each.rename(columns={"step": "epoch", "value": asked.metric}).drop(columns="metric")
+    return long.merge(runs[["run_id", "configuration", "seed"]], on="run_id")
+
+
+def _nothing(source: Records, everything: Sequence[Record], others: Sequence[Record], asked: Asked) -> str:
+    """Why there is nothing to compare."""
+    number = {status: sum(run.status == status for run in others) for status in sorted({run.status for run in others})}
+    told = " and ".join(f"{plural(n, 'run')}, {status}" for status, n in number.items())
+    what = f"experiment {source.experiment!r} of {source.where} has no {odd.one_status(asked)}"
+    if told:
+        return f"{what}, only {told}: wait, or count them with --status {next(iter(number))}"
+    if asked.where and not everything:
+        return f"{what} with {' and '.join(asked.where)}: change --where"
+    return f"{what}{stores.elsewhere(source)}"
+
+
+def _unknown(counted: Sequence[Record], asked: Asked, blocks: Sequence[str]) -> str:
+    """Which of the names is missing, and what there is."""
+    wanted = [*asked.group_by, *blocks]
+    none = [name for name in wanted if all(values.of(run, name) is None for run in counted)]
+    params = sorted({f"params.{name}" for run in counted for name in run.params} - set(wanted))
+    pairs = any(name in blocks for name in none)
+    hint = (
+        ": name with --block what pairs them, or with --block none that nothing does"
+        if pairs
+        else ": name with --group-by what makes runs the same configuration"
     )
-
-
-def _mean(values: "pd.Series[float]") -> float:
-    """NaN if one of them is: what a diverged run was before says nothing about where it went."""
-    return float(values.mean()) if values.notna().all() else math.nan
-
-
-def _latest(runs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    kept = runs.sort_values("start_time").drop_duplicates(["configuration", "seed"], keep="last").sort_index()
-    return kept.reset_index(drop=True), len(runs) - len(kept)
-
-
-def _value(run: Record, name: str) -> str | None:
-    kind, _, key = name.partition(".")
-    held: Mapping[str, str] = {"params": run.params, "tags": run.tags}[kind]
-    return held.get(key)
-
-
-def _name(run: Record, group_by: tuple[str, ...]) -> str:
-    return ", ".join(f"{name.partition('.')[2]} {_value(run, name)}" for name in group_by)
-
-
-def check_names(names: tuple[str, ...], option: str) -> None:
-    """UsageError for a name that is neither params.NAME nor tags.NAME."""
-    for name in names:
-        kind, _, key = name.partition(".")
-        if kind not in {"params", "tags"} or not key:
-            raise UsageError(f"{option} {name!r}: expected params.NAME or tags.NAME, such as params.lr")
-
-
-def _unknown(finished: list[Record], asked: Asked) -> str:
-    params = sorted({f"params.{name}" for run in finished for name in run.params})
-    wanted = " and ".join((*asked.group_by, asked.block))
-    lacking = all(_value(run, asked.block) is None for run in finished)
-    pairs = f"; none has {asked.block}: name with --block what pairs them" if lacking else ""
-    return f"no finished run has {wanted}; expected names such as {_listed(params)}{pairs}"
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "") if names else "none"
-
-
-def direction(metric: str) -> str:
-    """Which way is better, by the words of a metric's name; UsageError if they do not say, or say both."""
-    words = re.split(r"[^a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", metric).lower())
-    lower, higher = (any(map(known.fullmatch, words)) for known in (LOWER_IS_BETTER, HIGHER_IS_BETTER))
-    if lower == higher:
-        raise UsageError(
-            f"--metric {metric!r}: its name does not say which way is better: add --better higher or --better lower"
-        )
-    return "lower" if lower else "higher"
+    lacking = f"no finished run has {' and '.join(none)}" if none else f"no finished run has all of {', '.join(wanted)}"
+    return f"{lacking}; expected names such as {values.listed(params)}{hint}"
 
 
 def _bounds(metric: str, values: "pd.Series[float]") -> tuple[float, float]:

@@ -44,6 +44,20 @@ SHARE = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
+class Pairing:
+    """How the runs of two configurations belong together: those of a block are a pair, or else they are two samples.
+
+    `overlap`: test over training samples, where blocks are folds of one data set: their training sets overlap, so that they vary together. 0: blocks are independent.
+    """
+
+    paired: bool = True
+    overlap: float = 0.0
+
+
+PAIRED = Pairing()
+
+
+@dataclass(frozen=True)
 class Measure:
     """A per-run number.
 

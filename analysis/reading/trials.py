@@ -11,8 +11,8 @@ from regstudy.config import RunConfig
 from regstudy.design.history import Plan
 from regstudy.schema import Metric, Summary
 
-from .claims_file import Asserted
-from .measures import Curve, Measure, Scale
+from .anybody.claims_file import Asserted
+from .measures import PAIRED, Curve, Measure, Pairing, Scale
 from .records.snapshot import Records
 from .studies import Study
 
@@ -97,6 +97,7 @@ class Words:
 
     `block` pairs runs (seed, fold), `step` is what a curve goes along, empty where there is none, `counted` what the test metrics count, empty where that is not known.
     `endpoint` is a clause on how its value came about, `pairing` a sentence on what the runs of a block have in common.
+    `taken` says, to follow its name, which number of a curve the endpoint is, where that is not the mean of the last steps.
     """
 
     block: str
@@ -104,6 +105,7 @@ class Words:
     endpoint: str
     pairing: str
     counted: str = ""
+    taken: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ class Trials:
     `runs` has a row per run, `epochs` a row per run and point of a curve, with the columns that are declared above. `notices` say what was left
     out, what was allowed, and what differs all the same. `curves` are those that are drawn, the endpoint's own first. `endpoint` and `scale` are
     what was asked for; None: what the study's design says, or a design's defaults. `asked` are the command's words that read these again. `plan` is what was fixed before the runs were seen;
-    None: nobody said. `asserted` are claims about anybody's runs. `beside` are the same study's trials on its other data sets.
+    None: nobody said. `asserted` are claims about anybody's runs. `beside` are the same study's trials on its other data sets. `pairing` says how runs belong together; unpaired, `seed` only numbers a configuration's runs. `alpha` is the level that all conclusions share, where neither a design nor a file says. `varied`: of runs that are each a configuration of their own, as a
+    search leaves them, the parameters that differ: a row per run ID, a column per parameter, texts.
     """
 
     runs: pd.DataFrame
@@ -129,6 +132,9 @@ class Trials:
     plan: Plan | None = None
     asserted: Asserted | None = None
     beside: "tuple[Trials, ...]" = ()
+    pairing: Pairing = PAIRED
+    alpha: float | None = None
+    varied: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         """Hold the frames to what is declared, where they enter."""

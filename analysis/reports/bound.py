@@ -19,7 +19,7 @@ from regstudy.errors import VerificationError
 
 from ..files.made_by import MadeBy
 from ..files.rows import rows
-from ..reading.query import is_done
+from ..reading.foreign import counts
 from ..reading.records.snapshot import Record, Records
 from ..reading.studies import Study
 from ..reading.trials import TEST_IMAGES, Trials
@@ -85,7 +85,7 @@ class BoundRecords:
         )
 
 
-def exactly(source: Records, report: MadeBy) -> BoundRecords:
+def exactly(source: Records, report: MadeBy, statuses: Sequence[str]) -> BoundRecords:
     """The report's runs; VerificationError names those that are missing or unfinished."""
     there = {run.run_id: run for run in source.runs()}
     wanted = [*report.runs, *([report.study] if report.study else [])]
@@ -94,7 +94,7 @@ def exactly(source: Records, report: MadeBy) -> BoundRecords:
         raise VerificationError(
             f"{_named(missing)} of this report {_are(missing)} not in {source.experiment!r} of {source.where}"
         )
-    undone = [run_id for run_id in report.runs if not is_done(there[run_id])]
+    undone = [run_id for run_id in report.runs if not counts(there[run_id], statuses)]
     if undone:
         raise VerificationError(f"{_named(undone)} of this report {_are(undone)} no longer finished")
     return BoundRecords(source, report)

@@ -20,7 +20,7 @@ from ..showing.run_pages import Single
 from ..showing.sections.claims import CLAIMS
 from ..showing.sections.compared import CALIBRATION, OVERFITTING, SMOOTH
 from ..showing.sections.curves import CURVES
-from ..showing.sections.factors import EFFECTS, RESPONSE
+from ..showing.sections.factors import EFFECTS, PARAMETERS, RESPONSE
 from ..showing.sections.first import FIRST, OTHER_DATA
 from ..showing.sections.images import IMAGES
 from ..showing.sections.luck import LUCK
@@ -30,7 +30,21 @@ from ..showing.sections.weights import WEIGHTS
 from . import bound
 
 PNG_DPI = 144
-SECTIONS = (CLAIMS, OTHER_DATA, CURVES, SMOOTH, OVERFITTING, WEIGHTS, CALIBRATION, RESPONSE, EFFECTS, LUCK, TRUST, IMAGES)
+SECTIONS = (
+    CLAIMS,
+    PARAMETERS,
+    OTHER_DATA,
+    CURVES,
+    SMOOTH,
+    OVERFITTING,
+    WEIGHTS,
+    CALIBRATION,
+    RESPONSE,
+    EFFECTS,
+    LUCK,
+    TRUST,
+    IMAGES,
+)
 """Below the first screen, in the order of a reader's questions; one that has nothing to show is left out."""
 
 
@@ -115,6 +129,8 @@ def _configurations(found: Findings, single: Mapping[str, list[Single]]) -> list
     """A paragraph's facts about each configuration, in order of rank."""
     runs, pairs = found.trials.runs, found.ranking.pairs
     told: list[dict[str, object]] = []
+    if found.parameters is not None:
+        return told  # a search's have a run each, which the list of runs names
     for row in rows(found.table):
         name = str(row["configuration"])
         own = pairs[(pairs["first"] == name) | (pairs["second"] == name)]

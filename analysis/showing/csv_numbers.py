@@ -22,9 +22,11 @@ def named(table: pd.DataFrame, words: Words) -> pd.DataFrame:
 def _tables(found: Findings) -> dict[str, pd.DataFrame]:
     tables = {
         "ranking": found.table,
-        "pairs": found.ranking.pairs,
+        "pairs": found.ranking.pairs if found.parameters is None else _tested(found.ranking.pairs),
         "comparisons": found.comparisons,
     }
+    if found.parameters is not None:
+        tables["parameters"] = found.parameters
     if found.judged:
         tables["verdicts"] = _verdict_frame(found)
     if len(found.sharpness):
@@ -34,6 +36,10 @@ def _tables(found: Findings) -> dict[str, pd.DataFrame]:
     if found.contest is not None and len(found.contest.itself):
         tables["against_itself"] = found.contest.itself
     return tables
+
+
+def _tested(pairs: pd.DataFrame) -> pd.DataFrame:
+    return pairs[pairs["p"].notna()]
 
 
 def _verdict_frame(found: Findings) -> pd.DataFrame:

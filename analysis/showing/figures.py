@@ -17,6 +17,8 @@ from . import wording
 from .plots import Look, Quantity
 
 Looks = dict[str, Look]
+MOST_OF_A_SEARCH = 20
+"""Configurations of a search that are shown: their order is largely chance."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ def curve_quantity(found: Findings, curve: Curve) -> Quantity:
     shown = Quantity(curve.words, curve.unit, images, "higher" if curve.higher_is_better else "lower")
     step = found.trials.words.step
     return shown if step == "epoch" else replace(shown, over=step)
+
+
+def drawn_of(found: Findings) -> list[str]:
+    """The configurations that figures and tables have room for: all; of a search's, which each have one run, the first of the order."""
+    names = [str(name) for name in found.table["configuration"]]
+    return names if found.parameters is None else names[:MOST_OF_A_SEARCH]
 
 
 def wide(runs: pd.DataFrame, column: str) -> pd.DataFrame:

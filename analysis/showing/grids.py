@@ -9,10 +9,12 @@ from regstudy.console.screen import Table
 from regstudy.schema import Summary
 
 from ..files.rows import rows as each
+from ..judging.effects.parameters import NUMBER
 from ..judging.findings import Findings
-from ..judging.ranking import DIVERGED, Relation
+from ..judging.ranking import DIVERGED, UNTESTED, Relation
 from ..reading.measures import Measure
 from . import wording
+from .figures import drawn_of
 
 NONE = "–"
 SAME = "·"
@@ -25,6 +27,9 @@ RELATIONS = {
     (Relation.UNRESOLVED, False): "?",
 }
 ESTIMATE = "estimate (interval)"
+MOST_PARAMETERS = 40
+"""Parameters that are listed."""
+
 WIDTH = 120
 """Characters of a table in a notebook's text."""
 
@@ -65,9 +70,12 @@ def ranking(found: Findings) -> Grid:
     if detailed:
         headings += ["wrong images", "test loss", "best epoch (%, biased)"]
     best = found.table["best"].notna().any()
-    rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(found.table)]
+    few = drawn_of(found)
+    rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(found.table.head(len(few)))]
     columns = [Column(text, text != "configuration") for text in [*headings, *(["P(best)"] if best else [])]]
     caption = "Ranking; = marks what is shown to be practically equivalent, a range of places what is not known"
+    if len(rows) < len(found.table):
+        caption += f". The first {len(rows)} of {len(found.table):,}, which have a run each: their order is largely chance"
     return Grid("ranking", caption, tuple(columns), tuple(rows))
 
 
@@ -87,11 +95,40 @@ def pairs(found: Findings) -> Grid | None:
     return Grid("pairs", caption, columns, tuple((name, *(signs[name][other] for other in order)) for name in order))
 
 
+def parameters(found: Findings) -> Grid | None:
+    """A row per parameter, the clearest first; None of runs that are no search's."""
+    told = found.parameters
+    if told is None or told.empty:
+        return None
+    rows = tuple(_parameter(row) for row in each(told.head(MOST_PARAMETERS)))
+    columns = tuple(
+        Column(text, text != "parameter") for text in ("parameter", "values", "runs", "strength", "95% interval", "p, counted")
+    )
+    of = f", the clearest {MOST_PARAMETERS}" if len(told) > MOST_PARAMETERS else ""
+    caption = (
+        f"How {found.endpoint.words} follows each parameter by itself{of}: Spearman's rank correlation of numbers, the share of ranks' variance between categories (ε²); "
+        f"p is Holm's over {len(told)}. Parameters that vary together stand for each other"
+    )
+    return Grid("parameters", caption, columns, rows)
+
+
+def _parameter(row: dict[str, object]) -> tuple[str, ...]:
+    number = row["kind"] == NUMBER
+    strength = (
+        f"{float(str(row['strength'])):{'+' if number else ''}.2f}".replace("-", "−") if is_number(row["strength"]) else NONE
+    )
+    ends = [f"{float(str(row[end])):+.2f}".replace("-", "−") for end in ("low", "high") if is_number(row[end])]
+    p = f"{float(str(row['p_adjusted'])):.2g}" if is_number(row["p_adjusted"]) else NONE
+    return str(row["parameter"]), str(row["values"]), str(row["runs"]), strength, " to ".join(ends) or NONE, p
+
+
 def rank(row: dict[str, Any], unresolved: str = ", unresolved") -> str:
     """A configuration's place: one, a shared one where that is shown, or the places between which nothing is known."""
     first, last = int(row["rank"]), int(row["rank_to"])
     if row["standing"] == DIVERGED:
         return "last"
+    if row["standing"] == UNTESTED:
+        return NONE
     if row["standing"] != Relation.UNRESOLVED:
         return f"{first}{'=' if row['standing'] == Relation.EQUIVALENT else ''}"
     return f"{first}–{last}{unresolved}"

@@ -149,13 +149,22 @@ def _looking(found: Findings) -> str:
         return f"The study is looked at after every {block}: tests and intervals are from {anytime}."
     if looked.planned is None:
         return (
-            f"Nothing says how many {block}s were planned. Tests and intervals are Student's t of the paired differences, which hold if that number was fixed before any was looked at; "
+            f"Nothing says how many {block}s were planned. Tests and intervals are {_test(found)}, which hold if that number was fixed before any was looked at; "
             f"what holds if it was not, by {anytime}, stands beside them."
         )
     return (
-        f"{plural(looked.planned, block).capitalize()} were planned. With so many, tests and intervals are Student's t of the paired differences at {AT_THE_PLAN:g} α; with any other number, from {anytime}, at {1 - AT_THE_PLAN:.1g} α: "
+        f"{plural(looked.planned, block).capitalize()} were planned. With so many, tests and intervals are {_test(found)} at {AT_THE_PLAN:g} α; with any other number, from {anytime}, at {1 - AT_THE_PLAN:.1g} α: "
         f"together they are wrong at most as often as α = {alpha:g} says, however often one looks."
     )
+
+
+def _test(found: Findings) -> str:
+    """The test that holds for a number of blocks that was fixed beforehand."""
+    pairing = found.trials.pairing
+    if not pairing.paired:
+        return "Welch's t of two samples"
+    corrected = ", corrected for training sets that overlap" if pairing.overlap else ""
+    return f"Student's t of the paired differences{corrected}"
 
 
 def _special(found: Findings) -> list[str]:
@@ -287,7 +296,7 @@ def _if_not_fixed(found: Findings) -> str:
     if not fewer and not changed:
         return f"{beginning}, and also if {block}s were added while looking."
     lost = [f"{wording.quoted(fewer)} {'is' if len(fewer) == 1 else 'are'} open"] if fewer else []
-    lost += [wording.standing(otherwise.ranking, wording.blocks_in_words(found), block).rstrip(".")] if changed else []
+    lost += [wording.within(wording.standing(otherwise.ranking, wording.blocks_in_words(found), block))] if changed else []
     return f"{beginning}. If {block}s were added while looking, {'; '.join(lost)}."
 
 
@@ -306,6 +315,8 @@ def _separated(found: Findings, chosen: str) -> str:
 
 def endpoint_words(found: Findings) -> str:
     """What was averaged, to follow a value."""
+    if found.trials.words.taken:
+        return found.trials.words.taken
     lowest, step = found.trials.runs[AVERAGED].min(), found.trials.words.step
     averaged = int(lowest) if math.isfinite(lowest) else 0
     if not step:

@@ -18,6 +18,7 @@ from ..reading import measures
 from ..reading.measures import Measure
 from ..reading.trials import TEST_IMAGES
 from . import grids, methods, wording
+from .figures import drawn_of
 from .grids import DETAIL
 
 NONE = "–"
@@ -34,9 +35,17 @@ def show_ranking(found: Findings) -> None:
     headings = [f"{block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
     for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if detailed else []):
         shown.column(*heading.split("\n"), justify="right", no_wrap=True)
-    for row in rows(found.table):
+    few = drawn_of(found)
+    for row in rows(found.table.head(len(few))):
         shown.row(*_ranked(row, found), *(_details(row) if detailed else []))
+    told = grids.parameters(found)
+    if told is not None:
+        say(grids.as_text(told))
     shown.show()
+    if len(few) < len(found.table):
+        say(
+            f"The first {len(few)} of {len(found.table):,} configurations, which have a run each: their order is largely chance."
+        )
     say(wording.standing(found.ranking, wording.blocks_in_words(found), block))
     for line in filter(None, [methods.planned(found)]):
         say(line)

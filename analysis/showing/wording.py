@@ -10,7 +10,7 @@ from regstudy.console.terminal import plural
 from ..judging import looks
 from ..judging.claims import Compared, Judged, Verdict
 from ..judging.findings import Findings
-from ..judging.ranking import Ranking, Relation
+from ..judging.ranking import UNTESTED, Ranking, Relation
 from ..judging.statistics import LEAST
 from ..reading.measures import Measure, measure
 
@@ -33,6 +33,12 @@ ANSWERS = {
     Verdict.INCONCLUSIVE: "Open",
 }
 """What is true of the claim, if one may say only one word."""
+
+UNPAIRED = "run"
+"""What is counted where nothing pairs runs."""
+
+BEGINNINGS = frozenset({"No", "Which", "Every", "Against", "One", "Two", "Nothing"})
+"""First words of sentences on a ranking that are no names."""
 
 FEW = 3
 """Configurations that a sentence names; of more it says how many."""
@@ -119,19 +125,40 @@ def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:
     table, leading = ranking.table, ranking.leading
     if _nothing_yet(ranking, block):
         return _nothing_yet(ranking, block)
+    left, tested = not_tested(ranking, block), table[table["standing"] != UNTESTED]
     if len(leading) == 1:
-        others = (
-            "Every other configuration diverged in at least one run, or is"
-            if table["diverged"].any()
-            else "Every other configuration is"
+        others = "Every other configuration" + (" that could be tested" if left else "")
+        others += " diverged in at least one run, or is" if table["diverged"].any() else " is"
+        return f"{others} shown to be worse than {leading[0]} ({seeds}).{left}"
+    return _several(ranking, seeds, len(tested)) + left
+
+
+def not_tested(ranking: Ranking, block: str = "seed") -> str:
+    """Which configurations could not be tested where others could, and why, as a sentence; empty if all could."""
+    own = ranking.table[ranking.table["standing"] == UNTESTED]
+    if own.empty:
+        return ""
+    few, same = (own.loc[own["seeds"] < LEAST, "configuration"], own.loc[own["seeds"] >= LEAST, "configuration"])
+    told = [
+        f"{names([str(name) for name in which])} could not be tested: {why}"
+        for which, why in (
+            (few, f"fewer than {LEAST} {block}s"),
+            (same, f"no variation, or fewer than {LEAST} {block}s beside others"),
         )
-        return f"{others} shown to be worse than {leading[0]} ({seeds})."
+        if len(which)
+    ]
+    return f" {'; '.join(told)}."
+
+
+def _several(ranking: Ranking, seeds: str, tested: int) -> str:
+    """Where more than one may be the best, of so many that could be tested."""
+    leading = ranking.leading
     alike, far = _relations(ranking, leading)
     if alike == Relation.EQUIVALENT:
         return f"{names(leading)} are shown to be practically equivalent ({seeds}){far}."
     if ranking.compared == "reference":
         return _against_reference(ranking, seeds)
-    if len(leading) == len(table):
+    if len(leading) == tested:
         return f"No configuration is shown to be better than all others ({seeds}): the order of {names(leading)} is not known."
     return f"Which of {names(leading)} is best is not known ({seeds}){far}."
 
@@ -141,13 +168,19 @@ def _relations(ranking: Ranking, leading: Sequence[str]) -> tuple[str, str]:
     among = ranking.pairs[ranking.pairs["first"].isin(leading) & ranking.pairs["second"].isin(leading)]
     n = len(leading)
     every = len(among) == n * (n - 1) // 2 and bool((among["relation"] == Relation.EQUIVALENT).all())
-    others = len(ranking.table) - n
+    others = int((ranking.table["standing"] != UNTESTED).sum()) - n
     far = (
         f"; {plural(others, 'other')} {'is' if others == 1 else 'are'} shown to be worse than at least one of them"
         if others
         else ""
     )
     return (Relation.EQUIVALENT if every else Relation.UNRESOLVED), far
+
+
+def within(sentence: str) -> str:
+    """A sentence as it stands within another: without its stop, and its first word small unless it is a name."""
+    first, space, rest = sentence.rstrip(".").partition(" ")
+    return f"{first.lower() if first in BEGINNINGS else first}{space}{rest}"
 
 
 def _against_reference(ranking: Ranking, seeds: str) -> str:
@@ -183,7 +216,7 @@ def untested(ranking: Ranking, block: str = "seed") -> str:
     if pairs.empty or (pairs["p"].notna() & (pairs["seeds"] >= LEAST)).any():
         return ""
     if pairs["seeds"].max() < LEAST:
-        return f"no two configurations have {LEAST} {block}s in common"
+        return f"no two configurations have {LEAST} {block}s{' in common' if block != UNPAIRED else ' each'}"
     return f"any two configurations differ by the same amount in all their {block}s, and without variation there is no test"
 
 
@@ -200,6 +233,7 @@ def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str, block: str 
         return f"{len(table)} configurations that cannot be tested: {untested(ranking, block)}"
     if len(leading) == 1:
         others = "better than all that did not diverge" if table["diverged"].any() else "shown to be better than all others"
+        others += " that could be tested" if (table["standing"] == UNTESTED).any() else ""
         first = f"{leading[0]} comes first, {others}"
     elif _relations(ranking, leading)[0] == Relation.EQUIVALENT:
         of = "" if len(leading) == len(table) else f" of {len(table)}"

@@ -57,6 +57,8 @@ class Record(NamedTuple):
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     params: Mapping[str, str]
+    experiment: str = ""
+    """The name of the store's experiment that it is in; none in a snapshot."""
 
 
 class Records(Protocol):

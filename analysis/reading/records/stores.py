@@ -23,7 +23,8 @@ from regstudy.store.server import Server
 from regstudy.store.stored import Stored, StoredRun
 from regstudy.store.tables import Tables
 
-from . import rest, snapshot, sql
+from . import rest, snapshot, sql, table
+from .several import Several
 from .snapshot import Record, Records
 
 FIRST_RUN = "python -m regstudy train --l1 0.001"
@@ -45,7 +46,7 @@ class StoreRecords:
 
     def runs(self) -> Sequence[Record]:
         """All runs of the experiment, oldest first."""
-        return [Record(*run[:-1]) for run in self._runs.values()]
+        return [Record(*run[:-1], self.experiment) for run in self._runs.values()]
 
     def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
         """By SQL from a database, from the files of a folder, in bulk from a server; the same rows in the same order."""
@@ -146,6 +147,15 @@ def from_store(experiment: str | None) -> StoreRecords:
         )
     others = [one.name for one in known if not one.deleted and one != found]
     return StoreRecords(store.shown(uri), found.name, found.experiment_id, held, others)
+
+
+def of_anybody(names: Sequence[str], files: Sequence[str] = ()) -> Records:
+    """Files of results; or one experiment, MLflow's own choice if none is named; or several, as one."""
+    if files:
+        return table.load(files)
+    if len(names) < 2:
+        return from_store(names[0] if names else None)
+    return Several([from_store(name) for name in names])
 
 
 def elsewhere(source: Records) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ CHARACTER = 0.072
 
 NAME_CHARACTERS, WHOLE = 32, 48
 """Characters of a name in a line beside a figure's row; and elsewhere, where only a name that is far too long is broken or cut."""
+
+BESIDE_NARROW = 28
+"""Characters of a name beside a line of a figure for small screens."""
 
 TWO_LINES = 0.4
 """Inches of a row that hold two lines of its name."""
@@ -100,8 +104,9 @@ class Look:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw and save in the house style, the same bytes each time."""
-    with mpl.rc_context(STYLE):
+    """Draw and save in the house style, the same bytes each time; what fonts lack is left to whoever shows the SVG, and no library's warning."""
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
 
 

@@ -1,8 +1,8 @@
-"""The factors: how much is enough, and whether they interact."""
+"""The factors: how much is enough, whether they interact, and what each parameter of a search does."""
 
 from ...files.rows import rows as each
-from ...judging import factorial
-from .. import plots, wording
+from ...judging.effects import factorial
+from .. import grids, plots, wording
 from ..figures import Drawing, quantity
 from ..grids import Column, Grid
 from .section import Material, Section
@@ -49,5 +49,10 @@ def _effects(material: Material) -> list[Grid]:
     return [Grid("effects", caption, columns, rows)]
 
 
+def _parameters(material: Material) -> list[Grid | None]:
+    return [grids.parameters(material.found)]
+
+
+PARAMETERS = Section("parameters", "What do the parameters do?", tables=_parameters)
 RESPONSE = Section("response", "How much is enough?", figures=_responses)
 EFFECTS = Section("effects", "Do the factors interact?", tables=_effects)

@@ -5,17 +5,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import grids, methods, plots, wording
-from ..figures import Drawing, long, quantity
+from ..figures import Drawing, drawn_of, long, quantity
 from ..grids import Grid
 from .section import Material, Section
 
 
 def _ranking(material: Material) -> list[Drawing]:
     found, block = material.found, material.found.trials.words.block
-    scores = long(found.scores)
+    names = drawn_of(found)
+    table, scores = (
+        found.table[found.table["configuration"].isin(names)],
+        long(found.scores[[name for name in found.scores if name in names]]),
+    )
     figure, narrow = (
         plots.ranking(
-            found.table,
+            table,
             scores,
             material.look,
             reference=found.reference,
@@ -30,7 +34,9 @@ def _ranking(material: Material) -> list[Drawing]:
     )
     if found.scale.margin is None:
         caption = f"Every dot is a {block}, the bar the 95% interval of the mean."
-    alt = f"{found.endpoint.words} of {', '.join(found.table['configuration'])}, in order of rank."
+    if len(table) < len(found.table):
+        caption += f" The first {len(table)} of {len(found.table):,}."
+    alt = f"{found.endpoint.words} of {', '.join(table['configuration'])}, in order of rank."
     return [Drawing("ranking", figure, caption, alt, scores, narrow)]
 
 

@@ -23,6 +23,9 @@ from regstudy.design.design import Claim, Contrast, Design, at, check_order
 from regstudy.errors import DesignError, UsageError
 from regstudy.schema import LAST_EPOCHS, Summary
 
+from . import values
+from .points import VALUES, check_value
+
 FIELDS = "fields such as metric, group_by and claims"
 NO_CLAIMS = f"is no file of claims about runs of any code: expected {FIELDS}"
 
@@ -59,17 +62,30 @@ def logged(column: str) -> str:
 
 
 def _from(given: str) -> str:
-    kind, _, name = given.partition(".")
-    if kind in {"params", "tags"} and name:
-        return given
-    raise ValueError("expected params.NAME or tags.NAME, such as params.lr")
+    try:
+        values.check_names([given], "")
+    except UsageError as error:
+        raise ValueError(str(error).partition(": ")[2]) from None
+    return given
 
 
+def _names(given: object) -> object:
+    """One name is a list of one; `none` is a list of none."""
+    return () if given == NOTHING else [given] if isinstance(given, str) else given
+
+
+NOTHING = "none"
 From = Annotated[str, AfterValidator(_from)]
 Metric = Annotated[Text, AfterValidator(column)]
-Names = Annotated[
-    tuple[From, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given), Field(min_length=1)
-]
+Names = Annotated[tuple[From, ...], BeforeValidator(_names)]
+
+
+def _value(given: str) -> str:
+    try:
+        check_value(given)
+    except UsageError as error:
+        raise ValueError(str(error).partition(": ")[2]) from None
+    return given
 
 
 class AnyContrast(Contrast, frozen=True, extra="forbid"):
@@ -93,10 +109,19 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
     """What a file says: the fields are the options of `compare`, and the claims of a design."""
 
     metric: Metric = Field(description="the metric that ranks")
-    group_by: Names = Field(description="what makes runs the same configuration: params.NAME or tags.NAME, or a list of them")
-    block: From = Field(default="params.seed", description="what pairs runs")
+    group_by: Names = Field(
+        min_length=1,
+        description="what makes runs the same configuration: params.NAME, tags.NAME, experiment or run_name, or a list of them",
+    )
+    block: Names | None = Field(
+        default=None,
+        description="what pairs runs, or a list of that; none: nothing does; default: params.seed, where runs have it",
+    )
     better: Literal["higher", "lower"] | None = None
     margin: PositiveFloat | None = Field(default=None, description="smallest difference that matters, in the metric's unit")
+    value: Annotated[str, AfterValidator(_value)] = Field(
+        default="last", description=f"which number of a curve counts: {VALUES}"
+    )
     last: PositiveInt = Field(default=LAST_EPOCHS, description="mean over the last so many steps")
     planned: NonNegativeInt | None = Field(
         default=None, description="blocks that were fixed before any was looked at; 0: none were"
@@ -118,7 +143,7 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
     def _check(self, fields: object, place: tuple[int | str, ...]) -> None:
         if not isinstance(fields, dict):
             return
-        known = [name.partition(".")[2] for name in self.group_by]
+        known = [values.key(name) for name in self.group_by]
         for name in fields:
             if name not in known:
                 raise at((*place, name), f"expected one of {', '.join(known)}, which group_by names")
@@ -189,7 +214,4 @@ def load(path: str) -> ClaimsFile:
 
 def _same(wanted: object, recorded: str) -> bool:
     """Numbers are numbers: 0.1 is 1e-1."""
-    try:
-        return float(str(wanted)) == float(recorded)
-    except ValueError:
-        return str(wanted) == recorded
+    return values.canonical(str(wanted)) == values.canonical(recorded)

@@ -12,8 +12,8 @@ import pandas as pd
 from regstudy.config import FILLED_IN, WHERE_NOT_WHAT, RunConfig, strengths
 from regstudy.console.terminal import plain
 
-from . import statistics
-from .looks import NOTHING_FIXED, Looks
+from .. import statistics
+from ..looks import NOTHING_FIXED, Looks
 
 FIELDS = tuple(name for name in RunConfig.model_fields if name not in {"seed", "dataset", *WHERE_NOT_WHAT, *FILLED_IN})
 """Fields that may be factors."""

@@ -1,0 +1,104 @@
+"""What is odd about anybody's runs, in sentences: what was left out, what differs, what looks like a copy."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from regstudy.console.terminal import plural
+
+from ..records.snapshot import Record
+from . import values
+from .asked import FINISHED, Asked
+from .values import Spelling
+
+FEW = 4
+"""Groups that a notice names."""
+
+CURVE = 3
+"""Points from which the same curve twice is no chance."""
+
+OFTEN = 0.25
+"""The share of blocks from which the same few numbers again are no chance either."""
+
+WORDS = {"FAILED": "that FAILED", "KILLED": "that were KILLED", "RUNNING": "still RUNNING", "SCHEDULED": "SCHEDULED"}
+
+
+def not_counted(runs: Sequence[Record], asked: Asked) -> list[str]:
+    """Runs of other statuses, by their groups: those that are left may be the lucky ones."""
+    told: list[str] = []
+    for status in sorted({run.status for run in runs}):
+        own = [run for run in runs if run.status == status]
+        spelling = Spelling.among(own, asked.group_by)
+        whole = [run for run in own if all(values.of(run, name) is not None for name in asked.group_by)]
+        groups = Counter(spelling.named(run, asked.group_by) for run in whole)
+        some = "; ".join(f"{name}: {n}" for name, n in groups.most_common(FEW))
+        more = f"; {len(groups) - FEW} further groups" if len(groups) > FEW else ""
+        what = WORDS.get(status, f"of status {status}")
+        told.append(
+            f"{plural(len(own), 'run')} {what}, left out{f' ({some}{more})' if some else ''}: --status {status} counts them too"
+        )
+    return told
+
+
+def missing(runs: pd.DataFrame) -> str:
+    """Blocks that not all groups have: there, nothing is paired."""
+    blocks = runs.groupby("configuration", sort=False)["seed"].agg(set)
+    everything = set().union(*blocks)
+    lacking = [
+        f"{name} lacks {values.listed(sorted(everything - own, key=values.in_order))}"
+        for name, own in blocks.items()
+        if own != everything
+    ]
+    more = f"; and {len(lacking) - FEW} more lack some" if len(lacking) > FEW else ""
+    return f"blocks differ: {'; '.join(lacking[:FEW])}{more}" if lacking else ""
+
+
+def differing(known: Sequence[Record], name_of: Callable[[Record], str], blocks: Sequence[str]) -> str:
+    """Parameters that differ between runs of one group, or that only some have, and that do not pair them: perhaps the groups are too large."""
+    groups: dict[str, list[Record]] = {}
+    for run in known:
+        groups.setdefault(name_of(run), []).append(run)
+    names: set[str] = set()
+    for own in groups.values():
+        for name in {name for run in own for name in run.params}:
+            held = {values.canonical(run.params[name]) if name in run.params else None for run in own}
+            names |= {f"params.{name}"} if len(held) > 1 else set()
+    told = sorted(names - set(blocks))
+    return f"within a group {values.listed(told)} differ: name in --group-by what matters" if told else ""
+
+
+def lengths(points: pd.DataFrame, metric: str, asked: Asked) -> list[str]:
+    """Curves of unlike length, and shorter than what is averaged; several points at a step."""
+    sizes = points.drop_duplicates(["run_id", "step"]).groupby("run_id").size()
+    again = len(points) - int(sizes.sum())
+    told = [f"{plural(again, 'point')} of {metric} at a step that has a later one, left out"] if again else []
+    if sizes.min() < sizes.max():
+        few = int((sizes < asked.last).sum()) if asked.value == "last" else 0
+        short = f"; of {plural(few, 'run')} fewer than {asked.last} are averaged" if few and sizes.max() > 1 else ""
+        told.append(f"runs have from {sizes.min():,} to {sizes.max():,} points of {metric}{short}")
+    return told
+
+
+def copies(points: pd.DataFrame, runs: pd.DataFrame, block: str, *, paired: bool) -> str:
+    """Blocks, or runs, whose numbers are all those of another: logged again, they are no repeats."""
+    curves = points.groupby("run_id", sort=False)["value"].agg(tuple)
+    own = runs.assign(curve=runs["run_id"].map(curves))
+    long = bool(curves.map(len).min() >= CURVE) if len(curves) else False
+    if paired:
+        held = [
+            frozenset(zip(rows["configuration"], rows["curve"], strict=True)) for _, rows in own.groupby("seed", sort=False)
+        ]
+        again, of = len(held) - len(set(held)), len(held)
+        every = own.groupby("seed")["configuration"].nunique().min() > 1
+    else:
+        again, of = int(own.duplicated(["configuration", "curve"]).sum()), len(own)
+        every = True
+    if not again or not every or not (long or again >= OFTEN * of):
+        return ""
+    return f"{again} of {of} {block}s hold the same values as another: copies are no repeats"
+
+
+def one_status(asked: Asked) -> str:
+    """How runs that count are called in messages."""
+    return "finished run" if asked.statuses == (FINISHED,) else f"run that is {' or '.join(asked.statuses)}"

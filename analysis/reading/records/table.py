@@ -1,0 +1,153 @@
+"""Results in a CSV or Parquet file, read as a store's runs are: a row per run, or long, a row per number."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pandas.api import types
+
+from regstudy.console.text import visible
+from regstudy.errors import SnapshotError
+
+from .snapshot import Record
+
+SUFFIXES = (".csv", ".tsv", ".parquet")
+METRIC, VALUE, STEP = "metric", "value", "step"
+RUN_ID, RUN_NAME = "run_id", "run_name"
+FINISHED = "FINISHED"
+
+
+def is_table(path: str) -> bool:
+    """Whether a name is one of such a file."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+@dataclass(frozen=True)
+class TableRecords:
+    """Runs of files; columns are their parameters, as texts, and numbers their metrics too."""
+
+    where: str
+    experiment: str
+    records: Sequence[Record]
+    points: pd.DataFrame
+    experiment_id: str | None = None
+
+    def runs(self) -> Sequence[Record]:
+        """All, in the files' order."""
+        return self.records
+
+    def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
+        """Long: run_id, metric, step, value."""
+        own = self.points["run_id"].isin(list(run_ids)) & self.points["metric"].isin(list(metrics))
+        return self.points[own].sort_values(["run_id", "metric", "step"], kind="stable", ignore_index=True)
+
+    def predictions(self, run_id: str) -> pd.DataFrame | None:
+        """None."""
+
+    def misclassified(self, run_id: str) -> pd.DataFrame | None:
+        """None."""
+
+    def design(self, run_id: str) -> str | None:
+        """None."""
+
+
+def load(paths: Sequence[str]) -> TableRecords:
+    """Files of results, as one; SnapshotError says what is wrong with one.
+
+    Long ones have columns `metric` and `value`, perhaps `step`: what their other columns have in common is a run's. Of others each row is a run. `run_id` and `run_name` may be columns.
+    """
+    loaded = [
+        _of(path, pd.DataFrame(_frame(path)), beginning=f"{place}-" if len(paths) > 1 else "")
+        for place, path in enumerate(paths, 1)
+    ]
+    records = [record for held, _ in loaded for record in held]
+    seen = [record.run_id for record in records]
+    if len(set(seen)) < len(seen):
+        raise SnapshotError(
+            f"{', '.join(paths)}: run_id {next(one for one in seen if seen.count(one) > 1)!r} is there twice: expected one row per run"
+        )
+    points = pd.concat([own for _, own in loaded], ignore_index=True)
+    return TableRecords(", ".join(paths), ", ".join(Path(path).stem for path in paths), records, points)
+
+
+def _frame(path: str) -> pd.DataFrame:
+    """A file's rows; texts as they stand."""
+    try:
+        if Path(path).suffix.lower() == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(path, sep="\t" if path.lower().endswith(".tsv") else ",", dtype=str, keep_default_na=False)
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else next(iter(str(error).splitlines()), "")
+        raise SnapshotError(f"{path!r} cannot be read: {visible(reason)}") from None
+    if frame.empty:
+        raise SnapshotError(f"{path!r} holds no row: expected a row per run, with columns for parameters and metrics")
+    return frame.rename(columns=str)
+
+
+def _of(path: str, frame: pd.DataFrame, beginning: str) -> tuple[list[Record], pd.DataFrame]:
+    texts = frame.map(_text)
+    if {METRIC, VALUE} <= set(frame):
+        return _long(path, texts, beginning)
+    numbers = {
+        str(name): own for name in frame if name not in {RUN_ID, RUN_NAME} and (own := _numbers(frame[name])) is not None
+    }
+    ids = _ids(texts, range(len(frame)), beginning)
+    records = [
+        _record(path, ids[place], place, texts.iloc[place], {name: float(own.iloc[place]) for name, own in numbers.items() if pd.notna(own.iloc[place])})
+        for place in range(len(frame))
+    ]  # fmt: skip
+    points = pd.DataFrame(
+        [(record.run_id, name, 0, value) for record in records for name, value in record.metrics.items()], columns=["run_id", "metric", "step", "value"]
+    )  # fmt: skip
+    return records, points
+
+
+def _long(path: str, texts: pd.DataFrame, beginning: str) -> tuple[list[Record], pd.DataFrame]:
+    values, steps = _numbers(texts[VALUE]), _numbers(texts[STEP]) if STEP in texts else None
+    if values is None or (STEP in texts and steps is None):
+        raise SnapshotError(f"{path!r}: expected numbers in the column {VALUE if values is None else STEP}")
+    of_run = [name for name in texts if name not in {METRIC, VALUE, STEP}]
+    groups = texts.groupby([RUN_ID] if RUN_ID in texts else of_run or [METRIC], sort=False, dropna=False).ngroup()
+    first = texts.loc[~groups.duplicated(), of_run]
+    ids = _ids(first, range(len(first)), beginning)
+    step = steps if steps is not None else texts.groupby([groups, METRIC]).cumcount()
+    points = pd.DataFrame(
+        {"run_id": groups.map(dict(enumerate(ids))), "metric": texts[METRIC], "step": step.astype("int64"), "value": values}
+    )
+    last = points.dropna().sort_values("step", kind="stable").groupby(["run_id", "metric"])["value"].last()
+    held: dict[str, dict[str, float]] = {run_id: {} for run_id in ids}
+    for (run_id, metric), value in last.items():  # pyright: ignore[reportGeneralTypeIssues]  # pandas' index of two levels
+        held[run_id][metric] = float(value)
+    return [_record(path, ids[place], place, first.iloc[place], held[ids[place]]) for place in range(len(first))], points
+
+
+def _record(path: str, run_id: str, place: int, row: "pd.Series[str]", metrics: dict[str, float]) -> Record:
+    params = {str(name): str(text) for name, text in row.items() if name not in {RUN_ID, RUN_NAME} and text != ""}
+    return Record(run_id, str(row.get(RUN_NAME, "")), FINISHED, place, {}, metrics, params, Path(path).stem)
+
+
+def _ids(rows: pd.DataFrame, places: Iterable[int], beginning: str) -> list[str]:
+    return (
+        [beginning + text for text in rows[RUN_ID]] if RUN_ID in rows else [f"{beginning}row {place + 1}" for place in places]
+    )
+
+
+def _numbers(column: "pd.Series[Any]") -> "pd.Series[float] | None":
+    """A column as numbers, blanks as NaN; None if it holds something else, or nothing."""
+    if types.is_bool_dtype(column):
+        return None
+    if types.is_numeric_dtype(column):
+        return column.astype(float)
+    texts = column.astype(str).str.strip()
+    numbers = pd.to_numeric(texts, errors="coerce")
+    blank = texts.eq("") | texts.str.lower().isin(["nan", "na", "none", "null"])
+    return None if (numbers.isna() & ~blank).any() or blank.all() else numbers.astype(float)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else repr(value)
+    return "" if value is None else str(value)

@@ -1,0 +1,97 @@
+"""Results in CSV and Parquet files are read as a store's runs are: wide and long, one file and several; the same numbers as from MLflow."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_anybodys_blocks import log
+
+from analysis.commands import cli
+from analysis.judging import findings
+from analysis.reading import foreign
+from analysis.reading.anybody.asked import Asked
+from analysis.reading.records import table
+from regstudy.errors import SnapshotError
+
+COMPARE = ["compare", "--metric", "acc", "--group-by", "params.model"]
+
+
+@pytest.fixture
+def results(workspace):
+    """A row per run, in `results.csv`."""
+    rng = np.random.default_rng(4)
+    rows = [
+        {"model": model, "seed": seed, "lr": 1e-3, "acc": 0.7 + better + rng.normal(0, 0.01)}
+        for seed in range(5)
+        for model, better in (("a", 0.0), ("b", 0.03))
+    ]
+    frame = pd.DataFrame(rows)
+    frame.to_csv("results.csv", index=False)
+    return frame
+
+
+def pairs(**asked):
+    return findings.find(foreign.read(Asked("acc", ("params.model",), **asked))).ranking.pairs.drop(columns=["first", "second"])
+
+
+def test_the_same_numbers_as_from_a_store(results):
+    for row in results.to_dict("records"):
+        log({name: row[name] for name in ("model", "seed", "lr")}, {"acc": row["acc"]})
+    results.to_parquet("results.parquet")
+    long = results.rename(columns={"acc": "value"}).assign(metric="acc")
+    long.to_csv("long.tsv", index=False, sep="\t")
+    results[:4].to_csv("first.csv", index=False)
+    results[4:].to_csv("rest.csv", index=False)
+    from_store = pairs()
+    for files in (["results.csv"], ["results.parquet"], ["long.tsv"], ["first.csv", "rest.csv"]):
+        pd.testing.assert_frame_equal(pairs(files=tuple(files)), from_store)
+
+
+def test_a_report_of_a_file_is_verified_and_a_changed_file_is_noticed(results, workspace, capsys):
+    assert cli.main([*COMPARE, "--from", "results.csv", "--output", "report"]) == 0
+    assert cli.main(["verify", "report"]) == 0
+    results.assign(acc=results["acc"] + np.arange(10) / 1000).to_csv("results.csv", index=False)
+    capsys.readouterr()
+    assert cli.main(["verify", "report"]) != 0
+    assert "is not what it was" in capsys.readouterr().err
+
+
+def test_a_long_file_has_curves(workspace):
+    rows = [
+        {"model": model, "seed": seed, "metric": "acc", "step": step, "value": step / 10}
+        for model in "ab"
+        for seed in range(3)
+        for step in range(8)
+    ]
+    pd.DataFrame(rows).to_csv("long.csv", index=False)
+    trials = foreign.read(Asked("acc", ("params.model",), files=("long.csv",)))
+    assert trials.runs["acc"].tolist() == pytest.approx([0.5] * 6)
+    assert trials.epochs["epoch"].max() == 7
+    assert "step" not in trials.source.runs()[0].params
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "'wrong.csv' cannot be read: No such file or directory"),
+        ("", "'wrong.csv' cannot be read: No columns to parse from file"),
+        ("model,seed,acc\n", "'wrong.csv' holds no row: expected a row per run"),
+        ("model,seed,acc\na,0,high\n", "--metric 'acc': no run has it; expected one of seed"),
+        ("model,seed,metric,value\na,0,acc,high\n", "'wrong.csv': expected numbers in the column value"),
+        ("run_id,model,seed,acc\nx,a,0,1\nx,b,0,1\n", "wrong.csv: run_id 'x' is there twice"),
+    ],
+)
+def test_what_is_no_table_of_results_is_one_line(workspace, capsys, content, told):
+    if content is not None:
+        (workspace / "wrong.csv").write_text(content)
+    assert cli.main([*COMPARE, "--from", "wrong.csv"]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1
+
+
+def test_a_snapshot_is_no_file_of_results(workspace, capsys):
+    assert cli.main([*COMPARE, "--from", "snapshot"]) == 2
+    assert "--from snapshot: with --metric expected a file of results" in capsys.readouterr().err
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        table.load(["nowhere.parquet"])
+    assert cli.TABLES == table.SUFFIXES
