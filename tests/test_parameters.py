@@ -9,8 +9,11 @@ from test_anybodys_blocks import log
 from analysis.commands import cli
 from analysis.judging import findings
 from analysis.judging.effects.parameters import responses
-from analysis.reading import foreign
+from analysis.reading import errors, foreign
 from analysis.reading.anybody.asked import Asked
+from analysis.showing import plots
+from analysis.showing.sections.curves import CURVES
+from analysis.showing.sections.section import Material
 
 
 @pytest.fixture
@@ -55,6 +58,7 @@ def test_what_does_not_vary_or_is_too_varied_says_nothing(varied):
     assert responses(frame, scores * 0)["p"].isna().all()
 
 
+@pytest.mark.slow
 def test_a_search_is_answered_with_its_parameters_and_not_with_a_ranking(workspace, varied, capsys):
     frame, scores = varied
     for row, score in zip(frame.to_dict("records"), scores, strict=True):
@@ -85,8 +89,9 @@ def test_a_long_curve_is_thinned_where_it_is_drawn(workspace):
     for lr in ("0.1", "0.2"):
         for seed in range(3):
             log({"lr": lr, "seed": seed}, {"acc": list(np.linspace(0, float(lr), 5000))})
-    assert cli.main(["compare", "--metric", "acc", "--group-by", "params.lr", "--output", "report"]) == 0
-    drawn = pd.read_csv(workspace / "report" / "figures" / "acc.csv")
-    assert len(drawn) <= 6 * 501
-    assert drawn["step"].max() == 4999
-    assert (workspace / "report" / "report.html").stat().st_size < 1.5e6
+    found = findings.find(foreign.read(Asked("acc", ("params.lr",))))
+    look = plots.looks(list(found.scores))
+    with plots.style():
+        (drawing,) = CURVES.figures(Material(found, look, errors.read(found.trials)))
+    assert len(drawing.numbers) <= 6 * 501
+    assert drawing.numbers["epoch"].max() == 4999

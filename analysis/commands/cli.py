@@ -22,6 +22,9 @@ TABLES = (".csv", ".tsv", ".parquet")
 """Ends of the names of files of results: those of analysis.reading.records.table; a test holds the two together."""
 
 PLANNED_WORDS = {"": None, "none": 0}
+CHOICES = "choices"
+"""What `compare` does where nobody says what to compare: it says what there is."""
+
 MOST_PLANNED = 100_000
 ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
 """Fields of analysis.reading.comparability; a test holds the two together."""
@@ -70,7 +73,10 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         help="test images, which the guess without any run goes by; default: %(default)s",
     )
     compare = commands.add_parser(
-        "compare", parents=[source], help="two configurations in a page of text; or the runs of any code", epilog=EPILOG
+        "compare",
+        parents=[source],
+        help="two configurations in a page of text; or the runs of any code; alone, it says what there is to compare",
+        epilog=EPILOG,
     )
     _add_compare(compare)
     gallery = commands.add_parser("gallery", parents=[source], help="write one page of misclassified images", epilog=EPILOG)
@@ -85,6 +91,7 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
     report.add_argument(
         "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
     )
+    _add_gate(commands)
     verify = commands.add_parser("verify", help="compute every number of a report anew, and say which differ", epilog=EPILOG)
     verify.add_argument("report", metavar="REPORT", help="a report's folder, or its report.html")
     snapshot = commands.add_parser(
@@ -156,14 +163,7 @@ def _asserted() -> terminal.Parser:
 def _add_compare(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("configurations", metavar="A B", nargs="*", help="two configurations, named as in the ranking")
     anyone = compare.add_argument_group("runs of any code", "instead of A and B")
-    anyone.add_argument(
-        "--metric",
-        metavar="NAME",
-        dest="metrics",
-        action="append",
-        default=[],
-        help="the metric that ranks; may be repeated: each ranks by itself, and they share α",
-    )
+    _add_metric(anyone)
     anyone.add_argument(
         "--group-by",
         metavar="params.NAME",
@@ -172,32 +172,95 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
         help="what makes runs the same configuration: params.NAME, tags.NAME, experiment or run_name; may be repeated",
     )
     anyone.add_argument(
-        "--block",
-        metavar="params.NAME",
-        action="append",
-        default=[],
-        help="what pairs runs; may be repeated; none: nothing does; default: params.seed, where runs have it",
-    )
-    anyone.add_argument(
-        "--value",
-        default="last",
-        help="which number of a curve counts: last, best (biased), min, max or step:N; default: the mean of the last steps",
-    )
-    anyone.add_argument(
         "--status",
         metavar="STATUS",
         action="append",
         default=[],
         help="also runs of this status, such as FAILED or RUNNING; may be repeated; default: FINISHED alone",
     )
-    anyone.add_argument(
+    _add_number(anyone)
+    anyone.add_argument("--output", metavar="DIR", default="", help="write the report into this folder")
+
+
+def _add_metric(group: "argparse._ArgumentGroup | terminal.Parser") -> None:
+    group.add_argument(
+        "--metric",
+        metavar="NAME",
+        dest="metrics",
+        action="append",
+        default=[],
+        help="the metric that is compared; may be repeated: each by itself, and they share α",
+    )
+
+
+def _add_number(group: "argparse._ArgumentGroup | terminal.Parser") -> None:
+    """How runs of any code are paired, and which number of each counts."""
+    group.add_argument(
+        "--block",
+        metavar="params.NAME",
+        action="append",
+        default=[],
+        help="what pairs runs; may be repeated; none: nothing does; default: params.seed, where runs have it",
+    )
+    group.add_argument(
+        "--value",
+        default="last",
+        help="which number of a curve counts: last, best (biased), min, max or step:N; default: the mean of the last steps",
+    )
+    group.add_argument(
         "--better", choices=("higher", "lower"), help="default: as the metric's name says (a loss: lower, an accuracy: higher)"
     )
-    anyone.add_argument(
+    group.add_argument(
         "--margin", type=float, help="smallest difference that matters, in the metric's unit: needed to show ties"
     )
-    anyone.add_argument("--last", metavar="N", type=int, default=5, help="mean over the last N steps; default: %(default)s")
-    anyone.add_argument("--output", metavar="DIR", default="", help="write the report into this folder")
+    group.add_argument("--last", metavar="N", type=int, default=5, help="mean over the last N steps; default: %(default)s")
+
+
+def _add_gate(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
+    gate = commands.add_parser(
+        "gate",
+        help="say whether a candidate is worse than a baseline, for pull requests: exit status 0 not worse, 1 worse, 3 open",
+        epilog=EPILOG,
+    )
+    for side in ("baseline", "candidate"):
+        gate.add_argument(
+            f"--{side}",
+            metavar="WHERE",
+            action="append",
+            default=[],
+            required=True,
+            help="its runs: FIELD=VALUE such as tags.branch=main, experiment=NAME, or a CSV or Parquet file; may be repeated, all must hold",
+        )
+    _add_metric(gate)
+    _add_number(gate)
+    gate.add_argument(
+        "--alpha",
+        type=float,
+        default=0.01,
+        help="how often a candidate that is as good may be called worse; default: %(default)s",
+    )
+    gate.add_argument(
+        "--seeds-left",
+        metavar="N",
+        type=int,
+        default=0,
+        help="how many more are planned if this look leaves it open; default: none",
+    )
+    gate.add_argument("--summary", metavar="FILE", default="", help="write the verdict as Markdown, for a comment")
+    gate.add_argument("--junit", metavar="FILE", default="", help="write it as JUnit XML")
+    gate.add_argument("--json", metavar="FILE", default="", help="write it as JSON")
+
+
+def _check_gate(arguments: argparse.Namespace) -> None:
+    if not arguments.metrics:
+        raise UsageError("gate needs --metric: what is compared, such as val_acc")
+    if arguments.margin is None:
+        raise UsageError("gate needs --margin: the smallest loss that matters, in the metric's unit")
+    if not 0 < arguments.alpha < 0.5:
+        raise UsageError(f"--alpha {arguments.alpha:g}: expected a number between 0 and 0.5")
+    if arguments.seeds_left < 0:
+        raise UsageError(f"--seeds-left {arguments.seeds_left}: expected a number from 0 on")
+    _check_numbers(arguments)
 
 
 def _command(given: list[str], program: str) -> None:
@@ -221,10 +284,10 @@ def _run(given: list[str], program: str) -> None:
     made = _make_folder(arguments)
     command = as_command(given)
     try:
-        from . import commands, power
+        from . import choices, commands, gate, power
         from . import decided as decisions
 
-        own = {"decided": decisions.decided, "power": power.power}
+        own = {"decided": decisions.decided, "power": power.power, CHOICES: choices.choices, "gate": gate.gate}
         run = own[arguments.command] if arguments.command in own else getattr(commands, arguments.command)
         run(arguments, command)
     except BaseException:
@@ -275,6 +338,9 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     """Options that make sense together; UsageError says which do not."""
     arguments = parser(program).parse_args(given)
     if arguments.command == "verify":
+        return arguments
+    if arguments.command == "gate":
+        _check_gate(arguments)
         return arguments
     _check_lists(arguments)
     arguments.planned = _planned(arguments.planned)
@@ -329,10 +395,19 @@ def _check_compare(arguments: argparse.Namespace) -> None:
     if arguments.metric:
         _check_what_is_read(arguments)
         _check_how(arguments)
+    elif not arguments.configurations and not _narrows_to_ours(arguments):
+        arguments.command = CHOICES
     elif len(arguments.configurations) != 2:
         raise UsageError(
             f"expected two configurations, got {len(arguments.configurations)}: name them as the ranking does, in quotes; or give --metric"
         )
+
+
+def _narrows_to_ours(arguments: argparse.Namespace) -> bool:
+    """Whether it names what only trials of regstudy have."""
+    return bool(
+        arguments.study or arguments.where or arguments.dataset or arguments.allow or arguments.group_by or arguments.output
+    )
 
 
 def _check_what_is_read(arguments: argparse.Namespace) -> None:
@@ -354,6 +429,11 @@ def _check_how(arguments: argparse.Namespace) -> None:
     """Runs of any code are compared."""
     if not arguments.group_by:
         raise UsageError("--metric needs --group-by: what makes runs the same configuration, such as params.lr")
+    _check_numbers(arguments)
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    """What pairs runs, and which number of each counts."""
     if len(set(arguments.metrics)) < len(arguments.metrics):
         raise UsageError(f"--metric {arguments.metrics[-1]} is there twice: name each once")
     if "none" in arguments.block and len(arguments.block) > 1:

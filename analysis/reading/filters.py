@@ -7,15 +7,15 @@ from regstudy.config import quoted
 from regstudy.errors import UsageError
 
 
-def parse(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def parse(given: Sequence[str], option: str = "--where") -> dict[str, tuple[str, ...]]:
     """From 'FIELD=VALUE[,VALUE …]' to the values by field; UsageError names one that is not of this form, or is there twice."""
     found: dict[str, tuple[str, ...]] = {}
     for condition in given:
         field, equals, values = condition.partition("=")
         if not (field and equals and values):
-            raise UsageError(f"--where {quoted(condition)}: expected FIELD=VALUE, such as epochs=40 or seed=0,1,2")
+            raise UsageError(f"{option} {quoted(condition)}: expected FIELD=VALUE, such as epochs=40 or seed=0,1,2")
         if field in found:
-            raise UsageError(f"--where {field} is there twice: give its values with commas, {field}=A,B")
+            raise UsageError(f"{option} {field} is there twice: give its values with commas, {field}=A,B")
         found[field] = tuple(values.split(","))
     return found
 

@@ -32,7 +32,7 @@ BLOCKS = {word: word for word in ("seed", "fold", "split", "repeat", "replicate"
 }
 """Words in the name of what pairs runs, by which reports call it: `cv_fold` is a fold, scikit-learn's `random_state` a seed."""
 
-FOLD, RUN = "fold", "run"
+BLOCK, FOLD, RUN = "block", "fold", "run"
 HUNDRED = 100.0
 SEARCHED, MOSTLY = 20, 0.9
 """Configurations from which, and the share of them that have one run with which, runs are a search's."""
@@ -50,7 +50,7 @@ class _Blocks:
 def read(asked: Asked, source: Records | None = None) -> Trials:
     """Read the runs of an experiment or several, or of this source; NothingToAnalyse or UsageError says what is missing."""
     source = source or stores.of_anybody(asked.experiments, asked.files)
-    everything = _where(source.runs(), asked.where)
+    everything = where(source.runs(), asked.where)
     counted = [run for run in everything if counts(run, asked.statuses)]
     ended = sum(run.status in asked.statuses and not counts(run, asked.statuses) for run in everything)
     others = [run for run in everything if run.status not in asked.statuses and not counts(run, asked.statuses)]
@@ -66,7 +66,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
     _check_metrics(known, asked)
     higher = (asked.better or direction(claims_file.logged(asked.metric))) == "higher"
     runs, points = _frames(source, known, asked, blocks, spelling, higher=higher)
-    paired, word = bool(blocks.names), _word(blocks.names)
+    paired, called = bool(blocks.names), word(blocks.names)
     repeats = len(runs) - len(runs.drop_duplicates(["configuration", "seed"]))
     notices = [
         f"{plural(ended, 'run')} of regstudy that ended without an outcome, left out" if ended else "",
@@ -78,7 +78,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
         blocks.reason,
         odd.missing(runs) if paired else "",
         f"{plural(repeats, 'run')} with the group and block of another: the mean of these counts, as one" if repeats else "",
-        odd.copies(points, runs, word, paired=paired),
+        odd.copies(points, runs, called, paired=paired),
         f"{plural(int(runs['diverged'].sum()), 'run')} whose {visible(asked.metric)} is no number, counted as diverged" if runs["diverged"].any() else "",
         odd.differing(known, lambda run: spelling.named(run, asked.group_by), [SEED, *blocks.names]),
         "nothing says whether these runs share their data, code and budget: that is for you to know",
@@ -90,7 +90,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
         _epochs(points, runs, asked),
         tuple(filter(None, notices)),
         source,
-        replace(_words(word, higher=higher, paired=paired), taken=curves.taken(asked.value)),
+        replace(_words(called, higher=higher, paired=paired), taken=curves.taken(asked.value)),
         (curve,),
         endpoint=measure,
         scale=Scale(higher, asked.margin, bounds=_bounds(asked.metric, runs[asked.metric])),
@@ -121,17 +121,17 @@ def counts(run: Record, statuses: Sequence[str]) -> bool:
     return is_done(run) or (not run.tags.get(Tag.KIND) and run.status in statuses)
 
 
-def _where(runs: Sequence[Record], given: Sequence[str]) -> Sequence[Record]:
+def where(runs: Sequence[Record], given: Sequence[str], option: str = "--where") -> Sequence[Record]:
     """Those with the values that are asked for; a name without params. or tags. is a parameter's."""
-    conditions = filters.parse(given)
+    conditions = filters.parse(given, option)
     names = {
         name: name if "." in name or name in {values.EXPERIMENT, values.RUN_NAME} else f"params.{name}" for name in conditions
     }
-    values.check_names(names.values(), "--where")
+    values.check_names(names.values(), option)
     for name, own in names.items():
         if runs and all(values.of(run, own) is None for run in runs):
             there = sorted({f"params.{key}" for run in runs for key in run.params})
-            raise UsageError(f"--where {name}: no run has {own}; expected names such as {values.listed(there)}")
+            raise UsageError(f"{option} {name}: no run has {own}; expected names such as {values.listed(there)}")
     return [
         run
         for run in runs
@@ -156,7 +156,7 @@ def _blocks(runs: Sequence[Record], asked: Asked) -> _Blocks:
         (same,) = held
         what = " and ".join(f"{name} ({value})" for name, value in zip(names, same, strict=True))
         return _Blocks((), reason=f"{what} is the same in all runs, and pairs none: two samples, compared by Welch's t test")
-    folds = [name for name in names if _word([name]) == FOLD]
+    folds = [name for name in names if word([name]) == FOLD]
     number = max((len({values.canonical(values.of(run, name) or "") for run in known}) for name in folds), default=0)
     if number < 2:
         return _Blocks(names)
@@ -164,22 +164,22 @@ def _blocks(runs: Sequence[Record], asked: Asked) -> _Blocks:
     return _Blocks(names, 1 / (number - 1), told)
 
 
-def _word(names: Sequence[str]) -> str:
+def word(names: Sequence[str]) -> str:
     """What a block is called, by the word in its parameter's name that is one for blocks; of several, a block; of none, a run."""
     if not names:
         return RUN
     parts = [re.split(r"[^a-z]+", values.key(name).lower()) for name in names]
-    words = {next((BLOCKS[part] for part in own if part in BLOCKS), "block") for own in parts}
-    return words.pop() if len(words) == 1 else "block"
+    words = {next((BLOCKS[part] for part in own if part in BLOCKS), BLOCK) for own in parts}
+    return words.pop() if len(words) == 1 else BLOCK
 
 
-def _words(word: str, *, higher: bool, paired: bool = True) -> Words:
+def _words(block: str, *, higher: bool, paired: bool = True) -> Words:
     """What can be said of anybody's runs."""
     return Words(
-        block=word,
+        block=block,
         step="step",
         endpoint=f"{'higher' if higher else 'lower'} is better",
-        pairing=f"Runs of the same {word} are a pair; configurations are compared by differences within {word}s."
+        pairing=f"Runs of the same {block} are a pair; configurations are compared by differences within {block}s."
         if paired
         else "Nothing pairs runs of different configurations: they are two samples, compared by Welch's t test, which asks for no common variance.",
     )
@@ -216,7 +216,7 @@ def of_scores(scores: pd.DataFrame, *, higher_is_better: bool, margin: float | N
     runs = long.assign(**{"run_name": "", "start_time": 0, "diverged": False, AVERAGED: 1})
     epochs = long[["run_id", "configuration", "seed", name]].assign(epoch=0)
     measure = Measure(name, name, decimals=_decimals(runs[name]), higher_is_better=higher_is_better)
-    words = replace(_words(_word([f"params.{block}"]), higher=higher_is_better), step="")
+    words = replace(_words(word([f"params.{block}"]), higher=higher_is_better), step="")
     scale = Scale(higher_is_better, margin, bounds=_bounds(name, runs[name]))
     curve = Curve(name, name, f"{name} over steps", name, higher_is_better=higher_is_better)
     return Trials(runs, epochs, (), Unstored(), words, (curve,), endpoint=measure, scale=scale, plan=plan)

@@ -40,7 +40,8 @@ def show_ranking(found: Findings) -> None:
         shown.row(*_ranked(row, found), *(_details(row) if detailed else []))
     told = grids.parameters(found)
     if told is not None:
-        say(grids.as_text(told))
+        for line in grids.as_text(told).splitlines():
+            say(line)
     shown.show()
     if len(few) < len(found.table):
         say(

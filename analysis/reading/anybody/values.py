@@ -112,14 +112,19 @@ def _short(shown: Mapping[str, str]) -> dict[str, str]:
     """On one line, the middle of long ones left out; two values stay two."""
     found: dict[str, str] = {}
     for value, text in shown.items():
-        line = " ".join(text.split())
-        short = line if len(line) <= LONG else f"{line[:BEGINNING].rstrip()} … {line[BEGINNING - LONG :].lstrip()}"
-        alike, number = short, 1
-        while short in found.values():
+        alike, number = short(text), 1
+        name = alike
+        while name in found.values():
             number += 1
-            short = f"{alike} ({number})"
-        found[value] = short
+            name = f"{alike} ({number})"
+        found[value] = name
     return found
+
+
+def short(text: str) -> str:
+    """A text on one line, without its middle if it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONG else f"{line[:BEGINNING].rstrip()} … {line[BEGINNING - LONG :].lstrip()}"
 
 
 def listed(names: Sequence[str], most: int = SHOWN) -> str:
