@@ -94,6 +94,14 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
     _add_gate(commands)
     verify = commands.add_parser("verify", help="compute every number of a report anew, and say which differ", epilog=EPILOG)
     verify.add_argument("report", metavar="REPORT", help="a report's folder, or its report.html")
+    promote = commands.add_parser(
+        "promote",
+        parents=[source],
+        help="register the model that a study's report advises, with its verdict; nothing where nothing is shown",
+        epilog=EPILOG,
+    )
+    promote.add_argument("--alias", metavar="ALIAS", default="champion", help="alias of the version; default: %(default)s")
+    promote.add_argument("--name", metavar="NAME", default="", help="name of the registered model; default: regstudy-STUDY")
     snapshot = commands.add_parser(
         "snapshot",
         parents=[source],
@@ -284,10 +292,16 @@ def _run(given: list[str], program: str) -> None:
     made = _make_folder(arguments)
     command = as_command(given)
     try:
-        from . import choices, commands, gate, power
+        from . import choices, commands, gate, power, promote
         from . import decided as decisions
 
-        own = {"decided": decisions.decided, "power": power.power, CHOICES: choices.choices, "gate": gate.gate}
+        own = {
+            "decided": decisions.decided,
+            "power": power.power,
+            CHOICES: choices.choices,
+            "gate": gate.gate,
+            "promote": promote.promote,
+        }
         run = own[arguments.command] if arguments.command in own else getattr(commands, arguments.command)
         run(arguments, command)
     except BaseException:
@@ -346,6 +360,12 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     arguments.planned = _planned(arguments.planned)
     if arguments.command == "report":
         _check_report(arguments)
+    if arguments.command == "promote" and (not arguments.study or arguments.snapshots):
+        raise UsageError(
+            "promote needs --study, whose advised configuration it registers, in the store: leave --from out"
+            if arguments.snapshots
+            else "promote needs --study: whose advised configuration is registered"
+        )
     arguments.experiment = arguments.experiments[0] if arguments.experiments else ""
     arguments.metric = arguments.metrics[0] if getattr(arguments, "metrics", []) else ""
     _check_experiments(arguments)

@@ -1,10 +1,11 @@
-"""The only module of analysis that writes to the store: a report becomes an artifact of a run. Uploads the report's files and no other."""
+"""The only module of analysis that writes to the store: a report becomes an artifact of a run, an advised model a version in the registry. Uploads the report's files and no other."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from mlflow.entities import RunStatus
+from mlflow.entities import LoggedModelStatus, RunStatus
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.tracking.context import registry
@@ -41,6 +42,25 @@ def attach(report: Path, run_id: str) -> None:
     """Log a study's report onto the study's own run, in place of an earlier one; TrackingError if the store does not take it."""
     with _told():
         _upload(report, run_id)
+
+
+def register(
+    run_id: str, *, experiment_id: str, model: str, alias: str, description: str, tags: Mapping[str, str]
+) -> ModelVersion:
+    """Make a run's model a version of a registered one, with an alias; TrackingError if the store does not take it, or the run logged none."""
+    with _told("nothing is registered, since"):
+        client = store.client()
+        logged = client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
+        ready = [own for own in logged if own.status == LoggedModelStatus.READY]
+        if not ready:
+            raise TrackingError(f"run {run_id} has logged no model that can be served: nothing is registered")
+        with suppress(MlflowException):  # it is there already
+            client.create_registered_model(model)
+        version = client.create_model_version(
+            model, ready[0].model_uri, run_id, tags=dict(tags), description=description, model_id=ready[0].model_id
+        )
+        client.set_registered_model_alias(model, alias, version.version)
+    return version
 
 
 def require_current() -> None:
@@ -84,14 +104,12 @@ def _upload(report: Path, run_id: str) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """One line where the store does not take it."""
+def _told(beginning: str = "the report is written, but") -> Iterator[None]:
+    """One line where the store does not take it; `beginning` says what is so all the same."""
     store.quieten()
     store.require_writable()
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
-        raise TrackingError(
-            f"the report is written, but the tracking store {store.shown(store.uri())} did not take it: {reason}"
-        ) from error
+        raise TrackingError(f"{beginning} the tracking store {store.shown(store.uri())} did not take it: {reason}") from error
