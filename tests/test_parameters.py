@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
 from scipy import stats
 from test_anybodys_blocks import log
 
@@ -11,7 +12,7 @@ from analysis.judging import findings
 from analysis.judging.effects.parameters import responses
 from analysis.reading import errors, foreign
 from analysis.reading.anybody.asked import Asked
-from analysis.showing import plots
+from analysis.showing import figures, plots
 from analysis.showing.sections.curves import CURVES
 from analysis.showing.sections.section import Material
 
@@ -95,3 +96,12 @@ def test_a_long_curve_is_thinned_where_it_is_drawn(workspace):
         (drawing,) = CURVES.figures(Material(found, look, errors.read(found.trials)))
     assert len(drawing.numbers) <= 6 * 501
     assert drawing.numbers["epoch"].max() == 4999
+
+
+def test_of_many_blocks_some_are_drawn_and_that_is_said():
+    found = findings.find(synthetic.trials(seeds=200))
+    assert len(figures.drawn_blocks(found)) == figures.MOST_BLOCKS
+    assert figures.of_all(found) == " 60 of 200 seeds are drawn."
+    few = findings.find(synthetic.trials(seeds=20))
+    assert figures.drawn_blocks(few) == list(few.scores.index)
+    assert figures.of_all(few) == ""

@@ -161,7 +161,8 @@ def _compare_any(arguments: argparse.Namespace, command: str) -> None:
         raise UsageError(
             f"--output {arguments.output}: a report is by one metric: name one --metric, or several without --output"
         )
-    results = [found(_by(arguments, metric)) for metric in arguments.metrics]
+    held = source(arguments)
+    results = [found(_by(arguments, metric), held) for metric in arguments.metrics]
     if arguments.output:
         _write_report(results[0], Path(arguments.output), command, there_to_stay=True)
         return

@@ -17,6 +17,9 @@ from . import wording
 from .plots import Look, Quantity
 
 Looks = dict[str, Look]
+MOST_BLOCKS = 60
+"""Blocks that are drawn: more cannot be told apart, and fill the page's file."""
+
 MOST_OF_A_SEARCH = 20
 """Configurations of a search that are shown: their order is largely chance."""
 
@@ -54,6 +57,20 @@ def drawn_of(found: Findings) -> list[str]:
     """The configurations that figures and tables have room for: all; of a search's, which each have one run, the first of the order."""
     names = [str(name) for name in found.table["configuration"]]
     return names if found.parameters is None else names[:MOST_OF_A_SEARCH]
+
+
+def drawn_blocks(found: Findings) -> list[object]:
+    """The blocks that figures have room for: all, or so many of them, evenly chosen."""
+    blocks = list(found.scores.index)
+    if len(blocks) <= MOST_BLOCKS:
+        return blocks
+    return [blocks[place] for place in np.unique(np.linspace(0, len(blocks) - 1, MOST_BLOCKS).round().astype(int))]
+
+
+def of_all(found: Findings) -> str:
+    """That not all blocks are drawn, to follow a caption; empty if they are."""
+    n, all_ = len(drawn_blocks(found)), len(found.scores)
+    return "" if n == all_ else f" {n} of {all_:,} {found.trials.words.block}s are drawn."
 
 
 def wide(runs: pd.DataFrame, column: str) -> pd.DataFrame:

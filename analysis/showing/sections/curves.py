@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .. import plots
-from ..figures import Drawing, counted, curve_quantity, drawn_of
+from ..figures import Drawing, counted, curve_quantity, drawn_blocks, drawn_of, of_all
 from .section import Material, Section
 
 MOST_POINTS = 500
@@ -18,7 +18,7 @@ def _curves(material: Material) -> list[Drawing]:
     block, drawn = found.trials.words.block, []
     for curve in found.trials.curves:
         own = found.trials.epochs[["configuration", "seed", "epoch", curve.metric]].rename(columns={curve.metric: "value"})
-        own = _thinned(own[own["configuration"].isin(shown_of)])
+        own = _thinned(own[own["configuration"].isin(shown_of) & own["seed"].isin(drawn_blocks(found))])
         if own["epoch"].nunique() < 2 or own["value"].isna().all():
             continue
         title, subtitle = curve.title, f"{counted(found)}; {block}s thin, median bold"
@@ -27,7 +27,7 @@ def _curves(material: Material) -> list[Drawing]:
         few = len(look) <= plots.TOGETHER
         narrow = plots.curves(own, look, quantity=shown, title=title, subtitle=subtitle, narrow=True) if few else None
         alt = f"{title} for {', '.join(look)}: a thin line per {block}, a bold median."
-        caption = f"{title}. {block.capitalize()}s are thin lines, the median is bold."
+        caption = f"{title}. {block.capitalize()}s are thin lines, the median is bold.{of_all(found)}"
         drawn.append(Drawing(curve.name, figure, caption, alt, own, narrow))
     return drawn
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .. import grids, methods, plots, wording
-from ..figures import Drawing, drawn_of, long, quantity
+from ..figures import Drawing, drawn_blocks, drawn_of, long, of_all, quantity
 from ..grids import Grid
 from .section import Material, Section
 
@@ -15,7 +15,7 @@ def _ranking(material: Material) -> list[Drawing]:
     names = drawn_of(found)
     table, scores = (
         found.table[found.table["configuration"].isin(names)],
-        long(found.scores[[name for name in found.scores if name in names]]),
+        long(found.scores.loc[drawn_blocks(found), [name for name in found.scores if name in names]]),
     )
     figure, narrow = (
         plots.ranking(
@@ -34,6 +34,7 @@ def _ranking(material: Material) -> list[Drawing]:
     )
     if found.scale.margin is None:
         caption = f"Every dot is a {block}, the bar the 95% interval of the mean."
+    caption += of_all(found)
     if len(table) < len(found.table):
         caption += f" The first {len(table)} of {len(found.table):,}."
     alt = f"{found.endpoint.words} of {', '.join(table['configuration'])}, in order of rank."
