@@ -102,7 +102,7 @@ def read_runs(
     value: str = "last",
     experiment: str | Sequence[str] = "",
     where: Mapping[str, object] | None = None,
-    files: Iterable[str | Path] = (),
+    files: str | Path | Iterable[str | Path] = (),
     planned: int | None = None,
 ) -> Trials:
     """Read the finished runs of any code: `group_by` and `block` name parameters or tags (`params.lr`), `better` is higher or lower where the metric's name does not say.
@@ -111,6 +111,7 @@ def read_runs(
     steps), best, min, max or step:N. Several of `group_by`, `block` and `experiment` are taken together. `files` are CSV or Parquet files of results,
     instead of a store: a row per run, or long, whose columns are parameters.
     """
+    paths = [files] if isinstance(files, (str, Path)) else files
     groups, blocks, experiments = (
         [given] if isinstance(given, str) and given else list(given) for given in (group_by, block, experiment)
     )
@@ -121,7 +122,7 @@ def read_runs(
         *(word for name in blocks for word in ("--block", name)),
         *(word for name in experiments for word in ("--experiment", name)),
         *(word for name, wanted in (where or {}).items() for word in ("--where", f"{name}={_values(wanted)}")),
-        *(word for path in files for word in ("--from", str(path))),
+        *(word for path in paths for word in ("--from", str(path))),
         "--last",
         str(last),
         "--value",

@@ -379,7 +379,7 @@ def _in_words(error: ValidationError) -> str:
     name = str(first["loc"][0])
     limit = (
         f", at most {_largest(name):,}"
-        if first["type"] in {"less_than_equal", "int_parsing_size"} and name != "threads"
+        if first["type"] in {"less_than_equal", "int_parsing_size"} and expected(name).startswith("a whole number ≥")
         else ""
     )
     return f"{name}: expected {expected(name)}{limit}, got {quoted(first['input'])}"

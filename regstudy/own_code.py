@@ -1,5 +1,6 @@
 """Code of the user's own, as a configuration names it: found, loaded, and identified by its source. Loads nothing before it is asked to."""
 
+import ast
 import hashlib
 import importlib
 import importlib.util
@@ -40,10 +41,10 @@ def name(reference: str) -> str:
 def load(reference: str) -> Any:
     """What a reference names; ConfigError says why it cannot be had."""
     place, _, attribute = reference.rpartition(":")
-    path = _origin(reference)
+    path = origin(reference)
     try:
         module = _from_file(path) if place.endswith(".py") else importlib.import_module(place)
-    except Exception as error:  # noqa: BLE001  # whatever a user's module raises is the user's to mend
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a user's module raises is the user's to mend
         raise failed(reference, "cannot be imported", error) from None
     try:
         return getattr(module, attribute)
@@ -52,7 +53,7 @@ def load(reference: str) -> Any:
         raise ConfigError(f"{reference!r}: {place} has no {attribute!r}: it has {there}") from None
 
 
-def failed(reference: str, when: str, error: Exception) -> ConfigError:
+def failed(reference: str, when: str, error: BaseException) -> ConfigError:
     """The line for what the user's own code has raised."""
     return ConfigError(f"{reference!r} {when} ({type(error).__name__}: {next(iter(str(error).splitlines()), '')}): mend it")
 
@@ -80,10 +81,14 @@ def digest_of(facts: Sequence[Mapping[str, str]]) -> str:
 
 
 def sources(reference: str) -> dict[str, bytes]:
-    """The source files of what is named, by their paths: its own; of a module in a package of the user's, all of the package's. Of an installed package the version says the rest."""
-    path = _origin(reference)
-    top = None if _is_installed(path) else _top(path, reference)
-    files = [path] if top is None else sorted(top.rglob("*.py"))
+    """The source files of what is named, by their paths: its own, and those beside it that it imports; of a module in a package of the user's, all of the package's.
+
+    Of an installed package the version says the rest.
+    """
+    path = origin(reference)
+    installed = _is_installed(path)
+    top = None if installed else _top(path, reference)
+    files = [path] if installed else _with_neighbours(path) if top is None else sorted(top.rglob("*.py"))
     if len(files) > MOST_FILES:
         raise ConfigError(
             f"{reference!r}: {top} has {len(files):,} Python files: expected a package of at most {MOST_FILES:,}; name a file, path/to/file.py:name"
@@ -92,11 +97,30 @@ def sources(reference: str) -> dict[str, bytes]:
     return {file.relative_to(base).as_posix(): file.read_bytes() for file in files}
 
 
+def _with_neighbours(path: Path) -> list[Path]:
+    """A file, and the modules and packages in its folder that it imports, and that these import in turn."""
+    found, base = [path], path.parent
+    for own in found:  # which grows meanwhile
+        try:
+            nodes = list(ast.walk(ast.parse(own.read_bytes())))
+        except (SyntaxError, ValueError):
+            continue  # loading it says what is wrong
+        names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+        for name in sorted({name.partition(".")[0] for name in names}):
+            module, package = base / f"{name}.py", base / name
+            files = (
+                [module] if module.is_file() else sorted(package.rglob("*.py")) if (package / "__init__.py").is_file() else []
+            )
+            found += [file for file in files if file not in found]
+    return found
+
+
 def _described(reference: str) -> dict[str, str]:
     held = hashlib.sha256()
     for path, content in sources(reference).items():
         held.update(f"{path}\0{len(content)}\0".encode() + content)
-    version = _version(reference.partition(".")[0]) if _is_installed(_origin(reference)) else ""
+    version = _version(reference.partition(".")[0]) if _is_installed(origin(reference)) else ""
     return {"sha256": held.hexdigest(), **({"version": version} if version else {})}
 
 
@@ -121,7 +145,7 @@ def _top(path: Path, reference: str) -> Path | None:
     return path.parents[place.count(".") + inside - 1]
 
 
-def _origin(reference: str) -> Path:
+def origin(reference: str) -> Path:
     """The file that the code is in."""
     place = reference.rpartition(":")[0]
     if place.endswith(".py"):
@@ -145,10 +169,14 @@ def _origin(reference: str) -> Path:
 
 
 def _from_file(path: Path) -> ModuleType:
-    """A file by its path, as a module that pickles by a name of its own; once per content."""
-    key = f"regstudy_own_{path.stem}_{hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:12]}"
+    """A file by its path, as a module that pickles by a name of its own; once per content, its own and that of the files beside it that it imports."""
+    files = _with_neighbours(path)
+    content = b"".join(file.read_bytes() for file in files)
+    key = f"regstudy_own_{path.stem}_{hashlib.sha256(str(path).encode() + content).hexdigest()[:12]}"
     if key in sys.modules:
         return sys.modules[key]
+    if len(files) > 1:
+        _see(path.parent, files[1:])
     spec = importlib.util.spec_from_file_location(key, path)
     assert spec is not None
     assert spec.loader is not None
@@ -160,6 +188,17 @@ def _from_file(path: Path) -> ModuleType:
         del sys.modules[key]
         raise
     return module
+
+
+def _see(folder: Path, files: Sequence[Path]) -> None:
+    """Let the modules in a file's folder be imported from anywhere, and anew: another version of them may be loaded."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    loaded = {str(file) for file in files}
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) in loaded:
+            del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def _see_folder() -> None:

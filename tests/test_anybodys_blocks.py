@@ -9,6 +9,7 @@ import pytest
 from mlflow.entities import Metric, Param
 from scipy import stats
 
+import analysis as an
 from analysis.commands import cli
 from analysis.judging import findings, statistics
 from analysis.judging.statistics import Pairing, Rule
@@ -204,7 +205,10 @@ def test_numbers_are_numbers(workspace):
 def test_a_parameter_that_only_some_runs_have_is_a_difference(workspace):
     for seed in range(3):
         log({"model": "a", "seed": seed} | ({"warmup": 5} if seed else {}), {"acc": 0.5 + seed / 10})
-    assert "within a group params.warmup differ: name in --group-by what matters" in foreign.read(Asked("acc", GROUP)).notices
+    assert (
+        "within a group params.warmup differ: name in --group-by what matters, in --block what pairs runs"
+        in foreign.read(Asked("acc", GROUP)).notices
+    )
 
 
 def test_copies_are_no_repeats(workspace):
@@ -263,7 +267,7 @@ def test_a_long_value_is_one_line_with_its_ends(workspace):
             log({"model": LONG.format(kind), "seed": seed}, {"f1": 0.5})
     names = set(foreign.read(Asked("f1", GROUP)).runs["configuration"])
     assert len(names) == 3
-    assert all(re.fullmatch(r"model Pipeline.{10,60}\)\]\)", name) for name in names)
+    assert all(re.fullmatch(r"model Pipeline.{10,48}\)\]\)", name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -341,3 +345,15 @@ def test_where_nobody_says_what_to_compare_it_says_what_there_is(workspace, fold
 def test_where_there_is_nothing_to_compare_that_is_said(workspace, capsys):
     assert cli.main(["compare"]) == 2
     assert "has no finished run with metrics" in capsys.readouterr().err
+
+
+def test_scores_of_a_notebook_are_looked_at(workspace):
+    good = pd.DataFrame({"a": [1.0, 2, 3], "b": [1.5, 2, 4]})
+    for scores, margin, told in (
+        (good.to_numpy(), None, "expected a pandas DataFrame, a row per block and a column per configuration, got ndarray"),
+        (good[["a", "a"]], None, "the column 'a' is there twice"),
+        (good.loc[[0, 0, 1]], None, "the row '0' is there twice"),
+        (good, -1, "margin=-1: expected a number above 0"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(told)):
+            an.rank_scores(scores, margin=margin)

@@ -73,7 +73,13 @@ def test_a_long_file_has_curves(workspace):
     ("content", "told"),
     [
         (None, "'wrong.csv' cannot be read: No such file or directory"),
-        ("", "'wrong.csv' cannot be read: No columns to parse from file"),
+        ("", "'wrong.csv': there is no heading: expected a name for each column"),
+        ("model;seed;acc\na;0;1\n", "'wrong.csv' has one column, 'model;seed;acc': expected commas between values"),
+        ("model,model,acc\na,b,1\n", "'wrong.csv': the column 'model' is there twice"),
+        ("model,seed,acc\na,0,1,5\n", "'wrong.csv' cannot be read: CSV parse error: Expected 3 columns, got 4"),
+        ("model,seed,acc\na,0\n", "'wrong.csv' cannot be read: CSV parse error: Expected 3 columns, got 2"),
+        ("model,seed,acc\na,0,0.5\na,1,90%\n", "'acc': '90%' in row 2 of wrong.csv is no number: write it plainly"),
+        ("model,seed,acc\na,0,0.5\na,1,oops\na,2,0.5\n", "'acc': 'oops' in row 2 of wrong.csv is no number"),
         ("model,seed,acc\n", "'wrong.csv' holds no row: expected a row per run"),
         ("model,seed,acc\na,0,high\n", "--metric 'acc': no run has it; expected one of seed"),
         ("model,seed,metric,value\na,0,acc,high\n", "'wrong.csv': expected numbers in the column value"),
@@ -87,6 +93,21 @@ def test_what_is_no_table_of_results_is_one_line(workspace, capsys, content, tol
     said = capsys.readouterr().err
     assert told in said
     assert said.count("\n") == 1
+
+
+def test_a_file_in_another_encoding_is_told(workspace, capsys):
+    (workspace / "wrong.csv").write_bytes("modèle,acc\na,1\n".encode("latin-1"))
+    assert cli.main([*COMPARE, "--from", "wrong.csv"]) == 2
+    assert "'wrong.csv' is not UTF-8: save it as that" in capsys.readouterr().err
+
+
+def test_a_measured_column_is_no_parameter_to_group_by(results, capsys):
+    assert cli.main(["compare", "--from", "results.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "--metric acc --group-by params.model" in said
+    assert "--group-by params.acc" not in said
+    assert cli.main([*COMPARE, "--from", "results.csv"]) == 0
+    assert "params.acc" not in capsys.readouterr().out
 
 
 def test_a_snapshot_is_no_file_of_results(workspace, capsys):

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -67,12 +68,13 @@ def test_what_cannot_be_read_is_status_2(branches, capsys):
         (["--seeds-left", "-1"], "--seeds-left -1: expected a number from 0 on"),
         (["--candidate", "seed"], "--candidate 'seed': expected FIELD=VALUE"),
         (["--value", "median"], "--value 'median': expected last"),
-        (["--summary", "nowhere/there.md"], "'nowhere/there.md' cannot be written"),
+        (["--summary", "half.md", "--json", "nowhere/there.json"], "'nowhere/there.json' cannot be written"),
     ):
         assert cli.main([*GATE, *options]) == 2, options
         said = capsys.readouterr().err
         assert told in said or "is there twice" in said
         assert said.count("\n") == 1
+    assert not Path("half.md").exists()
     assert cli.main(["gate", "--baseline", "seed=0", "--candidate", "seed=0", "--metric", "acc", "--margin", "0.1"]) == 2
     assert "is both the baseline's and the candidate's" in capsys.readouterr().err
     assert cli.main(["gate", "--baseline", "seed=0", "--candidate", "seed=1", "--metric", "acc"]) == 2
@@ -104,7 +106,49 @@ def test_files_and_runs_without_a_seed(workspace, capsys):
     assert cli.main(["gate", "--baseline", "main.csv", "--candidate", "pr.csv", "--metric", "loss", "--margin", "0.02"]) == 0
     said = capsys.readouterr().out
     assert "12 runs each" in said
+    worse = pd.DataFrame({"loss": rng.normal(0.9, 0.01, 12), "seed": range(12)})
+    for name, frame in {"bad.csv": worse, "bad.parquet": worse}.items():
+        frame.to_csv(name, index=False) if name.endswith("csv") else frame.to_parquet(name)
+        assert (
+            cli.main(
+                [
+                    "gate",
+                    "--baseline",
+                    "main.csv",
+                    "--candidate",
+                    name,
+                    "--metric",
+                    "loss",
+                    "--margin",
+                    "0.02",
+                    "--block",
+                    "none",
+                ]
+            )
+            == 1
+        )
+    capsys.readouterr()
     assert "compared by Welch's t test" in said
+
+
+def test_runs_that_diverged_pass_no_gate(branches, capsys):
+    import mlflow
+
+    branches(0.0)
+    client = mlflow.MlflowClient()
+    runs = {run.data.params["seed"]: run.info.run_id for run in client.search_runs(["0"], "tags.branch = 'pr'")}
+    client.log_metric(runs["0"], "acc", float("nan"), step=1)
+    assert cli.main([*GATE, "--last", "1"]) == 3
+    said = capsys.readouterr().out
+    assert "1 run whose acc is no number, counted as diverged" in said
+    assert "7 seeds each" in said
+    for run_id in runs.values():
+        client.log_metric(run_id, "acc", float("nan"), step=1)
+    assert cli.main([*GATE, "--last", "1"]) == 1
+    assert "worse; all runs of the candidate diverged" in capsys.readouterr().out
+    turned = [word.replace("main", "x").replace("pr", "main").replace("x", "pr") for word in GATE]
+    assert cli.main([*turned, "--last", "1"]) == 2
+    assert "--baseline: all its runs diverged" in capsys.readouterr().err
 
 
 def test_several_metrics_share_alpha_and_the_worst_decides(workspace, capsys):

@@ -361,3 +361,33 @@ def test_no_picture_leaves_the_machine_if_none_is_to(workspace, tmp_path, capsys
     assert analysis.main(["report"]) == 0
     assert analysis.main(["verify", "report"]) == 0
     capsys.readouterr()
+
+
+def test_images_of_16_bits_are_scaled_alike_and_others_refused(tmp_path):
+    """A dark one stays dark: what one image holds does not decide how it is read."""
+    for name in ("a", "b"):
+        (tmp_path / "deep" / name).mkdir(parents=True)
+        for place, value in enumerate((0, 200, 256, 30_000, 65_535)):
+            Image.fromarray(np.full((28, 28), value, np.uint16)).save(tmp_path / "deep" / name / f"{place}.png")
+    read = folders.read(tmp_path / "deep", None, "refuse", 0)
+    assert sorted({*read.train_images.reshape(-1), *read.test_images.reshape(-1)}) == [0, 1, 117, 255]
+    for values in (np.full((28, 28), 100_000, np.int32), np.full((28, 28), -5, np.int32), np.full((28, 28), 0.5, np.float32)):
+        Image.fromarray(values).save(tmp_path / "deep" / "a" / "odd.tiff")
+        with pytest.raises(DataError, match=r"odd\.tiff: is no image that can be read .*expected eight or 16 bits"):
+            folders.read(tmp_path / "deep", None, "refuse", 0)
+        assert "1 of 11 files could not be read" in folders.read(tmp_path / "deep", None, "skip", 0).warning
+
+
+@pytest.mark.parametrize("parts", [("train", "valid"), ("Train", "Test")])
+def test_parts_of_a_data_set_are_no_classes(tmp_path, parts):
+    for part in parts:
+        folder(tmp_path / part, 2)
+    with pytest.raises(DataError, match="are called like parts, not classes: call them train/ and test/"):
+        folders.read(tmp_path, None, "refuse", 0)
+
+
+def test_a_link_that_leads_nowhere_is_no_image_that_can_be_read(tmp_path):
+    folder(tmp_path / "flags", 4)
+    (tmp_path / "flags" / "red" / "dead.jfif").symlink_to("/nowhere.jpg")
+    with pytest.raises(DataError, match=r"dead\.jfif: is no image that can be read"):
+        folders.read(tmp_path / "flags", None, "refuse", 0)

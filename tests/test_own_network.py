@@ -2,12 +2,14 @@
 
 import re
 
+import mlflow
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from regstudy import own_code
+from regstudy.commands import cli
 from regstudy.config import RunConfig
 from regstudy.data.datasets import Inputs
 from regstudy.errors import ConfigError
@@ -266,3 +268,87 @@ def test_installed_packages_have_a_version():
     assert own_code.described(["torch.nn:Linear"])[0]["version"].startswith("torch ")
     assert set(own_code.sources("torch.nn:Linear")) == {"__init__.py"}, "not all of PyTorch is kept on each run"
     assert isinstance(nn.Linear(1, 1), own_code.load("torch.nn:Linear"))
+
+
+ODD = """
+import torch
+from torch import nn
+
+class Late(nn.Module):
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.last, self.calls = nn.Linear(784, classes), 0
+    def forward(self, x):
+        self.calls += self.training
+        if self.calls > 2:
+            raise RuntimeError("no more")
+        return self.last(x.flatten(1))
+
+def double(shape, classes):
+    return nn.Sequential(nn.Flatten(), Cast(), nn.Linear(784, classes).double())
+
+class Cast(nn.Module):
+    def forward(self, x):
+        return x.double()
+
+class Detached(nn.Module):
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.last = nn.Linear(784, classes)
+    def forward(self, x):
+        return self.last(x.flatten(1)).detach()
+
+def softmax(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, classes), nn.Softmax(1))
+
+def leaves(shape, classes):
+    raise SystemExit(3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("double", "expected numbers of type torch.float32, got torch.float64"),
+        ("Detached", "got what has no gradient"),
+        ("softmax", "got probabilities from .*: leave its softmax out"),
+        ("leaves", r"failed with the input shape .* \(SystemExit: 3\): mend it"),
+    ],
+)
+def test_an_odd_network_is_a_line(tmp_path, name, told):
+    (tmp_path / "odd.py").write_text(ODD)
+    with pytest.raises(ConfigError, match=told) as caught:
+        build(config(network=f"{tmp_path}/odd.py:{name}"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_fails_while_it_trains_is_a_line_with_its_own(workspace, capsys):
+    (workspace / "odd.py").write_text(ODD)
+    options = ["--dataset", "mnist-5k", "--epochs", "1", "--threads", "1", "--network", "odd.py:Late"]
+    assert cli.main(["train", *options]) == 2
+    said = capsys.readouterr().err
+    assert "odd.py:Late' failed in training, in line 12 (RuntimeError: no more): mend it" in said
+    assert "Traceback" not in said
+    (run,) = mlflow.MlflowClient().search_runs(["0"])
+    assert run.info.status == "FAILED"
+
+
+def test_what_a_file_imports_from_its_folder_is_part_of_it(tmp_path, monkeypatch):
+    place = tmp_path / "code"
+    (place / "parts").mkdir(parents=True)
+    (place / "net.py").write_text("from heads_of_mine import head\ndef f(shape, classes):\n    return head(classes)\n")
+    (place / "heads_of_mine.py").write_text(
+        "from parts.of_mine import flat\nfrom torch import nn\ndef head(n): return nn.Sequential(flat(), nn.Linear(784, n))\n"
+    )
+    (place / "parts" / "__init__.py").write_text("")
+    (place / "parts" / "of_mine.py").write_text("from torch import nn\ndef flat(): return nn.Flatten()\n")
+    monkeypatch.chdir(tmp_path)
+    reference = "code/net.py:f"
+    assert set(own_code.sources(reference)) == {"net.py", "heads_of_mine.py", "parts/__init__.py", "parts/of_mine.py"}
+    before = own_code.digest([reference])
+    assert parameter_count(build(config(network=reference))) == 7850
+    (place / "heads_of_mine.py").write_text(
+        "from torch import nn\ndef head(n): return nn.Sequential(nn.Flatten(), nn.Linear(784, n, bias=False))\n"
+    )
+    assert own_code.digest([reference]) != before
+    assert parameter_count(build(config(network=reference))) == 7840, "another version of it is another network"

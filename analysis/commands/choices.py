@@ -53,7 +53,7 @@ def choices(arguments: argparse.Namespace, _command: str) -> None:
         _show("parameter", rows, ("values", ""))
     else:
         say("No parameter varies between these runs.")
-    for command in _commands(metrics, parameters, arguments):
+    for command in _commands(runs, metrics, parameters, arguments):
         say(f"  {command}")
 
 
@@ -87,7 +87,8 @@ def _parameters(runs: Sequence[Record]) -> list[_Parameter]:
     for name in sorted({name for run in runs for name in run.params}):
         held = [values.canonical(run.params[name]) for run in runs if name in run.params]
         distinct = tuple(sorted(set(held), key=values.in_order))
-        if len(distinct) > 1:
+        of_numbers = any(name in run.metrics for run in runs) and 2 * len(distinct) > len(held)  # a file's measured column
+        if len(distinct) > 1 and not of_numbers:
             full = f"params.{name}"
             found.append(_Parameter(full, distinct, len(held), pairs=foreign.word([full]) != foreign.BLOCK))
     return sorted(found, key=lambda own: (own.pairs, len(own.values) == own.runs, len(own.values), own.name))
@@ -99,23 +100,32 @@ def _few(texts: Sequence[str]) -> str:
 
 
 def _commands(
-    metrics: Sequence[tuple[str, int, str]], parameters: Sequence[_Parameter], arguments: argparse.Namespace
+    runs: Sequence[Record],
+    metrics: Sequence[tuple[str, int, str]],
+    parameters: Sequence[_Parameter],
+    arguments: argparse.Namespace,
 ) -> list[str]:
-    """At most three: the likeliest question, the same of the next parameter or metric, and its report."""
+    """At most three, which some runs can answer: the likeliest question, another, and the first one's report."""
     groups, blocks = ([own.name for own in parameters if own.pairs == pairs] for pairs in (False, True))
-    if not groups:
-        return []
-    where = [word for name in arguments.experiments for word in ("--experiment", name)] + [
-        word for name in arguments.snapshots for word in ("--from", name)
-    ]
-    pairs = [] if blocks == [SEED] else [word for name in blocks for word in ("--block", name)]
-    (metric, _, better), *rest = metrics
-    first = _command(where, metric, better, groups[0], pairs)
-    others = [_command(where, metric, better, groups[1], pairs)] if len(groups) > 1 else []
-    others += [_command(where, rest[0][0], rest[0][2], groups[0], pairs)] if rest and not others else []
-    return [first, *others, f"{first} --margin SMALLEST-THAT-MATTERS --output report"]
+    options = [blocks, *([name] for name in blocks), []]
+    where = [word for name in arguments.experiments for word in ("--experiment", name)]
+    where += [word for name in arguments.snapshots for word in ("--from", name)]
+    found: list[str] = []
+    for metric, _, better in metrics[:MOST]:
+        for group in groups[:MOST]:
+            paired = next((names for names in options if _answers(runs, metric, group, names)), None)
+            if paired is not None and len(found) < 2:
+                found.append(_command(where, metric, better, group, paired))
+    return [*found, f"{found[0]} --margin SMALLEST-THAT-MATTERS --output report"] if found else []
 
 
-def _command(where: Sequence[str], metric: str, better: str, group: str, pairs: Sequence[str]) -> str:
+def _answers(runs: Sequence[Record], metric: str, group: str, blocks: Sequence[str]) -> bool:
+    """Whether runs of two configurations or more have all of these."""
+    own = [run for run in runs if metric in run.metrics and all(values.of(run, name) is not None for name in (group, *blocks))]
+    return len({values.canonical(values.of(run, group) or "") for run in own}) > 1
+
+
+def _command(where: Sequence[str], metric: str, better: str, group: str, blocks: Sequence[str]) -> str:
     way = [] if better else ["--better", "higher"]
+    pairs = [] if list(blocks) == [SEED] else [word for name in blocks or ["none"] for word in ("--block", name)]
     return shlex.join(["python", "-m", "analysis", "compare", *where, "--metric", metric, *way, "--group-by", group, *pairs])

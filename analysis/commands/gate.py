@@ -69,7 +69,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Sides:
-    """The runs of both sides as one source, each named by its side."""
+    """The runs of both sides as one source, each named by its side, which its ID begins with too: two files may number theirs alike."""
 
     baseline: Records
     candidate: Records
@@ -92,14 +92,19 @@ class Sides:
 
     def runs(self) -> Sequence[Record]:
         """Of both, the baseline's first."""
-        return [run._replace(name=side) for side in (BASELINE, CANDIDATE) for run in self.chosen[side]]
+        return [
+            run._replace(run_id=f"{side}/{run.run_id}", name=side)
+            for side in (BASELINE, CANDIDATE)
+            for run in self.chosen[side]
+        ]
 
     def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
         """Each side's."""
         names, parts = list(metrics), []
         for side, source in ((BASELINE, self.baseline), (CANDIDATE, self.candidate)):
-            own = {run.run_id for run in self.chosen[side]}
-            parts.append(source.epochs([run_id for run_id in run_ids if run_id in own], names))
+            own = [run_id.removeprefix(f"{side}/") for run_id in run_ids if run_id.startswith(f"{side}/")]
+            points = source.epochs(own, names)
+            parts.append(points.assign(run_id=f"{side}/" + points["run_id"]))
         return pd.concat(parts, ignore_index=True)
 
     def predictions(self, run_id: str) -> pd.DataFrame | None:
@@ -116,6 +121,9 @@ def gate(arguments: argparse.Namespace, _command: str) -> None:
     """Judge each metric; SystemExit has the status of the worst."""
     values.check_names([] if tuple(arguments.block) == commands.NOT_PAIRED else arguments.block, "--block")
     points.check_value(arguments.value)
+    for path in filter(None, (arguments.summary, arguments.junit, arguments.json)):
+        if not Path(path).absolute().parent.is_dir():
+            raise UsageError(f"{path!r} cannot be written: its folder is not there; make it, or name another")
     sides = _sides(arguments)
     judged = [_judge(sides, metric, arguments) for metric in arguments.metrics]
     for own in judged:
@@ -183,12 +191,15 @@ def _judge(sides: Sides, metric: str, arguments: argparse.Namespace) -> Judged:
     missing = [side for side in (BASELINE, CANDIDATE) if side not in scores]
     if missing:
         raise NothingToAnalyse(f"--{missing[0]}: none of its runs has finished with {metric}")
+    if scores[BASELINE].isna().all():
+        raise NothingToAnalyse(f"--baseline: all its runs diverged: {metric} is no number in any")
     found, looked = estimate(scores, trials, arguments)
-    status = verdict(found, arguments.margin)
+    status = verdict(found, arguments.margin, diverged=_diverged(trials))
     rule = looked.rule(found.n)
     low, high = (found.low, found.high) if found.n >= LEAST else (math.nan, math.nan)
+    shown = scores[[BASELINE, CANDIDATE]].dropna() if trials.pairing.paired else scores
     return Judged(
-        metric, WORDS[status], float(scores[BASELINE].mean()), float(scores[CANDIDATE].mean()), found.mean, low, high, 1 - float(rule.alpha), arguments.margin,
+        metric, WORDS[status], float(shown[BASELINE].mean()), float(shown[CANDIDATE].mean()), found.mean, low, high, 1 - float(rule.alpha), arguments.margin,
         found.n, trials.words.block, _further(found, looked, arguments.margin) if status == Verdict.OPEN else None, trials.notices[:-1],
     )  # fmt: skip
 
@@ -203,12 +214,20 @@ def estimate(scores: pd.DataFrame, trials: Trials, arguments: argparse.Namespace
     return statistics.shifted(alone, rule=looked.rule(alone.n)), looked
 
 
-def verdict(found: Estimate, margin: float) -> Verdict:
-    """Not worse by the margin goes before worse: a loss that is shown to be smaller than what matters closes no gate."""
+def _diverged(trials: Trials) -> float:
+    """The share of the candidate's runs whose metric is no number."""
+    own = trials.runs[trials.runs["configuration"] == CANDIDATE]
+    return float(own["diverged"].mean())
+
+
+def verdict(found: Estimate, margin: float, *, diverged: float = 0.0) -> Verdict:
+    """Not worse by the margin goes before worse: a loss that is shown to be smaller than what matters closes no gate. A candidate all of whose runs diverged is worse, one with some is not shown to be as good."""
+    if diverged == 1:
+        return Verdict.WORSE
     if not found.decidable or found.n < LEAST:
         return Verdict.OPEN
     if found.low > -margin:
-        return Verdict.NOT_WORSE
+        return Verdict.OPEN if diverged else Verdict.NOT_WORSE
     return Verdict.WORSE if found.high < 0 else Verdict.OPEN
 
 
@@ -229,6 +248,8 @@ def said(judged: Judged) -> str:
         if math.isfinite(judged.low)
         else ""
     )
+    if not math.isfinite(judged.candidate):
+        return f"{judged.metric}: {judged.verdict}; all runs of the candidate diverged"
     told = f"{judged.metric}: {judged.verdict}; {judged.candidate:.5g} against {judged.baseline:.5g}, better by {judged.better_by:+.4g} ({interval}margin {judged.margin:g}, {plural(judged.n, judged.block)} each)"
     if judged.verdict != WORDS[Verdict.OPEN]:
         return told

@@ -253,7 +253,8 @@ def _complexity(trials: Trials) -> dict[str, tuple[float, ...]]:
 
 
 def _reference(scores: pd.DataFrame) -> str:
-    return REFERENCE if REFERENCE in scores.columns else str(scores.columns[0])
+    whole = [str(name) for name in scores if scores[name].notna().any()] or [str(scores.columns[0])]
+    return REFERENCE if REFERENCE in whole else whole[0]
 
 
 def _with_details(table: pd.DataFrame, trials: Trials) -> pd.DataFrame:

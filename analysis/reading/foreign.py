@@ -24,6 +24,7 @@ from .measures import Curve, Measure, Pairing, Scale
 from .query import LARGEST, is_done
 from .records import stores
 from .records.snapshot import Record, Records
+from .records.table import TableRecords
 from .records.unstored import Unstored
 from .trials import AVERAGED, Trials, Words
 
@@ -63,7 +64,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
         raise UsageError(_unknown(counted, asked, blocks.names))
     needed = (*asked.group_by, *blocks.names)
     spelling = Spelling.among(known, needed)
-    _check_metrics(known, asked)
+    _check_metrics(known, counted, asked, source, needed)
     higher = (asked.better or direction(claims_file.logged(asked.metric))) == "higher"
     runs, points = _frames(source, known, asked, blocks, spelling, higher=higher)
     paired, called = bool(blocks.names), word(blocks.names)
@@ -80,7 +81,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
         f"{plural(repeats, 'run')} with the group and block of another: the mean of these counts, as one" if repeats else "",
         odd.copies(points, runs, called, paired=paired),
         f"{plural(int(runs['diverged'].sum()), 'run')} whose {visible(asked.metric)} is no number, counted as diverged" if runs["diverged"].any() else "",
-        odd.differing(known, lambda run: spelling.named(run, asked.group_by), [SEED, *blocks.names]),
+        odd.differing(known, lambda run: spelling.named(run, asked.group_by), [SEED, *blocks.names], asked.metrics),
         "nothing says whether these runs share their data, code and budget: that is for you to know",
     ]  # fmt: skip
     measure = Measure(asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=higher)
@@ -185,11 +186,17 @@ def _words(block: str, *, higher: bool, paired: bool = True) -> Words:
     )
 
 
-def _check_metrics(known: Sequence[Record], asked: Asked) -> None:
+def _check_metrics(
+    known: Sequence[Record], counted: Sequence[Record], asked: Asked, source: Records, needed: Sequence[str]
+) -> None:
     there = sorted({name for run in known for name in run.metrics})
     for name in map(claims_file.logged, asked.metrics):
-        if name not in there:
-            raise UsageError(f"--metric {name!r}: no run has it; expected one of {values.listed(there)}")
+        if name in there:
+            continue
+        if isinstance(source, TableRecords) and name in source.odd:
+            raise UsageError(f"--metric {name!r}: {source.odd[name]}")
+        of = f" that has {' and '.join(needed)}" if any(name in run.metrics for run in counted) else ""
+        raise UsageError(f"--metric {name!r}: no run{of} has it; expected one of {values.listed(there)}")
 
 
 def _asserted(asked: Asked, known: list[Record], runs: pd.DataFrame, spelling: Spelling) -> Asserted | None:
@@ -207,6 +214,7 @@ def _file(metric: str) -> str:
 
 def of_scores(scores: pd.DataFrame, *, higher_is_better: bool, margin: float | None, plan: Plan | None = None) -> Trials:
     """Trials of a frame of numbers, a row per block, a column per configuration; NaN is a missing one. UsageError if there are none."""
+    _check_scores(scores, margin)
     block, name = scores.index.name or "block", "score"
     named = scores.rename_axis(index="seed", columns="configuration").reset_index()
     long = named.melt("seed", value_name=name).dropna()
@@ -220,6 +228,17 @@ def of_scores(scores: pd.DataFrame, *, higher_is_better: bool, margin: float | N
     scale = Scale(higher_is_better, margin, bounds=_bounds(name, runs[name]))
     curve = Curve(name, name, f"{name} over steps", name, higher_is_better=higher_is_better)
     return Trials(runs, epochs, (), Unstored(), words, (curve,), endpoint=measure, scale=scale, plan=plan)
+
+
+def _check_scores(scores: pd.DataFrame, margin: float | None) -> None:
+    wanted = "a pandas DataFrame, a row per block and a column per configuration"
+    if not isinstance(scores, pd.DataFrame):  # pyright: ignore[reportUnnecessaryIsInstance]  # a notebook may pass anything
+        raise UsageError(f"scores: expected {wanted}, got {type(scores).__name__}")
+    for what, own in (("column", scores.columns), ("row", scores.index)):
+        if own.has_duplicates:
+            raise UsageError(f"scores: the {what} {str(own[own.duplicated()][0])!r} is there twice: expected {wanted}")
+    if margin is not None and not 0 < margin < math.inf:
+        raise UsageError(f"margin={margin!r}: expected a number above 0, in the scores' unit")
 
 
 def _frames(

@@ -137,7 +137,7 @@ def _configurations(found: Findings, single: Mapping[str, list[Single]]) -> list
         against = [
             (str(pair["second"] if pair["first"] == name else pair["first"]), _pair(pair, name, found)) for pair in rows(own)
         ]
-        seeds = ", ".join(str(seed) for seed in runs.loc[runs["configuration"] == name, "seed"])
+        seeds = ", ".join(str(seed) for seed in dict.fromkeys(runs.loc[runs["configuration"] == name, "seed"]))
         told.append(
             {
                 "name": name,

@@ -106,7 +106,7 @@ def parameters(found: Findings) -> Grid | None:
     )
     of = f", the clearest {MOST_PARAMETERS}" if len(told) > MOST_PARAMETERS else ""
     caption = (
-        f"How {found.endpoint.words} follows each parameter by itself{of}: Spearman's rank correlation of numbers, the share of ranks' variance between categories (ε²); "
+        f"How {found.endpoint.words} follows each parameter by itself{of}: Spearman's rank correlation of numbers, the share of ranks' variance between categories (η²); "
         f"p is Holm's over {len(told)}. Parameters that vary together stand for each other"
     )
     return Grid("parameters", caption, columns, rows)

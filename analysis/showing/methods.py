@@ -119,10 +119,11 @@ def methods(found: Findings) -> list[str]:
             f"The sign-flip test of the claims' contrasts, exact up to {statistics.EXACT_UP_TO} {block}s, is a check; it decides nothing.",
         ]
     if len(ranked.pairs):
+        share = "has" if ranked.tests == 1 else "share"
         how = {
-            "each": f"each configuration is compared with each, {plural(ranked.tests, 'pair')}",
+            "each": f"each configuration is compared with each, {plural(ranked.tests, 'pair')}, which {share}",
             "leader": f"all are compared with the leader; since any may have come to lead, all {ranked.tests:,} pairs share",
-            "reference": f"all are compared with the design's reference, {plural(ranked.tests, 'pair')}",
+            "reference": f"all are compared with the design's reference, {plural(ranked.tests, 'pair')}, which {share}",
         }[ranked.compared]
         steps.append(
             f"Ranking: {how} α = {alpha:g}. A place is given only where others are shown to be better or worse; = marks what is shown to be equivalent."
@@ -170,6 +171,11 @@ def _test(found: Findings) -> str:
 def _special(found: Findings) -> list[str]:
     """Steps that only some findings need."""
     steps: list[str] = []
+    if found.trials.pairing.paired and found.scores.isna().to_numpy().any():
+        steps.append(
+            f"Where a configuration lacks {_block(found)}s that others have, its mean is that of the configuration with most, plus their mean difference in the {_block(found)}s that both have: so "
+            "means and differences agree."
+        )
     if found.ranking.table["best"].notna().any():
         steps.append(
             f"P(best): the share of {statistics.RESAMPLES:,} redraws of the {_block(found)}s in which the mean is best (from {BEST_FROM} {_block(found)}s on)."

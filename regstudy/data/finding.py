@@ -82,10 +82,13 @@ def _from_function(reference: str, split_seed: int) -> Prepared:
     function = own_code.load(reference)
     try:
         given = function()
-    except Exception as error:  # noqa: BLE001  # the user's code
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's code
         raise own_code.failed(reference, "failed when it was called", error) from None
     if not isinstance(given, Mapping):
         raise DataError(
             f"dataset: expected {reference!r} to give a dict of arrays {', '.join(prepared.NAMES)}, got {type(given).__name__}"
         )
-    return prepared.from_arrays(dict(given), f"dataset {reference!r}", split_seed)
+    try:
+        return prepared.from_arrays(dict(given), f"dataset {reference!r}", split_seed)
+    except (ValueError, TypeError) as error:  # numpy's, of what is no array
+        raise own_code.failed(reference, "gave what makes no arrays", error) from None

@@ -19,7 +19,9 @@ from regstudy.data import prepared
 from regstudy.data.prepared import Array, Prepared
 from regstudy.errors import DataError
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"})
+EXTENSIONS = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+)
 """Of files that are taken for images; others are none of ours."""
 
 SMALLEST, LARGEST = 20, 64
@@ -28,8 +30,12 @@ SMALLEST, LARGEST = 20, 64
 GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 """PIL's modes without colour."""
 
+MOST_OF_16_BITS = 65_535
 SKIPPED_NAMED = 3
 """Files that a warning names."""
+
+PARTS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"})
+"""What parts of a data set are called, and classes are not."""
 
 Files = Sequence[tuple[Path, int]]
 """Each with the number of its class."""
@@ -41,6 +47,10 @@ def read(folder: Path, image_size: int | None, unreadable: str, split_seed: int)
         raise DataError(f"folder:{folder}: there is no such folder: name one with a sub-folder of images per class")
     parts = _parts(folder)
     names = _class_names(parts[0])
+    if len(parts) == 1 and len(names) > 1 and all(name.lower() in PARTS for name in names):
+        raise DataError(
+            f"folder:{folder}: its sub-folders, {' and '.join(names)}, are called like parts, not classes: call them train/ and test/ (or val/), each with a sub-folder per class"
+        )
     skipped: list[Path] = []
     found = [list(_readable(_files(part, names), unreadable, skipped)) for part in parts]
     whole = [file for files in found for file in files]
@@ -88,7 +98,8 @@ def _files(part: Path, names: Sequence[str]) -> Files:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
+    """A link that leads nowhere is one too, which cannot be read."""
+    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and (path.is_file() or path.is_symlink())
 
 
 def _readable(files: Files, unreadable: str, skipped: list[Path]) -> Iterator[tuple[Path, int, tuple[int, int], bool]]:
@@ -100,7 +111,7 @@ def _readable(files: Files, unreadable: str, skipped: list[Path]) -> Iterator[tu
                 size = (image.width, image.height) if turned else (image.height, image.width)
                 grey = image.mode in GREY
                 if unreadable == "skip":
-                    image.load()
+                    _scaled(image, (SMALLEST, SMALLEST), colour=False)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
             if unreadable == "refuse":
                 raise _refused(path, error) from None
@@ -134,11 +145,15 @@ def _pixels(files: Sequence[tuple[Path, int, tuple[int, int], bool]], size: tupl
 
 
 def _scaled(image: Image.Image, size: tuple[int, int], *, colour: bool) -> Array:
-    """(3, height, width) or (height, width): upright, on white where it is transparent, of 16 bits the upper eight."""
+    """(3, height, width) or (height, width): upright, on white where it is transparent, of 16 bits the upper eight; ValueError for pixels that have neither eight bits nor 16."""
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):
         values = np.asarray(upright)
-        upright = Image.fromarray((values >> 8 if values.max(initial=0) > 255 else values).astype(np.uint8))
+        if values.min(initial=0) < 0 or values.max(initial=0) > MOST_OF_16_BITS:
+            raise ValueError(f"its pixels go from {values.min()} to {values.max()}: expected eight or 16 bits")
+        upright = Image.fromarray((values >> 8).astype(np.uint8))
+    elif upright.mode == "F":
+        raise ValueError("its pixels are fractions: expected eight or 16 bits")
     elif upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
         layer = upright.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

@@ -514,7 +514,7 @@ def first_reason(error: ValidationError, top: type[BaseModel] = Design) -> tuple
     """Where in the file, and what is wrong there, in words; `top` is what the file is."""
     first = error.errors(include_url=False)[0]
     place: Place = first.get("ctx", {}).get("place", first["loc"])
-    place = tuple(part for part in place if not str(part).startswith("dict["))  # pydantic names one of several types so
+    place = tuple(part for part in place if "[" not in str(part))  # pydantic names one of several types so
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         message += f", got {quoted(first['input'])}"

@@ -4,6 +4,8 @@ import json
 import shlex
 import tempfile
 import time
+import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from regstudy.data import datasets, finding
 from regstudy.data.datasets import DIGIT_NAMES, Splits
 from regstudy.data.sources import Source
 from regstudy.design.design import Trial, labels
-from regstudy.errors import ConfigError, ResumeError
+from regstudy.errors import ConfigError, RegstudyError, ResumeError
 from regstudy.machine import cores
 from regstudy.run import figures, progress, provenance
 from regstudy.run.note import describe
@@ -42,7 +44,7 @@ from regstudy.schema import (
 from regstudy.store import store, tables
 from regstudy.tracking import checkpoint, ledger, recorder
 from regstudy.tracking.checkpoint import Checkpoint
-from regstudy.training import scores, summary
+from regstudy.training import regularisers, scores, summary
 from regstudy.training.loop import EpochMetrics, Learner, fit
 from regstudy.training.network import build, parameter_count
 
@@ -60,7 +62,7 @@ def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usab
     config = config.resolved(source.dataset)
     trial = Trial(config, labels([config.model_dump()])[0], source.digest)
     device, data = choose_device(config.device), datasets.load(source, config)
-    build(config, data.inputs)  # what is wrong with a network is known before there is a run
+    regularisers.of(config, build(config, data.inputs), data.inputs)  # what is wrong with them is known before there is a run
     run_id = recorder.start(config.run_name(), recorder.identity(config, trial))
     with recorder.at_work(run_id) as require_own:
         values = _fill(run_id, config, source, data, device, share, begun, require_own)
@@ -173,7 +175,11 @@ def _fill(
     what = f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {device}"
     terminal.say(f"{what}, from epoch {len(saved.history)} on" if saved else what)
     learner = Learner(network.to(device), config)
-    history = _train(learner, data.to(device), tracked, saved)
+    try:
+        history = _train(learner, data.to(device), tracked, saved)
+    except Exception as error:
+        _blame(config, error)
+        raise
     with learner.evaluated():
         kept = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     network.load_state_dict(kept)  # of a moving average what is evaluated is what is kept
@@ -196,6 +202,17 @@ def _fill(
     result = DIVERGED if history[-1].diverged else COMPLETED
     tracked.log_outcome(values, history[-1].epoch, result, describe(config, data, values, tags))
     return values | {Metric.EPOCHS_DONE: history[-1].epoch + 1}
+
+
+def _blame(config: RunConfig, error: Exception) -> None:
+    """ConfigError, with the line of the user's code that it came through, if it came through that."""
+    if isinstance(error, RegstudyError):
+        return
+    frames = traceback.extract_tb(error.__traceback__)
+    for reference in config.references():
+        path = str(own_code.origin(reference))
+        if lines := [frame.lineno for frame in frames if frame.filename == path]:
+            raise own_code.failed(reference, f"failed in training, in line {lines[-1]}", error) from error
 
 
 def _train(learner: Learner, data: Splits, tracked: recorder.TrackedRun, saved: Checkpoint | None) -> Sequence[EpochMetrics]:
@@ -238,8 +255,10 @@ def _write_artifacts(
     wrong = {name: column[errors.index] for name, column in columns.items() if name not in {RIGHT_OF_LAST, LAST_SEEN}}
     for name in {*drawn, Artifact.PREDICTIONS, Artifact.MISCLASSIFIED, *([Artifact.SOURCE_DIFF] if diff else [])}:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    for name, figure in drawn.items():
-        figure.savefig(folder / name, dpi=120)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # of a class's name in another script
+        for name, figure in drawn.items():
+            figure.savefig(folder / name, dpi=120)
     _write_parquet(folder / Artifact.PREDICTIONS, columns)
     shown = {"pixels": figures.pixel_column(data.test.images[errors.index])} if pictures else {}
     if pictures and data.files:

@@ -4,13 +4,14 @@ Uses MLflow's own defaults and environment variables for store and experiment. U
 The outcome is written last: a run without it is not finished, whatever the store calls it.
 """
 
+import io
 import os
 import re
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -157,7 +158,7 @@ class TrackedRun:
 def _not_exported(model: Network, example: np.ndarray) -> str:
     """Why torch.export does not take a model; empty if it does, for any number of images."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # it prints the graph that it has by then
             warnings.simplefilter("ignore")
             images = torch.from_numpy(example)
             torch.export.export(

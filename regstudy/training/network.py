@@ -165,7 +165,7 @@ def _own(config: RunConfig, inputs: Inputs) -> OwnNetwork:
     with own_randomness(config.seed, "initialisation"):
         try:
             module = make(shape, inputs.classes)
-        except Exception as error:  # noqa: BLE001  # the user's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's code
             raise own_code.failed(
                 config.network, f"failed with the input shape {shape} and {inputs.classes} classes", error
             ) from None
@@ -184,7 +184,9 @@ def _try_out(model: OwnNetwork, config: RunConfig, inputs: Inputs) -> None:
     model.eval()
     try:
         given = model.network(model.standardised(pixels))
-    except Exception as error:  # noqa: BLE001  # the user's code
+        with torch.enable_grad():
+            learns = model.network(model.standardised(pixels))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's code
         shape = (CHECKED, inputs.channels, inputs.height, inputs.width)
         raise own_code.failed(config.network, f"failed on images of shape {shape}", error) from None
     finally:
@@ -193,8 +195,16 @@ def _try_out(model: OwnNetwork, config: RunConfig, inputs: Inputs) -> None:
     got = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
     if got != wanted:
         raise ConfigError(f"network: expected logits or log-probabilities of shape {wanted}, got {got} from {config.network!r}")
+    if given.dtype != torch.float32:
+        raise ConfigError(f"network: expected numbers of type torch.float32, got {given.dtype} from {config.network!r}")
+    if not learns.requires_grad:
+        raise ConfigError(f"network: expected what depends on its parameters, got what has no gradient from {config.network!r}")
     if not bool(torch.isfinite(given).all()):
         raise ConfigError(f"network: expected finite numbers for a black image, got {config.network!r} with some that are none")
+    if bool((given >= 0).all()) and torch.allclose(given.sum(1), torch.ones(CHECKED), atol=1e-5):
+        raise ConfigError(
+            f"network: expected logits or log-probabilities, got probabilities from {config.network!r}: leave its softmax out"
+        )
 
 
 @contextmanager

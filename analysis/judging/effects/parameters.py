@@ -23,7 +23,7 @@ def responses(varied: pd.DataFrame, scores: "pd.Series[float]") -> pd.DataFrame:
     """A row per parameter, the clearest first: parameter, kind, runs, values, strength, low, high (95%), p, p_adjusted (Holm's, over all).
 
     `varied`: a row per run, a column per parameter, texts or None; `scores`: each run's, NaN where it has none. Of a number `strength` is Spearman's rank correlation, with Bonett and Wright's
-    interval (2000), of a category with few values the share ε² of the ranks' variance between them, with Kruskal and Wallis' test (1952); of others nothing is said.
+    interval (2000), of a category with few values the share of the ranks' variance between them beyond chance, η² = (H − k + 1)/(n − k) (Tomczak and Tomczak 2014), with Kruskal and Wallis' test (1952); of others nothing is said.
     """
     there = scores.notna().to_numpy()
     found = [row for name in varied if (row := _response(str(name), varied[name][there], scores[there])) is not None]

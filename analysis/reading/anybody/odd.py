@@ -54,7 +54,7 @@ def missing(runs: pd.DataFrame) -> str:
     return f"blocks differ: {'; '.join(lacking[:FEW])}{more}" if lacking else ""
 
 
-def differing(known: Sequence[Record], name_of: Callable[[Record], str], blocks: Sequence[str]) -> str:
+def differing(known: Sequence[Record], name_of: Callable[[Record], str], blocks: Sequence[str], metrics: Sequence[str]) -> str:
     """Parameters that differ between runs of one group, or that only some have, and that do not pair them: perhaps the groups are too large."""
     groups: dict[str, list[Record]] = {}
     for run in known:
@@ -64,8 +64,10 @@ def differing(known: Sequence[Record], name_of: Callable[[Record], str], blocks:
         for name in {name for run in own for name in run.params}:
             held = {values.canonical(run.params[name]) if name in run.params else None for run in own}
             names |= {f"params.{name}"} if len(held) > 1 else set()
-    told = sorted(names - set(blocks))
-    return f"within a group {values.listed(told)} differ: name in --group-by what matters" if told else ""
+    told = sorted(names - set(blocks) - {f"params.{name}" for name in metrics})  # a file's columns of numbers are both
+    if not told:
+        return ""
+    return f"within a group {values.listed(told)} differ: name in --group-by what matters, in --block what pairs runs"
 
 
 def lengths(points: pd.DataFrame, metric: str, asked: Asked) -> list[str]:

@@ -14,7 +14,7 @@ EXPERIMENT, RUN_NAME = "experiment", "run_name"
 NAMES_OF_RUNS = frozenset({RUN_NAME, "tags.mlflow.runName"})
 """Shown without saying what they are."""
 
-LONG, BEGINNING = 60, 24
+LONG, BEGINNING = 48, 22
 """Characters from which a value is shortened in the middle, and how many of its beginning are kept."""
 
 SHOWN = 8
@@ -122,8 +122,8 @@ def _short(shown: Mapping[str, str]) -> dict[str, str]:
 
 
 def short(text: str) -> str:
-    """A text on one line, without its middle if it is long."""
-    line = " ".join(text.split())
+    """A text as it stands; if it is long, on one line, without its middle."""
+    line = text if len(text) <= LONG else " ".join(text.split())
     return line if len(line) <= LONG else f"{line[:BEGINNING].rstrip()} … {line[BEGINNING - LONG :].lstrip()}"
 
 

@@ -1,11 +1,14 @@
 """Results in a CSV or Parquet file, read as a store's runs are: a row per run, or long, a row per number."""
 
-from collections.abc import Iterable, Sequence
+import csv
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow
 from pandas.api import types
 
 from regstudy.console.text import visible
@@ -17,6 +20,11 @@ SUFFIXES = (".csv", ".tsv", ".parquet")
 METRIC, VALUE, STEP = "metric", "value", "step"
 RUN_ID, RUN_NAME = "run_id", "run_name"
 FINISHED = "FINISHED"
+BLANK = ("nan", "na", "none", "null")
+"""Cells without a number, beside empty ones."""
+
+MOSTLY = 0.5
+"""The share of cells with digits from which a column was meant to be one of numbers."""
 
 
 def is_table(path: str) -> bool:
@@ -26,12 +34,13 @@ def is_table(path: str) -> bool:
 
 @dataclass(frozen=True)
 class TableRecords:
-    """Runs of files; columns are their parameters, as texts, and numbers their metrics too."""
+    """Runs of files; columns are their parameters, as texts, and numbers their metrics too. `odd` says of columns that are nearly of numbers why they are not."""
 
     where: str
     experiment: str
     records: Sequence[Record]
     points: pd.DataFrame
+    odd: Mapping[str, str]
     experiment_id: str | None = None
 
     def runs(self) -> Sequence[Record]:
@@ -58,9 +67,10 @@ def load(paths: Sequence[str]) -> TableRecords:
 
     Long ones have columns `metric` and `value`, perhaps `step`: what their other columns have in common is a run's. Of others each row is a run. `run_id` and `run_name` may be columns.
     """
+    frames = {path: _frame(path) for path in paths}
     loaded = [
-        _of(path, pd.DataFrame(_frame(path)), beginning=f"{place}-" if len(paths) > 1 else "")
-        for place, path in enumerate(paths, 1)
+        _of(path, frame, beginning=f"{place}-" if len(paths) > 1 else "")
+        for place, (path, frame) in enumerate(frames.items(), 1)
     ]
     records = [record for held, _ in loaded for record in held]
     seen = [record.run_id for record in records]
@@ -69,22 +79,40 @@ def load(paths: Sequence[str]) -> TableRecords:
             f"{', '.join(paths)}: run_id {next(one for one in seen if seen.count(one) > 1)!r} is there twice: expected one row per run"
         )
     points = pd.concat([own for _, own in loaded], ignore_index=True)
-    return TableRecords(", ".join(paths), ", ".join(Path(path).stem for path in paths), records, points)
+    odd = {name: told for path, frame in frames.items() for name, told in _odd(path, frame).items()}
+    return TableRecords(", ".join(paths), ", ".join(Path(path).stem for path in paths), records, points, odd)
 
 
 def _frame(path: str) -> pd.DataFrame:
     """A file's rows; texts as they stand."""
     try:
-        if Path(path).suffix.lower() == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, sep="\t" if path.lower().endswith(".tsv") else ",", dtype=str, keep_default_na=False)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
+        frame = pd.read_parquet(path) if Path(path).suffix.lower() == ".parquet" else _csv(path)
+    except UnicodeDecodeError:
+        raise SnapshotError(f"{path!r} is not UTF-8: save it as that") from None
+    except (OSError, ValueError) as error:  # pyarrow's own are of these
         reason = error.strerror if isinstance(error, OSError) and error.strerror else next(iter(str(error).splitlines()), "")
         raise SnapshotError(f"{path!r} cannot be read: {visible(reason)}") from None
     if frame.empty:
         raise SnapshotError(f"{path!r} holds no row: expected a row per run, with columns for parameters and metrics")
     return frame.rename(columns=str)
+
+
+def _csv(path: str) -> pd.DataFrame:
+    """All cells as texts; ValueError for rows that are longer or shorter than the heading."""
+    separator = "\t" if path.lower().endswith(".tsv") else ","
+    with Path(path).open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file, delimiter=separator), [])
+        file.read()  # it is UTF-8 to its end
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if not names or twice:
+        wrong = f"the column {visible(twice[0])!r} is there twice" if twice else "there is no heading"
+        raise SnapshotError(f"{path!r}: {wrong}: expected a name for each column")
+    if len(names) == 1 and any(other in names[0] for other in ";\t,"):
+        expected = "commas" if separator == "," else "tabs"
+        raise SnapshotError(f"{path!r} has one column, {visible(names[0])!r}: expected {expected} between values")
+    kinds = arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    shape = arrow.ParseOptions(delimiter=separator, newlines_in_values=True)
+    return arrow.read_csv(path, parse_options=shape, convert_options=kinds).to_pandas()
 
 
 def _of(path: str, frame: pd.DataFrame, beginning: str) -> tuple[list[Record], pd.DataFrame]:
@@ -143,8 +171,21 @@ def _numbers(column: "pd.Series[Any]") -> "pd.Series[float] | None":
         return column.astype(float)
     texts = column.astype(str).str.strip()
     numbers = pd.to_numeric(texts, errors="coerce")
-    blank = texts.eq("") | texts.str.lower().isin(["nan", "na", "none", "null"])
+    blank = texts.eq("") | texts.str.lower().isin(BLANK)
     return None if (numbers.isna() & ~blank).any() or blank.all() else numbers.astype(float)
+
+
+def _odd(path: str, frame: pd.DataFrame) -> dict[str, str]:
+    """Columns most of whose cells have digits, with the first that is no number."""
+    found: dict[str, str] = {}
+    for name in frame:
+        texts = frame[name].map(_text).str.strip()
+        bad = pd.to_numeric(texts, errors="coerce").isna() & ~texts.eq("") & ~texts.str.lower().isin(BLANK)
+        if bad.any() and texts.str.contains(r"\d").mean() > MOSTLY:
+            place = int(bad.to_numpy().argmax())
+            how = "write it plainly, such as 0.5 or 1900.1, or leave it blank"
+            found[str(name)] = f"{visible(texts.iloc[place])!r} in row {place + 1} of {path} is no number: {how}"
+    return found
 
 
 def _text(value: object) -> str:
