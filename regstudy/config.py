@@ -38,10 +38,13 @@ SEEDS, COUNTS = 2**63, 2**31
 THREADS = 1024
 """More is a slip of the pen: a machine may not be able to start them."""
 
+LARGEST = 1e38
+"""Of numbers that are multiplied by weights, which have no larger ones."""
+
 NonNegative = Annotated[
-    float, Field(ge=0, allow_inf_nan=False), AfterValidator(_positive_zero), Expected("a finite number ≥ 0")
+    float, Field(ge=0, le=LARGEST, allow_inf_nan=False), AfterValidator(_positive_zero), Expected("a finite number ≥ 0")
 ]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Expected("a finite number > 0")]
+Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False), Expected("a finite number > 0")]
 Fraction = Annotated[
     float, Field(ge=0, lt=1, allow_inf_nan=False), AfterValidator(_positive_zero), Expected("a number ≥ 0 and < 1")
 ]
@@ -377,11 +380,11 @@ def _in_words(error: ValidationError) -> str:
     if first["type"] == "together":
         return first["msg"]
     name = str(first["loc"][0])
-    limit = (
-        f", at most {_largest(name):,}"
-        if first["type"] in {"less_than_equal", "int_parsing_size"} and expected(name).startswith("a whole number ≥")
-        else ""
-    )
+    limit = ""
+    if first["type"] in {"less_than_equal", "int_parsing_size"}:
+        wanted = expected(name)
+        limit = f", at most {_largest(name):,}" if wanted.startswith("a whole number ≥") else ""
+        limit = f", at most {LARGEST:g}" if wanted.startswith("a finite number") else limit
     return f"{name}: expected {expected(name)}{limit}, got {quoted(first['input'])}"
 
 

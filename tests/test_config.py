@@ -23,6 +23,7 @@ def test_one_factor_in_many_spellings_is_one_configuration(text):
     ("field", "text", "wanted"),
     [
         ("l1", "-1", "a finite number ≥ 0"),
+        ("l1", "1e308", "a finite number ≥ 0, at most 1e+38"),
         ("l1", "nan", "a finite number ≥ 0"),
         ("l2", "inf", "a finite number ≥ 0"),
         ("l2", "-inf", "a finite number ≥ 0"),
