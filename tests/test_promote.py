@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -73,7 +74,8 @@ def test_the_advised_model_is_registered_and_answers(study, workspace, capsys):
         "-p",
         port,
     ]
-    environment = os.environ | {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # of which MLflow starts its server
+    environment = os.environ | {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(), "PATH": programs}
     with (workspace / "log").open("w") as log:
         server = subprocess.Popen(
             [*command, "-h", "127.0.0.1"], env=environment, stdout=log, stderr=log, start_new_session=True
