@@ -18,6 +18,9 @@ from regstudy.errors import ConfigError
 FORMS = "package.module:name or path/to/file.py:name for your own"
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _FILE = re.compile(r"[^\0\n]*[^/\\\0\n]\.py:[A-Za-z_]\w*")
+OURS = frozenset({"regstudy", "analysis"})
+"""What a file in this project's own folder may import, and what is no part of it."""
+
 MOST_FILES = 2_000
 """Source files that a package of the user's may have: they are read for its digest, and kept on each run."""
 
@@ -107,7 +110,7 @@ def _with_neighbours(path: Path) -> list[Path]:
             continue  # loading it says what is wrong
         names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
         names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
-        for name in sorted({name.partition(".")[0] for name in names}):
+        for name in sorted({name.partition(".")[0] for name in names} - OURS):
             module, package = base / f"{name}.py", base / name
             files = (
                 [module] if module.is_file() else sorted(package.rglob("*.py")) if (package / "__init__.py").is_file() else []

@@ -1,11 +1,13 @@
 """Networks and regularisers of the user's own: what they are given, what is asked of them, and that their code is part of a run's identity."""
 
 import re
+import sys
 
 import mlflow
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import ROOT
 from torch import nn
 
 from regstudy import own_code
@@ -352,3 +354,15 @@ def test_what_a_file_imports_from_its_folder_is_part_of_it(tmp_path, monkeypatch
     )
     assert own_code.digest([reference]) != before
     assert parameter_count(build(config(network=reference))) == 7840, "another version of it is another network"
+
+
+def test_a_file_in_this_projects_folder_takes_none_of_it_along(tmp_path):
+    """Neither into its identity, nor out of what is loaded."""
+    (tmp_path / "regstudy").symlink_to(ROOT / "regstudy")
+    (tmp_path / "net.py").write_text(
+        "from regstudy.config import RunConfig\nfrom torch import nn\ndef f(shape, n): return nn.Sequential(nn.Flatten(), nn.Linear(784, n))\n"
+    )
+    loaded = sys.modules["regstudy.config"]
+    assert set(own_code.sources(f"{tmp_path}/net.py:f")) == {"net.py"}
+    build(config(network=f"{tmp_path}/net.py:f"))
+    assert sys.modules["regstudy.config"] is loaded

@@ -28,7 +28,7 @@ JUDGED = ("test", "val", "valid", "validation", "eval", "holdout")
 
 @dataclass(frozen=True)
 class _Parameter:
-    """A parameter that varies: its values, in order; whether its name, or how it varies, is a block's."""
+    """A parameter that varies: its values, in order; how many runs have it; whether its name is a block's."""
 
     name: str
     values: tuple[str, ...]
