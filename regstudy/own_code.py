@@ -7,7 +7,8 @@ import importlib.util
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -110,7 +111,7 @@ def _with_neighbours(path: Path) -> list[Path]:
             continue  # loading it says what is wrong
         names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
         names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
-        for name in sorted({name.partition(".")[0] for name in names} - OURS):
+        for name in sorted({name.partition(".")[0] for name in names} - OURS - sys.stdlib_module_names):
             module, package = base / f"{name}.py", base / name
             files = (
                 [module] if module.is_file() else sorted(package.rglob("*.py")) if (package / "__init__.py").is_file() else []
@@ -178,30 +179,39 @@ def _from_file(path: Path) -> ModuleType:
     key = f"regstudy_own_{path.stem}_{hashlib.sha256(str(path).encode() + content).hexdigest()[:12]}"
     if key in sys.modules:
         return sys.modules[key]
-    if len(files) > 1:
-        _see(path.parent, files[1:])
     spec = importlib.util.spec_from_file_location(key, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[key] = module
     try:
-        spec.loader.exec_module(module)
+        with _beside(path.parent, files[1:]):
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[key]
         raise
     return module
 
 
-def _see(folder: Path, files: Sequence[Path]) -> None:
-    """Let the modules in a file's folder be imported from anywhere, and anew: another version of them may be loaded."""
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-    loaded = {str(file) for file in files}
-    for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) in loaded:
-            del sys.modules[name]
+@contextmanager
+def _beside(folder: Path, files: Sequence[Path]) -> Iterator[None]:
+    """Where these modules of a folder are imported from, and anew: another version, or another folder's of the same name, may be loaded. Later, in a function, they are found too, after all else."""
+    if not files:
+        yield
+        return
+    for file in files:
+        parts = file.relative_to(folder).with_suffix("").parts
+        loaded = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if not _is_installed(Path(getattr(sys.modules.get(loaded), "__file__", None) or folder)):
+            sys.modules.pop(loaded, None)
     importlib.invalidate_caches()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
 
 
 def _see_folder() -> None:

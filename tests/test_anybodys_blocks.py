@@ -14,6 +14,7 @@ from analysis.commands import cli
 from analysis.judging import findings, statistics
 from analysis.judging.statistics import Pairing, Rule
 from analysis.reading import foreign
+from analysis.reading.anybody import claims_file
 from analysis.reading.anybody.asked import Asked
 from analysis.reports import report
 from analysis.showing import grids, methods
@@ -357,3 +358,16 @@ def test_scores_of_a_notebook_are_looked_at(workspace):
     ):
         with pytest.raises(UsageError, match=re.escape(told)):
             an.rank_scores(scores, margin=margin)
+
+
+def test_the_best_of_a_claimed_metric_is_by_its_own_direction(workspace):
+    for seed in range(3):
+        log({"model": "a", "seed": seed}, {"acc": [0.2, 0.9], "loss": [0.1, 0.7]})
+        log({"model": "b", "seed": seed}, {"acc": [0.3, 0.8], "loss": [0.2, 0.9]})
+    (workspace / "claims.yaml").write_text(
+        "metric: acc\ngroup_by: params.model\nvalue: best\nclaims:\n"
+        "  - {id: x, text: x, contrasts: [{metric: loss, of: {model: a}, against: {model: b}, expect: lower, margin: 0.01}]}\n"
+    )
+    runs = foreign.read(Asked.by(claims_file.load("claims.yaml"), (), None)).runs
+    assert sorted(set(runs["loss"])) == [0.1, 0.2]
+    assert sorted(set(runs["acc"])) == [0.8, 0.9]

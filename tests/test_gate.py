@@ -99,6 +99,14 @@ def test_numbers_are_scipys(branches, workspace):
     assert "| acc | ✗ worse |" in text
 
 
+def test_what_is_no_number_is_null_and_not_shown(branches, workspace):
+    branches(0.0, 2)
+    assert cli.main([*GATE, "--json", "gate.json", "--summary", "gate.md"]) == 3
+    (judged,) = json.loads((workspace / "gate.json").read_text())["metrics"]
+    assert (judged["low"], judged["n"]) == (None, 2)
+    assert "nan" not in (workspace / "gate.md").read_text()
+
+
 def test_files_and_runs_without_a_seed(workspace, capsys):
     rng = np.random.default_rng(1)
     for name, mean in (("main", 0.5), ("pr", 0.5)):

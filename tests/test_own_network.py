@@ -366,3 +366,15 @@ def test_a_file_in_this_projects_folder_takes_none_of_it_along(tmp_path):
     assert set(own_code.sources(f"{tmp_path}/net.py:f")) == {"net.py"}
     build(config(network=f"{tmp_path}/net.py:f"))
     assert sys.modules["regstudy.config"] is loaded
+
+
+def test_two_folders_modules_of_one_name_stay_two(tmp_path):
+    for place, width in (("a", 3), ("b", 5)):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "width_of_mine.py").write_text(f"WIDTH = {width}\n")
+        (tmp_path / place / "net.py").write_text(
+            "from width_of_mine import WIDTH\nfrom torch import nn\n"
+            "def f(shape, n): return nn.Sequential(nn.Flatten(), nn.Linear(784, WIDTH), nn.Linear(WIDTH, n))\n"
+        )
+    counts = [parameter_count(build(config(network=f"{tmp_path}/{place}/net.py:f"))) for place in "ab"]
+    assert counts == [785 * width + (width + 1) * 10 for width in (3, 5)]

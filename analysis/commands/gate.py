@@ -133,12 +133,7 @@ def gate(arguments: argparse.Namespace, _command: str) -> None:
     for path, text in (
         (arguments.summary, markdown(judged)),
         (arguments.junit, junit(judged)),
-        (
-            arguments.json,
-            json.dumps(
-                {"verdict": WORDS[_worst(judged)], "metrics": [asdict(own) for own in judged]}, indent=2, allow_nan=True
-            ),
-        ),
+        (arguments.json, as_json(judged)),
     ):
         if path:
             _write(path, f"{text}\n")
@@ -265,13 +260,22 @@ def markdown(judged: Sequence[Judged]) -> str:
     """For a comment on the pull request."""
     marks = {"not worse": "✓", "worse": "✗", "open": "?"}
     rows = [
-        f"| {rendering.markdown_text(own.metric)} | {marks[own.verdict]} {own.verdict} | {own.baseline:.5g} | {own.candidate:.5g} | {own.better_by:+.4g} ({own.low:+.4g} to {own.high:+.4g}) | {own.margin:g} | {own.n} |"
+        f"| {rendering.markdown_text(own.metric)} | {marks[own.verdict]} {own.verdict} | {own.baseline:.5g} | {own.candidate:.5g} | {own.better_by:+.4g}{f' ({own.low:+.4g} to {own.high:+.4g})' if math.isfinite(own.low) else ''} | {own.margin:g} | {own.n} |"
         for own in judged
     ]
     notes = [f"- {rendering.markdown_text(note)}" for note in dict.fromkeys(note for own in judged for note in own.notes)]
     heading = f"**Candidate against baseline: {WORDS[_worst(judged)]}**"
     columns = "| metric | verdict | baseline | candidate | better by (interval) | margin | n |"
     return "\n".join([heading, "", columns, "|---|---|---:|---:|---:|---:|---:|", *rows, *(["", *notes] if notes else [])])
+
+
+def as_json(judged: Sequence[Judged]) -> str:
+    """All of it; null where there is no number."""
+    metrics = [
+        {name: None if isinstance(held, float) and not math.isfinite(held) else held for name, held in asdict(own).items()}
+        for own in judged
+    ]
+    return json.dumps({"verdict": WORDS[_worst(judged)], "metrics": metrics}, indent=2, allow_nan=False)
 
 
 def junit(judged: Sequence[Judged]) -> str:

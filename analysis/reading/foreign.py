@@ -261,7 +261,10 @@ def _frames(
     points["metric"] = points["metric"].map(columns)
     points["value"] = points["value"].where(points["value"].abs() < LARGEST)
     each = points.drop_duplicates(["run_id", "metric", "step"], keep="last").sort_values(["run_id", "step"])
-    found = {name: curves.ends(own, asked.value, asked.last, higher=higher) for name, own in each.groupby("metric")}
+    found = {
+        str(name): curves.ends(own, asked.value, asked.last, higher=_is_better_higher(str(name), asked, higher=higher))
+        for name, own in each.groupby("metric")
+    }
     own = found[asked.metric]
     if own.empty:
         raise UsageError(f"--value {asked.value!r}: no run has a point of {claims_file.logged(asked.metric)} there")
@@ -273,6 +276,13 @@ def _frames(
     if not blocks.names:
         runs["seed"] = (runs.groupby("configuration").cumcount() + 1).astype(str)
     return runs, points[points["metric"] == asked.metric]
+
+
+def _is_better_higher(name: str, asked: Asked, *, higher: bool) -> bool:
+    """Which end of a metric's curve is its best: of one that is claimed about beside that which ranks, as its own name says."""
+    if name == asked.metric or asked.value != "best":
+        return higher
+    return direction(claims_file.logged(name)) == "higher"
 
 
 def _epochs(points: pd.DataFrame, runs: pd.DataFrame, asked: Asked) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from ..judging.claims import Compared, Judged, Verdict
 from ..judging.findings import Findings
 from ..judging.ranking import UNTESTED, Ranking, Relation
 from ..judging.statistics import LEAST
+from ..reading.foreign import RUN
 from ..reading.measures import Measure, measure
 
 SIGNS = {
@@ -33,9 +34,6 @@ ANSWERS = {
     Verdict.INCONCLUSIVE: "Open",
 }
 """What is true of the claim, if one may say only one word."""
-
-UNPAIRED = "run"
-"""What is counted where nothing pairs runs."""
 
 BEGINNINGS = frozenset({"No", "Which", "Every", "Against", "One", "Two", "Nothing"})
 """First words of sentences on a ranking that are no names."""
@@ -216,7 +214,7 @@ def untested(ranking: Ranking, block: str = "seed") -> str:
     if pairs.empty or (pairs["p"].notna() & (pairs["seeds"] >= LEAST)).any():
         return ""
     if pairs["seeds"].max() < LEAST:
-        return f"no two configurations have {LEAST} {block}s{' in common' if block != UNPAIRED else ' each'}"
+        return f"no two configurations have {LEAST} {block}s{' in common' if block != RUN else ' each'}"
     return f"any two configurations differ by the same amount in all their {block}s, and without variation there is no test"
 
 
