@@ -22,12 +22,12 @@ from . import wording
 def summary(found: Findings) -> list[str]:
     """What was run, what holds, what is open, and what was planned: the first screen's sentences."""
     told = (
-        _what_was_run(found),
+        what_was_run(found),
         _searched(found),
         _what_holds(found),
         _what_is_open(found),
         planned(found),
-        _seen_before(found),
+        seen_before(found),
     )
     return [sentence for sentence in told if sentence]
 
@@ -95,13 +95,18 @@ def further_for_advice(found: Findings) -> int | None:
 
 
 def _how_to_run(found: Findings, wanted: int | None) -> str:
-    study = found.trials.study
-    if study is None or wanted is None:
+    if found.trials.study is None or wanted is None:
         return ""
-    name, seeds = study.design.name, len(study.design.seeds) + wanted
-    if name not in design_file.shipped():
-        return f": the study {name} with --seeds {seeds}"
-    return f": python -m regstudy study run {name} --seeds {seeds}"
+    command, design = command_for(found, wanted), found.trials.study.design
+    return f": {command}" if command else f": the study {design.name} with --seeds {len(design.seeds) + wanted}"
+
+
+def command_for(found: Findings, further: int) -> str:
+    """What runs so many more blocks; empty if it is not known: of a study whose design is a file of the user's, or none."""
+    study = found.trials.study
+    if study is None or study.design.name not in design_file.shipped():
+        return ""
+    return f"python -m regstudy study run {study.design.name} --seeds {len(study.design.seeds) + further}"
 
 
 def methods(found: Findings) -> list[str]:
@@ -201,7 +206,8 @@ def _special(found: Findings) -> list[str]:
     return steps
 
 
-def _what_was_run(found: Findings) -> str:
+def what_was_run(found: Findings) -> str:
+    """How many configurations, blocks and steps, on which data."""
     runs, n = found.trials.runs, len(found.table)
     size = f"{plural(n, 'configuration')} × {wording.blocks_in_words(found).removesuffix(' each')}"
     if not found.trials.has("epochs", "dataset", TEST_IMAGES):
@@ -278,7 +284,7 @@ def planned(found: Findings) -> str:
     return f"The study {way} of {plural(looked.planned, block)}: with {n} its verdicts are from tests that hold whenever one looks, at {1 - AT_THE_PLAN:.1g} of α, whose intervals are wider."
 
 
-def _seen_before(found: Findings) -> str:
+def seen_before(found: Findings) -> str:
     """That runs were there when the study was planned: no test can know whether they were seen."""
     plan = found.trials.plan
     if plan is None or not plan.done_before:

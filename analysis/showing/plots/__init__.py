@@ -3,7 +3,8 @@
 from .curves import curves, single
 from .labels import spread
 from .lines import detectable, response, sparsity
-from .rows import contest, dots, forest, ranking
+from .opening import opening
+from .rows import contest, dots, forest
 from .sheets import hardest
 from .style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, looks, style
 
@@ -22,7 +23,7 @@ __all__ = [
     "forest",
     "hardest",
     "looks",
-    "ranking",
+    "opening",
     "response",
     "single",
     "sparsity",

@@ -29,49 +29,6 @@ JITTER = 0.16
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
 
 
-def ranking(
-    ranked: pd.DataFrame,
-    scores: pd.DataFrame,
-    look: dict[str, Look],
-    *,
-    reference: str,
-    margin: float | None,
-    quantity: Quantity,
-    width: float = 11.0,
-) -> Figure:
-    """Every seed a dot, the 95% interval of the mean a bar, the margin a band around the reference's mean.
-
-    `ranked` in order: configuration, mean, low, high, seeds, diverged; `scores`: configuration, block, value.
-    """
-    summaries = rows(ranked)
-    names = [str(summary["configuration"]) for summary in summaries]
-    figure = new_figure(width, 0.95 + 0.84 * row_height(len(names)) * len(names), "", "")
-    axis = row_axis(figure, names)
-    middle = ranked.set_index("configuration")["mean"].get(reference, np.nan)
-    if margin is not None and np.isfinite(middle):
-        low, high = sorted((quantity.shown(middle - margin), quantity.shown(middle + margin)))
-        axis.axvspan(low, high, color=look[reference].colour, alpha=0.16, linewidth=0)
-        axis.axvline(quantity.shown(middle), color=look[reference].colour, linewidth=1, linestyle=":")
-    for row, name in enumerate(names):
-        own = scores[scores["configuration"] == name]
-        _dots(axis, row, quantity.shown(own["value"]), look[name])
-        summary = summaries[row]
-        mean, low, high = (quantity.shown(summary[key]) for key in ("mean", "low", "high"))
-        _interval(axis, row, mean, low, high, look[name])
-        if summary["diverged"]:
-            axis.text(
-                0.995,
-                row,
-                f"{int(summary['diverged'])} diverged",
-                transform=axis.get_yaxis_transform(),
-                ha="right",
-                va="center",
-            )
-    axis.set_xlabel(quantity.label)
-    second_axis(axis, quantity, "top")
-    return figure
-
-
 def dots(
     scores: pd.DataFrame,
     summary: pd.DataFrame,
