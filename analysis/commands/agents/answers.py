@@ -125,6 +125,7 @@ class Judgement(BaseModel):
     estimate: Number = Field(default=None, description="a difference, or a ratio; null for a claim that is made of others")
     low: Number = None
     high: Number = None
+    level: float | None = Field(default=None, description="of the interval from low to high")
     unit: Text = Field(default="", description="×: a ratio")
     n: int | None = None
     further: int | None = Field(description="about how many more seeds it will take; null: decided, or not known")
