@@ -229,7 +229,7 @@ def test_without_the_sdk_one_line_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
     assert cli.main(["mcp"]) == 2
     assert capsys.readouterr().err == (
-        'python -m analysis: error: the MCP server needs the Python package mcp, 2 or newer: pip install "regstudy[mcp]", or in a '
+        'python -m analysis: error: the MCP server needs the Python package mcp, 2.1 or newer: pip install "regstudy[mcp]", or in a '
         "checkout pip install -r requirements-mcp.txt\n"
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
 MISSING = (
-    'the MCP server needs the Python package mcp, 2 or newer: pip install "regstudy[mcp]", or in a checkout '
+    'the MCP server needs the Python package mcp, 2.1 or newer: pip install "regstudy[mcp]", or in a checkout '
     "pip install -r requirements-mcp.txt"
 )
 INSTRUCTIONS = (
