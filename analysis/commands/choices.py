@@ -27,7 +27,7 @@ JUDGED = ("test", "val", "valid", "validation", "eval", "holdout")
 
 
 @dataclass(frozen=True)
-class _Parameter:
+class Parameter:
     """A parameter that varies: its values, in order; how many runs have it; whether its name is a block's."""
 
     name: str
@@ -36,16 +36,26 @@ class _Parameter:
     pairs: bool
 
 
+@dataclass(frozen=True)
+class Question:
+    """What can be asked of runs: a metric, and which way is better if its name says; what makes a configuration; what pairs runs, if anything does."""
+
+    metric: str
+    better: str
+    group_by: str
+    block: tuple[str, ...]
+
+
 def choices(arguments: argparse.Namespace, _command: str) -> None:
     """Print them."""
     source = stores.of_anybody(arguments.experiments, arguments.snapshots)
-    runs = [run for run in source.runs() if foreign.counts(run, [FINISHED])]
-    metrics = _metrics(runs)
+    runs = finished(source.runs())
+    metrics = metrics_of(runs)
     if not metrics:
         raise NothingToAnalyse(
             f"experiment {source.experiment!r} of {source.where} has no finished run with metrics{stores.elsewhere(source)}"
         )
-    parameters = _parameters(runs)
+    parameters = parameters_of(runs)
     say(f"{source.experiment}: {plural(len(runs), 'finished run')}")
     _show("metric", [(name, f"{n:,}", better) for name, n, better in metrics], ("runs", "better"))
     if parameters:
@@ -53,8 +63,13 @@ def choices(arguments: argparse.Namespace, _command: str) -> None:
         _show("parameter", rows, ("values", ""))
     else:
         say("No parameter varies between these runs.")
-    for command in _commands(runs, metrics, parameters, arguments):
+    for command in _commands(questions(runs, metrics, parameters), arguments):
         say(f"  {command}")
+
+
+def finished(runs: Sequence[Record]) -> list[Record]:
+    """The runs that are compared where nobody asks for others."""
+    return [run for run in runs if foreign.counts(run, [FINISHED])]
 
 
 def _show(what: str, rows: Sequence[tuple[str, str, str]], others: tuple[str, str]) -> None:
@@ -67,7 +82,7 @@ def _show(what: str, rows: Sequence[tuple[str, str, str]], others: tuple[str, st
     table.show()
 
 
-def _metrics(runs: Sequence[Record]) -> list[tuple[str, int, str]]:
+def metrics_of(runs: Sequence[Record]) -> list[tuple[str, int, str]]:
     """Name, number of runs, and which way is better if its name says; what most runs have, and was not trained on, first."""
     counted = {name: sum(name in run.metrics for run in runs) for name in {name for run in runs for name in run.metrics}}
     told = [(name, n, _better(name)) for name, n in counted.items()]
@@ -81,16 +96,16 @@ def _better(name: str) -> str:
         return ""
 
 
-def _parameters(runs: Sequence[Record]) -> list[_Parameter]:
+def parameters_of(runs: Sequence[Record]) -> list[Parameter]:
     """Those that vary, with few values first, what may pair runs last."""
-    found: list[_Parameter] = []
+    found: list[Parameter] = []
     for name in sorted({name for run in runs for name in run.params}):
         held = [values.canonical(run.params[name]) for run in runs if name in run.params]
         distinct = tuple(sorted(set(held), key=values.in_order))
         of_numbers = any(name in run.metrics for run in runs) and 2 * len(distinct) > len(held)  # a file's measured column
         if len(distinct) > 1 and not of_numbers:
             full = f"params.{name}"
-            found.append(_Parameter(full, distinct, len(held), pairs=foreign.word([full]) != foreign.BLOCK))
+            found.append(Parameter(full, distinct, len(held), pairs=foreign.word([full]) != foreign.BLOCK))
     return sorted(found, key=lambda own: (own.pairs, len(own.values) == own.runs, len(own.values), own.name))
 
 
@@ -99,23 +114,26 @@ def _few(texts: Sequence[str]) -> str:
     return f"{shown}{f' and {len(texts) - SHOWN} more' if len(texts) > SHOWN else ''}"
 
 
-def _commands(
-    runs: Sequence[Record],
-    metrics: Sequence[tuple[str, int, str]],
-    parameters: Sequence[_Parameter],
-    arguments: argparse.Namespace,
-) -> list[str]:
-    """At most three, which some runs can answer: the likeliest question, another, and the first one's report."""
+def questions(
+    runs: Sequence[Record], metrics: Sequence[tuple[str, int, str]], parameters: Sequence[Parameter]
+) -> list[Question]:
+    """At most two, which some runs can answer: the likeliest, and another."""
     groups, blocks = ([own.name for own in parameters if own.pairs == pairs] for pairs in (False, True))
     options = [blocks, *([name] for name in blocks), []]
-    where = [word for name in arguments.experiments for word in ("--experiment", name)]
-    where += [word for name in arguments.snapshots for word in ("--from", name)]
-    found: list[str] = []
+    found: list[Question] = []
     for metric, _, better in metrics[:MOST]:
         for group in groups[:MOST]:
             paired = next((names for names in options if _answers(runs, metric, group, names)), None)
             if paired is not None and len(found) < 2:
-                found.append(_command(where, metric, better, group, paired))
+                found.append(Question(metric, better, group, tuple(paired)))
+    return found
+
+
+def _commands(asked: Sequence[Question], arguments: argparse.Namespace) -> list[str]:
+    """A command for each, and one for the first one's report."""
+    where = [word for name in arguments.experiments for word in ("--experiment", name)]
+    where += [word for name in arguments.snapshots for word in ("--from", name)]
+    found = [_command(where, own) for own in asked]
     return [*found, f"{found[0]} --margin SMALLEST-THAT-MATTERS --output report"] if found else []
 
 
@@ -125,7 +143,8 @@ def _answers(runs: Sequence[Record], metric: str, group: str, blocks: Sequence[s
     return len({values.canonical(values.of(run, group) or "") for run in own}) > 1
 
 
-def _command(where: Sequence[str], metric: str, better: str, group: str, blocks: Sequence[str]) -> str:
-    way = [] if better else ["--better", "higher"]
-    pairs = [] if list(blocks) == [SEED] else [word for name in blocks or ["none"] for word in ("--block", name)]
-    return shlex.join(["python", "-m", "analysis", "compare", *where, "--metric", metric, *way, "--group-by", group, *pairs])
+def _command(where: Sequence[str], asked: Question) -> str:
+    way = [] if asked.better else ["--better", "higher"]
+    pairs = [] if asked.block == (SEED,) else [word for name in asked.block or ["none"] for word in ("--block", name)]
+    options = ["--metric", asked.metric, *way, "--group-by", asked.group_by, *pairs]
+    return shlex.join(["python", "-m", "analysis", "compare", *where, *options])

@@ -109,6 +109,29 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         epilog=EPILOG,
     )
     snapshot.add_argument("folder", metavar="DIR", help="folder to write; an earlier snapshot there is replaced")
+    _add_mcp(commands)
+
+
+def _add_mcp(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
+    served = commands.add_parser(
+        "mcp", help="answer a coding agent, read-only, by the Model Context Protocol over stdin and stdout", epilog=EPILOG
+    )
+    served.add_argument(
+        "--experiment",
+        metavar="NAME",
+        dest="experiments",
+        action="append",
+        default=[],
+        help="MLflow experiment, where the agent names none; default: MLflow's own; may be repeated",
+    )
+    served.add_argument(
+        "--from",
+        metavar="DIR",
+        dest="snapshots",
+        action="append",
+        default=[],
+        help="a snapshot, or a file of results, that is read instead where the agent names none; may be repeated",
+    )
 
 
 def _source() -> terminal.Parser:
@@ -289,6 +312,11 @@ def _run(given: list[str], program: str) -> None:
 
         verify.verify(arguments.report, parse)
         return
+    if arguments.command == "mcp":
+        from .agents import server
+
+        server.serve(arguments, parse)
+        return
     made = _make_folder(arguments)
     command = as_command(given)
     try:
@@ -351,7 +379,7 @@ def _make_folder(arguments: argparse.Namespace) -> list[Path]:
 def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     """Options that make sense together; UsageError says which do not."""
     arguments = parser(program).parse_args(given)
-    if arguments.command == "verify":
+    if arguments.command in {"verify", "mcp"}:
         return arguments
     if arguments.command == "gate":
         _check_gate(arguments)

@@ -28,6 +28,9 @@ from ..reports import report as report_files
 from ..showing import gallery as gallery_page
 from ..showing import terminal_tables
 
+MOST = 20
+"""Configurations that a message names."""
+
 NOT_PAIRED = ("none",)
 """What --block says where nothing pairs runs."""
 
@@ -54,9 +57,7 @@ def compare(arguments: argparse.Namespace, command: str) -> None:
     if arguments.metric:
         _compare_any(arguments, command)
         return
-    # Two are compared on the seeds that they share, whatever a third one lacks.
-    arguments.allow = [*arguments.allow, comparability.SEEDS]
-    result = found(arguments)
+    result = found_for_two(arguments)
     trials = result.trials
     first, second = known(arguments.configurations, trials)
     terminal_tables.show_pair(result, first, second, gallery_page.pair_in_words(errors.read(trials), first, second))
@@ -116,6 +117,12 @@ def found(arguments: argparse.Namespace, source: Records | None = None) -> Findi
 def with_images(trials: Trials) -> Findings:
     """What the trials say, and of which images; of the study's other data sets, too."""
     return findings.find(trials, errors.read(trials), [errors.read(other) for other in trials.beside])
+
+
+def found_for_two(arguments: argparse.Namespace) -> Findings:
+    """The same where two configurations are to be compared: on the seeds that they share, whatever a third one lacks."""
+    arguments.allow = [*arguments.allow, comparability.SEEDS]
+    return found(arguments)
 
 
 @contextmanager
@@ -254,7 +261,9 @@ def known(names: Sequence[str], trials: Trials) -> list[str]:
     there = list(dict.fromkeys(trials.runs["configuration"]))
     for name in names:
         if name not in there:
-            raise UsageError(f"{name!r} is no configuration of these runs: expected one of {', '.join(map(repr, there))}")
+            raise UsageError(
+                f"{name!r} is no configuration of these runs: expected one of {values.listed(list(map(repr, there)), MOST)}"
+            )
     if names[0] == names[1]:
         raise UsageError(f"{names[0]!r} twice: name two configurations")
     return list(names)

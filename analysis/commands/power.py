@@ -36,13 +36,13 @@ class Spread:
 def power(arguments: argparse.Namespace, _command: str) -> None:
     """Print what numbers of seeds can find, and recommend one."""
     design = design_file.load(arguments.design)
-    spread, claims = _spread(arguments, design), max(1, sum(bool(claim.contrasts) for claim in design.claims))
+    found, claims = spread(arguments, design), shares(design)
     alpha = AT_THE_PLAN * design.alpha / claims
     unit = "points" if design.endpoint in SCALED_IN_POINTS else "in the endpoint's unit"
     counts = sorted({*SEEDS, len(design.seeds)} - {1, 2})
     terminal.say(
         f"what seeds can find with 80% power, {plural(claims, 'claim')} sharing α = {design.alpha:g}, if a difference between two configurations has a standard "
-        f"deviation of {spread.sd:.3g} {unit} ({spread.source}):"
+        f"deviation of {found.sd:.3g} {unit} ({found.source}):"
     )
     shown = Table("")
     for heading in ("seeds", f"a difference of\n({unit})", "equivalence within\n(if there is none)"):
@@ -51,28 +51,39 @@ def power(arguments: argparse.Namespace, _command: str) -> None:
         shown.column("time here", justify="right", no_wrap=True)
     for n in counts:
         time = [in_words(n * arguments.seed_seconds)] if arguments.seed_seconds else []
-        found, alike = looks.detectable(spread.sd, n, alpha), looks.shown_equivalent(spread.sd, n, alpha)
-        shown.row(f"{n}{' (this design)' if n == len(design.seeds) else ''}", f"{found:.3f}", f"{alike:.3f}", *time)
+        apart, alike = looks.detectable(found.sd, n, alpha), looks.shown_equivalent(found.sd, n, alpha)
+        shown.row(f"{n}{' (this design)' if n == len(design.seeds) else ''}", f"{apart:.3f}", f"{alike:.3f}", *time)
     shown.show()
-    terminal.say(recommendation(design, arguments.design, spread.sd, alpha))
+    terminal.say(recommendation(design, arguments.design, found.sd, alpha))
 
 
 def recommendation(design: Design, name: str, sd: float, alpha: float) -> str:
     """The fewest seeds that decide a claim either way, if its effect is as large as the margin, or none; `name` is what the design is found by."""
-    enough = looks.fewest(
-        lambda n: min(looks.power(design.margin, sd, n, alpha), looks.equivalence_power(design.margin, sd, n, alpha)),
-        looks.POWER,
-        after=LEAST - 1,
-    )
+    enough = enough_for(design.margin, sd, alpha)
     if enough is None:
         return f"More than {looks.MOST:,} seeds would be needed for the margin of {plain(design.margin)}: choose a larger one, or an endpoint that varies less."
     going_on = f"python -m regstudy study run {shlex.quote(name)} --until decided: no number, and fewer seeds where effects are larger than the margin."
     return f"Plan {enough} seeds: they decide a claim with the margin of {plain(design.margin)} either way in 80% of studies. Or {going_on}"
 
 
-def _spread(arguments: argparse.Namespace, design: Design) -> Spread:
+def enough_for(margin: float, sd: float, alpha: float) -> int | None:
+    """The fewest blocks, fixed beforehand, that find a difference as large as the margin, and show equivalence if there is none, in 80% of studies each; None if 1,000 do not do."""
+    return looks.fewest(
+        lambda n: min(looks.power(margin, sd, n, alpha), looks.equivalence_power(margin, sd, n, alpha)),
+        looks.POWER,
+        after=LEAST - 1,
+    )
+
+
+def shares(design: Design) -> int:
+    """How many claims share a design's α."""
+    return max(1, sum(bool(claim.contrasts) for claim in design.claims))
+
+
+def spread(arguments: argparse.Namespace, design: Design) -> Spread:
+    """How a design's differences vary: as `--sd` says, from its runs so far, or a guess; UsageError if nothing tells."""
     if arguments.sd:
-        return Spread(_number(arguments.sd), "as given")
+        return Spread(number(arguments.sd), "as given")
     pilot = _pilot(arguments, design)
     if pilot is not None:
         return pilot
@@ -86,7 +97,8 @@ def _spread(arguments: argparse.Namespace, design: Design) -> Spread:
     )
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
+    """What `--sd` says."""
     try:
         value = float(text)
     except ValueError:

@@ -15,7 +15,7 @@ from ..judging import claims, findings, looks, statistics
 from ..judging.findings import Findings
 from ..judging.statistics import LEAST
 from ..reading import measures
-from ..reading.measures import Measure
+from ..reading.measures import Measure, Pairing
 from ..reading.trials import TEST_IMAGES
 from . import grids, methods, wording
 from .figures import drawn_of
@@ -95,25 +95,29 @@ def endpoint(found: Findings, first: str, second: str) -> claims.Compared:
     asked = Contrast.model_construct(
         metric=found.endpoint.key, of={}, against={}, expect="higher", scale="difference", margin=margin
     )
-    run = found.trials.runs.groupby("configuration")["seed"].agg(set)
-    rule = found.looked.rule(len(run[first] & run[second]))
-    return claims.compare(found.scores[first], found.scores[second], asked, found.scale.unit, rule)
+    run, pairing = found.trials.runs.groupby("configuration")["seed"].agg(set), found.trials.pairing
+    blocks = len(run[first] & run[second]) if pairing.paired else min(len(run[first]), len(run[second]))
+    rule = found.looked.rule(blocks)
+    return claims.compare(found.scores[first], found.scores[second], asked, found.scale.unit, rule, pairing=pairing)
 
 
 def judgement(found: Findings, result: claims.Compared) -> list[str]:
     """What the endpoint says of the two, in sentences."""
     reading, plain, block = found.endpoint, result.plain, found.trials.words.block
+    common = "common " if found.trials.pairing.paired else ""
     if not plain.decidable or plain.n < LEAST:
         return [
-            f"{reading.words.capitalize()}: {LEAST} common {block}s that differ are needed to say anything; there {'is' if plain.n == 1 else 'are'} {plain.n}."
+            f"{reading.words.capitalize()}: {LEAST} {common}{block}s that differ are needed to say anything; there {'is' if plain.n == 1 else 'are'} {plain.n}."
         ]
     interval = f"{reading.interval(plain.low, plain.high)}{reading.difference_unit}"
-    test = "Test that holds whenever one looks:" if result.anytime else "Paired t test"
+    test = "Test that holds whenever one looks:" if result.anytime else _test(found)
+    flipped = "" if result.p_sign_flip is None else f"sign-flip test p = {result.p_sign_flip:.3g}; "
     lines = [
         f"{reading.words.capitalize()}: {reading.difference(plain.mean)}{reading.difference_unit}, {wording.level(result.alpha)} interval {interval}, n = {plain.n}.",
-        f"{test} p = {plain.p:.3g}; sign-flip test p = {result.p_sign_flip:.3g}; not adjusted for other comparisons.",
-        f"{result.subject} is higher in {result.won:.0%} of {block}s.",
+        f"{test} p = {plain.p:.3g}; {flipped}not adjusted for other comparisons.",
     ]
+    if result.won is not None:
+        lines.append(f"{result.subject} is higher in {result.won:.0%} of {block}s.")
     if result.effect_size is not None:
         lines.append(f"Standardised effect {result.effect_size:+.2f}, corrected for few {block}s.".replace("-", measures.MINUS))
     if result.correlation is not None:
@@ -138,24 +142,33 @@ def judgement(found: Findings, result: claims.Compared) -> list[str]:
     return lines
 
 
+def _test(found: Findings) -> str:
+    """The test of a number of blocks that was fixed beforehand."""
+    pairing = found.trials.pairing
+    if not pairing.paired:
+        return "Welch's t test"
+    return "Paired t test, corrected for training sets that overlap," if pairing.overlap else "Paired t test"
+
+
 def pair_rows(found: Findings, first: str, second: str) -> list[tuple[str, ...]]:
     """Each measure that both have: its words and unit, either's mean, the first against the second with its interval, common blocks."""
     shown: list[tuple[str, ...]] = []
     for key in [found.endpoint.key, *(key for key in measures.COMPARED if key in found.trials.runs)]:
         reading = measures.measure(key)
         scores = findings.score_table(found.trials.runs, key)[[first, second]]
-        if scores.notna().all(axis=1).sum() == 0:
+        there = scores.notna()
+        if not (there.all(axis=1).any() if found.trials.pairing.paired else there.any().all()):
             continue
         means = [reading.value(float(scores[name].mean())) for name in (first, second)]
-        difference, n = _difference(scores, reading, first, second)
+        difference, n = _difference(scores, reading, first, second, found.trials.pairing)
         shown.append((f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}", *means, difference, str(n)))
     return shown
 
 
-def _difference(scores: pd.DataFrame, reading: Measure, first: str, second: str) -> tuple[str, int]:
-    """The first against the second with its 95% interval, and the number of common seeds."""
+def _difference(scores: pd.DataFrame, reading: Measure, first: str, second: str, pairing: Pairing) -> tuple[str, int]:
+    """The first against the second with its 95% interval, and the number of common blocks, or of the smaller sample's."""
     values = np.log(scores.where(scores > 0)) if reading.ratio else scores
-    found = statistics.estimate(values[first], values[second])
+    found = statistics.estimate(values[first], values[second], pairing)
     interval = f" ({reading.interval(found.low, found.high)})" if found.decidable else ""
     return f"{reading.difference(found.mean)}{reading.difference_unit}{interval}", found.n
 

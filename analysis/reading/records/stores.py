@@ -20,7 +20,7 @@ from regstudy.schema import DESIGN_FILE, Artifact
 from regstudy.store import experiments, reading, store
 from regstudy.store.filestore import FileStore
 from regstudy.store.server import Server
-from regstudy.store.stored import Stored, StoredRun
+from regstudy.store.stored import Stored, StoredExperiment, StoredRun
 from regstudy.store.tables import Tables
 
 from . import rest, snapshot, sql, table
@@ -132,13 +132,7 @@ def _ordered(points: pd.DataFrame) -> pd.DataFrame:
 
 def from_store(experiment: str | None) -> StoreRecords:
     """An experiment by name, else MLflow's own choice; NothingToAnalyse if there is no such store or experiment. Nothing there is changed."""
-    store.quieten()
-    uri = store.require_answer()
-    if reading.is_missing(uri):
-        raise NothingToAnalyse(f"there is no tracking store {store.shown(uri)} yet: first run, in this folder, {FIRST_RUN}")
-    with _one_line(store.shown(uri)):
-        held = reading.open_store(uri)
-        known = held.experiments()
+    uri, held, known = _opened()
     found = experiments.choose(known, uri, experiment)
     if found is None:
         raise NothingToAnalyse(
@@ -147,6 +141,23 @@ def from_store(experiment: str | None) -> StoreRecords:
         )
     others = [one.name for one in known if not one.deleted and one != found]
     return StoreRecords(store.shown(uri), found.name, found.experiment_id, held, others)
+
+
+def experiment_names() -> list[str]:
+    """Those of MLflow's store, but deleted ones; NothingToAnalyse if there is no such store."""
+    _, _, known = _opened()
+    return list(dict.fromkeys(one.name for one in known if not one.deleted))
+
+
+def _opened() -> tuple[str, Stored, Sequence[StoredExperiment]]:
+    """The store's address, the store, and its experiments."""
+    store.quieten()
+    uri = store.require_answer()
+    if reading.is_missing(uri):
+        raise NothingToAnalyse(f"there is no tracking store {store.shown(uri)} yet: first run, in this folder, {FIRST_RUN}")
+    with _one_line(store.shown(uri)):
+        held = reading.open_store(uri)
+        return uri, held, held.experiments()
 
 
 def of_anybody(names: Sequence[str], files: Sequence[str] = ()) -> Records:
