@@ -67,7 +67,6 @@ def main() -> None:
         with tarfile.open(packed, "w:xz", preset=9) as archive:
             archive.add("mlflow.db")
             archive.add("mlruns")
-    print(f"{packed.name}: {packed.stat().st_size / 1024:.1f} kB")
 
 
 if __name__ == "__main__":
