@@ -103,15 +103,16 @@ def read_runs(
     experiment: str | Sequence[str] = "",
     where: Mapping[str, object] | None = None,
     files: str | Path | Iterable[str | Path] = (),
+    stores: str | Path | Iterable[str | Path] = (),
     planned: int | None = None,
 ) -> Trials:
     """Read the finished runs of any code: `group_by` and `block` name parameters or tags (`params.lr`), `better` is higher or lower where the metric's name does not say.
 
     Without `block` runs are paired by params.seed, where they have it; with "none" they are two samples. `value` says which number of a curve counts: last (the mean of the `last`
     steps), best, min, max or step:N. Several of `group_by`, `block` and `experiment` are taken together. `files` are CSV or Parquet files of results,
-    instead of a store: a row per run, or long, whose columns are parameters.
+    a row per run, or long, whose columns are parameters; `stores` are MLflow's, SQLite files, folders or addresses. Both are read instead of the store in use, all as one; `store` is a name to group by.
     """
-    paths = [files] if isinstance(files, (str, Path)) else files
+    paths = [path for named in (files, stores) for path in ([named] if isinstance(named, (str, Path)) else named)]
     groups, blocks, experiments = (
         [given] if isinstance(given, str) and given else list(given) for given in (group_by, block, experiment)
     )

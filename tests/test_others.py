@@ -214,7 +214,7 @@ def test_a_block_is_called_what_its_name_says(workspace, block, word):
         ),
         (
             ["--metric", "val_acc", "--group-by", "lr"],
-            "--group-by 'lr': expected params.NAME, tags.NAME, experiment or run_name",
+            "--group-by 'lr': expected params.NAME, tags.NAME, experiment, run_name or store",
         ),
         (["--metric", "val_acc"], "--metric needs --group-by"),
         (["--metric", "val_acc", "--group-by", "params.lr", "--margin", "0"], "--margin 0: expected a number above 0"),
@@ -287,7 +287,7 @@ def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys
         (("{opt: sgd}", "{opt: adam}"), "claims: lr 0.1, opt adam is compared with itself"),
         (("expect: higher,", "expect: higher, on: mnist,"), "claims.yaml, line 9: claims.0.contrasts.0.on: is for a study's data sets: leave it out"),
         (("{opt: sgd}", "{}"), "line 9: claims.0.contrasts.0.against: expected at least one value, got none"),
-        (("[params.lr, params.opt]", "lr"), "line 3: group_by.0: expected params.NAME, tags.NAME, experiment or run_name, such as params.lr, got 'lr'"),
+        (("[params.lr, params.opt]", "lr"), "line 3: group_by.0: expected params.NAME, tags.NAME, experiment, run_name or store, such as params.lr, got 'lr'"),
         (("id: cheap", "id: better"), "claims.yaml, line 10: claims.1.id: the claim 'better' is there twice"),
         (("margin: 0.01\nplanned", "margin: x\nplanned"), "claims.yaml, line 4: margin: "),
         (("planned: 6", "endpoint: 6"), "claims.yaml, line 5: endpoint: unknown field, expected one of metric, group_by, block"),

@@ -14,7 +14,7 @@ from ..reading.anybody import values
 from ..reading.anybody.asked import FINISHED, SEED
 from ..reading.anybody.directions import direction
 from ..reading.records import stores
-from ..reading.records.snapshot import Record
+from ..reading.records.record import Record
 
 MOST = 12
 """Metrics and parameters that are listed."""

@@ -12,15 +12,12 @@ from regstudy.console import terminal
 from regstudy.console.redaction import redacted
 from regstudy.errors import RegstudyError, UsageError
 
-from ..files import folders
+from ..files import folders, places
 
 PROGRAM = "python -m analysis"
 ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
-TABLES = (".csv", ".tsv", ".parquet")
-"""Ends of the names of files of results: those of analysis.reading.records.table; a test holds the two together."""
-
 PLANNED_WORDS = {"": None, "none": 0}
 CHOICES = "choices"
 """What `compare` does where nobody says what to compare: it says what there is."""
@@ -156,11 +153,11 @@ def _source() -> terminal.Parser:
     )
     shared.add_argument(
         "--from",
-        metavar="DIR",
+        metavar="WHERE",
         dest="snapshots",
         action="append",
         default=[],
-        help="read a snapshot instead; or, with compare --metric, a CSV or Parquet file of results; may be repeated",
+        help="read a snapshot instead; or, with compare --metric, another store or a CSV or Parquet file of results; may be repeated",
     )
     shared.add_argument(
         "--planned",
@@ -200,7 +197,7 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
         metavar="params.NAME",
         action="append",
         default=[],
-        help="what makes runs the same configuration: params.NAME, tags.NAME, experiment or run_name; may be repeated",
+        help="what makes runs the same configuration: params.NAME, tags.NAME, experiment, run_name or store; may be repeated",
     )
     anyone.add_argument(
         "--status",
@@ -397,8 +394,7 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     arguments.experiment = arguments.experiments[0] if arguments.experiments else ""
     arguments.metric = arguments.metrics[0] if getattr(arguments, "metrics", []) else ""
     _check_experiments(arguments)
-    if arguments.experiment and arguments.snapshots:
-        raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
+    _check_from(arguments)
     if getattr(arguments, "claims_file", "") and _narrows(arguments):
         raise UsageError("--design reads an experiment as it is: of the other options it takes --experiment and --planned only")
     if arguments.command == "compare":
@@ -415,6 +411,19 @@ def _check_experiments(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"--experiment {several[1]}: one experiment at a time, unless runs of any code are compared with --metric"
         )
+
+
+def _check_from(arguments: argparse.Namespace) -> None:
+    """Files of results and stores are for runs of any code; all else reads snapshots."""
+    anybodys = arguments.command == "compare" and not arguments.configurations and not _narrows_to_ours(arguments)
+    for place in arguments.snapshots if arguments.metric or anybodys else ():
+        places.check(place, "--from")
+    if not arguments.experiment or not arguments.snapshots:
+        return
+    if not (arguments.metric or anybodys):
+        raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
+    if all(places.is_table(place) for place in arguments.snapshots):
+        raise UsageError("--experiment names one of a store's, --from a file of results: give one of the two")
 
 
 def _planned(text: str) -> int | None:
@@ -466,11 +475,6 @@ def _check_what_is_read(arguments: argparse.Namespace) -> None:
         raise UsageError(
             "--metric reads an experiment as it is: of the other options it takes --experiment, --from, --where and --planned only"
         )
-    for name in arguments.snapshots:
-        if Path(name).suffix.lower() not in TABLES:
-            raise UsageError(
-                f"--from {name}: with --metric expected a file of results, {', '.join(TABLES)}: a snapshot holds no parameters"
-            )
 
 
 def _check_how(arguments: argparse.Namespace) -> None:

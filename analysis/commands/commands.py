@@ -21,7 +21,7 @@ from ..reading.anybody.asked import FINISHED, STATUSES, Asked
 from ..reading.query import Wanted
 from ..reading.records import snapshot as snapshots
 from ..reading.records import stores
-from ..reading.records.snapshot import Records
+from ..reading.records.record import Records
 from ..reading.trials import Trials
 from ..reports import publish
 from ..reports import report as report_files

@@ -15,6 +15,7 @@ from regstudy.console import terminal
 from regstudy.console.terminal import plural
 from regstudy.errors import NothingToAnalyse, UsageError
 
+from ..files import places
 from ..judging import looks, statistics
 from ..judging.findings import score_table
 from ..judging.looks import Looks
@@ -22,8 +23,8 @@ from ..judging.statistics import BY_ITSELF, LEAST, Estimate
 from ..reading import foreign
 from ..reading.anybody import claims_file, points, values
 from ..reading.anybody.asked import Asked
-from ..reading.records import stores, table
-from ..reading.records.snapshot import Record, Records
+from ..reading.records import stores
+from ..reading.records.record import Record, Records
 from ..reading.trials import Trials
 from ..showing import rendering, wording
 from . import commands
@@ -156,15 +157,17 @@ def _sides(arguments: argparse.Namespace) -> Sides:
 
 
 def _side(side: str, given: Sequence[str]) -> tuple[Records, Sequence[Record]]:
-    """Files, or an experiment, and conditions."""
-    files = [word for word in given if table.is_table(word) and "=" not in word]
+    """Files or stores, an experiment, and conditions."""
+    named = [word for word in given if places.is_place(word)]
     experiments = [word.removeprefix(EXPERIMENT) for word in given if word.startswith(EXPERIMENT)]
-    conditions = [word for word in given if word not in files and not word.startswith(EXPERIMENT)]
-    if files and experiments:
+    conditions = [word for word in given if word not in named and not word.startswith(EXPERIMENT)]
+    for place in named:
+        places.check(place, f"--{side}")
+    if experiments and named and all(map(places.is_table, named)):
         raise UsageError(
-            f"--{side}: files ({', '.join(files)}) or an experiment ({', '.join(experiments)}): give one of the two"
+            f"--{side}: files ({', '.join(named)}) or an experiment ({', '.join(experiments)}): give one of the two"
         )
-    source = stores.of_anybody(experiments, files)
+    source = stores.of_anybody(experiments, named)
     runs = foreign.where(source.runs(), conditions, f"--{side}")
     if not runs:
         raise NothingToAnalyse(f"--{side} {' '.join(given)}: no run of {source.experiment!r} of {source.where} is so")

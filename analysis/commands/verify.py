@@ -23,7 +23,7 @@ from regstudy.errors import RegstudyError, UsageError, VerificationError
 from ..files import folders, made_by
 from ..files.made_by import MadeBy
 from ..judging.findings import Findings
-from ..reading.records.snapshot import Records
+from ..reading.records.record import Records
 from ..reading.trials import TEST_IMAGES
 from ..reports import bound, report
 from . import commands

@@ -23,7 +23,7 @@ from .anybody.values import Spelling
 from .measures import Curve, Measure, Pairing, Scale
 from .query import LARGEST, is_done
 from .records import stores
-from .records.snapshot import Record, Records
+from .records.record import Record, Records
 from .records.table import TableRecords
 from .records.unstored import Unstored
 from .trials import AVERAGED, Trials, Words
@@ -125,9 +125,7 @@ def counts(run: Record, statuses: Sequence[str]) -> bool:
 def where(runs: Sequence[Record], given: Sequence[str], option: str = "--where") -> Sequence[Record]:
     """Those with the values that are asked for; a name without params. or tags. is a parameter's."""
     conditions = filters.parse(given, option)
-    names = {
-        name: name if "." in name or name in {values.EXPERIMENT, values.RUN_NAME} else f"params.{name}" for name in conditions
-    }
+    names = {name: name if "." in name or name in values.OF_RUNS else f"params.{name}" for name in conditions}
     values.check_names(names.values(), option)
     for name, own in names.items():
         if runs and all(values.of(run, own) is None for run in runs):

@@ -18,8 +18,8 @@ from regstudy.schema import Metric as Name
 
 from . import comparability, filters, measures, studies
 from .records import stores
-from .records.snapshot import Record
-from .records.stores import FIRST_RUN, Records
+from .records.record import Record, Records
+from .records.stores import FIRST_RUN
 from .trials import TEST_IMAGES, Trials, Words
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")

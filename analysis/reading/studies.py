@@ -12,7 +12,7 @@ from regstudy.design.history import History
 from regstudy.errors import NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, STUDY, Tag
 
-from .records.snapshot import Record, Records
+from .records.record import Record, Records
 
 SAME = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
 """Runs of studies that agree in these are one study, whatever their seeds."""

@@ -20,7 +20,7 @@ from regstudy.errors import VerificationError
 from ..files.made_by import MadeBy
 from ..files.rows import rows
 from ..reading.foreign import counts
-from ..reading.records.snapshot import Record, Records
+from ..reading.records.record import Record, Records
 from ..reading.studies import Study
 from ..reading.trials import TEST_IMAGES, Trials
 

@@ -1,7 +1,7 @@
 """The only module of analysis that writes to the store: a report becomes an artifact of a run, an advised model a version in the registry. Uploads the report's files and no other."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlflow.entities import LoggedModelStatus, RunStatus
@@ -9,12 +9,12 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.tracking.context import registry
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy.errors import TrackingError
 from regstudy.schema import REPORT, Tag
-from regstudy.store import store
+from regstudy.store import database, store
 
 from ..files import folders
 
@@ -66,17 +66,14 @@ def register(
 def require_current() -> None:
     """TrackingError if MLflow would change the store's tables before it wrote: that is its owner's to decide."""
     uri = store.uri()
-    database = store.sqlite_file(uri)
-    if not uri.startswith(DATABASES) or (database is not None and not database.is_file()):
+    file = store.sqlite_file(uri)
+    if not uri.startswith(DATABASES) or (file is not None and not file.is_file()):
         return
-    engine = create_engine(uri)
     try:
-        with closing(engine.connect()) as connection:
+        with database.reading(uri) as connection:
             revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    except SQLAlchemyError:
+    except TrackingError:
         revision = None
-    finally:
-        engine.dispose()
     if revision != _get_latest_schema_revision():
         raise TrackingError(
             f"the tracking store {store.shown(uri)} is of another version of MLflow, which could not open it any more once this one had written to it: "

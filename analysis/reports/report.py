@@ -110,7 +110,7 @@ def _context(material: Material, single: Mapping[str, list[Single]], command: st
         "configurations": _configurations(found, single),
         "words": trials.words,
         "store": trials.source.where,
-        "from_store": trials.source.experiment_id is not None,
+        "from_store": any(run.experiment for run in trials.source.runs()),
         "experiment": trials.source.experiment,
         "version": regstudy.__version__,
         "command": command,

@@ -526,7 +526,7 @@ def first_reason(error: ValidationError, top: type[BaseModel] = Design) -> tuple
     elif first["type"] in {"tuple_type", "list_type"}:
         message = f"expected a list, such as [0, 0.001], got {quoted(first['input'])}"
     elif first["type"] == "literal_error":
-        message = f"expected {first['ctx']['expected']}, got {quoted(first['input'])}"
+        message = f"expected {first.get('ctx', {}).get('expected')}, got {quoted(first['input'])}"
     elif first["type"] == "too_short":
         message = "expected at least one value, got none"
     elif first["type"] not in {"value_error", "design"}:

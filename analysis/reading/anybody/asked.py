@@ -16,7 +16,7 @@ STATUSES = (FINISHED, "FAILED", "KILLED", "RUNNING", "SCHEDULED")
 
 @dataclass(frozen=True)
 class Asked:
-    """What to compare: a metric; what makes runs the same configuration, and what pairs them (params.NAME, tags.NAME, experiment or run_name).
+    """What to compare: a metric; what makes runs the same configuration, and what pairs them (params.NAME, tags.NAME, experiment, run_name or store).
 
     `block`: None: params.seed, if runs have it; empty: nothing pairs them. `value`: which number of a curve counts: the mean of the `last` steps, the best, least or largest, or that of a step.
     `statuses` of the runs that count; `where`: only runs with these values. `files` of results, instead of a store.

@@ -111,7 +111,7 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
     metric: Metric = Field(description="the metric that ranks")
     group_by: Names = Field(
         min_length=1,
-        description="what makes runs the same configuration: params.NAME, tags.NAME, experiment or run_name, or a list of them",
+        description="what makes runs the same configuration: params.NAME, tags.NAME, experiment, run_name or store, or a list of them",
     )
     block: Names | None = Field(
         default=None,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from regstudy.console.terminal import plural
 
-from ..records.snapshot import Record
+from ..records.record import Record
 from . import values
 from .asked import FINISHED, Asked
 from .values import Spelling

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from regstudy.errors import UsageError
 
-from ..records.snapshot import Record
+from ..records.record import Record
 
 WHOLE = re.compile(r"[+-]?\d+")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-EXPERIMENT, RUN_NAME = "experiment", "run_name"
+EXPERIMENT, RUN_NAME, STORE = "experiment", "run_name", "store"
+OF_RUNS = (EXPERIMENT, RUN_NAME, STORE)
+"""What is said of a run by neither parameter nor tag."""
+
 NAMES_OF_RUNS = frozenset({RUN_NAME, "tags.mlflow.runName"})
 """Shown without saying what they are."""
 
@@ -44,11 +47,13 @@ def in_order(text: str) -> tuple[bool, float, str]:
 
 
 def of(run: Record, name: str) -> str | None:
-    """What a run says under params.NAME or tags.NAME, its own name, or its experiment's; None if it says nothing."""
+    """What a run says under params.NAME or tags.NAME, its own name, or its experiment's or store's; None if it says nothing."""
     if name == EXPERIMENT:
         return run.experiment or None
     if name == RUN_NAME:
         return run.name or None
+    if name == STORE:
+        return run.store or None
     kind, _, key = name.partition(".")
     return (run.params if kind == "params" else run.tags).get(key)
 
@@ -62,9 +67,9 @@ def check_names(names: Iterable[str], option: str) -> None:
     """UsageError for a name that is none of these."""
     for name in names:
         kind, _, own = name.partition(".")
-        if name not in {EXPERIMENT, RUN_NAME} and (kind not in {"params", "tags"} or not own):
+        if name not in OF_RUNS and (kind not in {"params", "tags"} or not own):
             raise UsageError(
-                f"{option} {name!r}: expected params.NAME, tags.NAME, {EXPERIMENT} or {RUN_NAME}, such as params.lr"
+                f"{option} {name!r}: expected params.NAME, tags.NAME, {EXPERIMENT}, {RUN_NAME} or {STORE}, such as params.lr"
             )
 
 

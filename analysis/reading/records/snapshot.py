@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +24,7 @@ from regstudy.errors import SnapshotError
 from regstudy.schema import STUDY, TRIAL, Metric, Tag
 
 from ...files import folders
+from .record import Record, Records
 
 FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, "studies.json"
 RUNS = "runs.parquet"
@@ -45,59 +46,6 @@ IN_WORDS = frozenset({Tag.DATA_WARNING, Tag.FAILURE})
 
 LEFT_OUT = frozenset({Tag.HEARTBEAT, Tag.MACHINE, Tag.OWNER})
 """Tags that say who was at work on a run, not what it is."""
-
-
-class Record(NamedTuple):
-    """A run: its tags, the latest value of each metric, and its parameters, which a snapshot leaves out: ours are in a tag."""
-
-    run_id: str
-    name: str
-    status: str
-    start_time: int
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    params: Mapping[str, str]
-    experiment: str = ""
-    """The name of the store's experiment that it is in; none in a snapshot."""
-
-
-class Records(Protocol):
-    """Where runs are read from."""
-
-    @property
-    def where(self) -> str:
-        """The store's URI, or the snapshots' folders."""
-        ...
-
-    @property
-    def experiment(self) -> str:
-        """The experiment's name, or the snapshots'."""
-        ...
-
-    @property
-    def experiment_id(self) -> str | None:
-        """The experiment's ID; None for snapshots."""
-        ...
-
-    def runs(self) -> Sequence[Record]:
-        """All runs, oldest first."""
-        ...
-
-    def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
-        """Long: run_id, metric, step, value."""
-        ...
-
-    def predictions(self, run_id: str) -> pd.DataFrame | None:
-        """One row per test image; None if the run has no such artifact."""
-        ...
-
-    def misclassified(self, run_id: str) -> pd.DataFrame | None:
-        """One row per misclassified test image, most confident error first, with its 784 pixels; None if the run has no such artifact."""
-        ...
-
-    def design(self, run_id: str) -> str | None:
-        """The design file of a study's run; None if it has none."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ from pandas.api import types
 from regstudy.console.text import visible
 from regstudy.errors import SnapshotError
 
-from .snapshot import Record
+from .record import Record
 
-SUFFIXES = (".csv", ".tsv", ".parquet")
 METRIC, VALUE, STEP = "metric", "value", "step"
 RUN_ID, RUN_NAME = "run_id", "run_name"
 FINISHED = "FINISHED"
@@ -25,11 +24,6 @@ BLANK = ("nan", "na", "none", "null")
 
 MOSTLY = 0.5
 """The share of cells with digits from which a column was meant to be one of numbers."""
-
-
-def is_table(path: str) -> bool:
-    """Whether a name is one of such a file."""
-    return Path(path).suffix.lower() in SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -154,7 +148,7 @@ def _long(path: str, texts: pd.DataFrame, beginning: str) -> tuple[list[Record],
 
 def _record(path: str, run_id: str, place: int, row: "pd.Series[str]", metrics: dict[str, float]) -> Record:
     params = {str(name): str(text) for name, text in row.items() if name not in {RUN_ID, RUN_NAME} and text != ""}
-    return Record(run_id, str(row.get(RUN_NAME, "")), FINISHED, place, {}, metrics, params, Path(path).stem)
+    return Record(run_id, str(row.get(RUN_NAME, "")), FINISHED, place, {}, metrics, params, Path(path).stem, path)
 
 
 def _ids(rows: pd.DataFrame, places: Iterable[int], beginning: str) -> list[str]:

@@ -1,0 +1,46 @@
+"""What a user names to be read of anybody's runs: a file of results, or a store. Told apart by their names, and by what is there; opens nothing."""
+
+import re
+from pathlib import Path
+
+from regstudy.errors import UsageError
+
+from . import folders
+
+TABLES = (".csv", ".tsv", ".parquet")
+"""Ends of the names of files of results."""
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/|file:|databricks(?=://|\Z)", re.IGNORECASE)
+EXPECTED = (
+    f"expected a file of results ({', '.join(TABLES)}), or a store: a SQLite file, a folder such as mlruns, or its address"
+)
+
+
+def is_table(place: str) -> bool:
+    """Whether a name is that of a file of results."""
+    return not ADDRESS.match(place) and Path(place).suffix.lower() in TABLES
+
+
+def is_address(place: str) -> bool:
+    """Whether it is a store's URI, such as sqlite:///mlflow.db."""
+    return ADDRESS.match(place) is not None
+
+
+def is_place(word: str) -> bool:
+    """Whether a word that may be a condition, FIELD=VALUE, is a place: an address, a file of results, or what is there."""
+    return is_address(word) or ("=" not in word and (is_table(word) or Path(word).exists()))
+
+
+def check(place: str, option: str) -> None:
+    """UsageError unless it may be a file of results or a store: whether it is one is found out by opening it."""
+    if is_table(place) or is_address(place):
+        return
+    if not Path(place).exists():
+        raise UsageError(f"{option} {place}: there is no such file or folder: {EXPECTED}")
+    if (Path(place) / folders.SNAPSHOT_MANIFEST).is_file():
+        raise UsageError(f"{option} {place}: a snapshot, which holds no parameters: {EXPECTED}")
+
+
+def uri(place: str) -> str:
+    """A store's address: as it is, or of the path."""
+    return place if is_address(place) else Path(place).absolute().as_uri()
