@@ -115,4 +115,3 @@ def test_a_snapshot_is_no_file_of_results(workspace, capsys):
     assert "--from snapshot: with --metric expected a file of results" in capsys.readouterr().err
     with pytest.raises(SnapshotError, match="cannot be read"):
         table.load(["nowhere.parquet"])
-    assert cli.TABLES == table.SUFFIXES

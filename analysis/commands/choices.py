@@ -11,10 +11,10 @@ from regstudy.errors import NothingToAnalyse, UsageError
 
 from ..reading import foreign
 from ..reading.anybody import values
-from ..reading.anybody.asked import FINISHED, SEED
+from ..reading.anybody.asked import SEED
 from ..reading.anybody.directions import direction
 from ..reading.records import stores
-from ..reading.records.snapshot import Record
+from ..reading.records.snapshot import FINISHED, Record
 
 MOST = 12
 """Metrics and parameters that are listed."""

@@ -12,15 +12,12 @@ from regstudy.console import terminal
 from regstudy.console.redaction import redacted
 from regstudy.errors import RegstudyError, UsageError
 
-from ..files import folders
+from ..files import folders, results
 
 PROGRAM = "python -m analysis"
 ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
 EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
-TABLES = (".csv", ".tsv", ".parquet")
-"""Ends of the names of files of results: those of analysis.reading.records.table; a test holds the two together."""
-
 PLANNED_WORDS = {"": None, "none": 0}
 CHOICES = "choices"
 """What `compare` does where nobody says what to compare: it says what there is."""
@@ -137,7 +134,7 @@ def _source() -> terminal.Parser:
         dest="snapshots",
         action="append",
         default=[],
-        help="read a snapshot instead; or, with compare --metric, a CSV or Parquet file of results; may be repeated",
+        help="read a snapshot instead; or, with compare --metric, a CSV or Parquet file of results, or a folder that TensorBoard or Weights & Biases wrote; may be repeated",
     )
     shared.add_argument(
         "--planned",
@@ -237,7 +234,7 @@ def _add_gate(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
             action="append",
             default=[],
             required=True,
-            help="its runs: FIELD=VALUE such as tags.branch=main, experiment=NAME, or a CSV or Parquet file; may be repeated, all must hold",
+            help="its runs: FIELD=VALUE such as tags.branch=main, experiment=NAME, a CSV or Parquet file, or a folder of TensorBoard’s or Weights & Biases’ files; may be repeated, all must hold",
         )
     _add_metric(gate)
     _add_number(gate)
@@ -439,9 +436,9 @@ def _check_what_is_read(arguments: argparse.Namespace) -> None:
             "--metric reads an experiment as it is: of the other options it takes --experiment, --from, --where and --planned only"
         )
     for name in arguments.snapshots:
-        if Path(name).suffix.lower() not in TABLES:
+        if not results.may_hold(name):
             raise UsageError(
-                f"--from {name}: with --metric expected a file of results, {', '.join(TABLES)}: a snapshot holds no parameters"
+                f"--from {name}: with --metric expected a file of results, {', '.join(results.SUFFIXES)}, or a folder of TensorBoard’s or Weights & Biases’ files: a snapshot holds no parameters"
             )
 
 

@@ -15,6 +15,7 @@ from regstudy.console import terminal
 from regstudy.console.terminal import plural
 from regstudy.errors import NothingToAnalyse, UsageError
 
+from ..files import results
 from ..judging import looks, statistics
 from ..judging.findings import score_table
 from ..judging.looks import Looks
@@ -22,7 +23,7 @@ from ..judging.statistics import BY_ITSELF, LEAST, Estimate
 from ..reading import foreign
 from ..reading.anybody import claims_file, points, values
 from ..reading.anybody.asked import Asked
-from ..reading.records import stores, table
+from ..reading.records import stores
 from ..reading.records.snapshot import Record, Records
 from ..reading.trials import Trials
 from ..showing import rendering, wording
@@ -84,6 +85,11 @@ class Sides:
     def experiment(self) -> str:
         """Both experiments."""
         return " and ".join(dict.fromkeys([self.baseline.experiment, self.candidate.experiment]))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What could not be read of either."""
+        return tuple(dict.fromkeys(told for side in (self.baseline, self.candidate) for told in getattr(side, "notices", ())))
 
     @property
     def experiment_id(self) -> str | None:
@@ -157,7 +163,7 @@ def _sides(arguments: argparse.Namespace) -> Sides:
 
 def _side(side: str, given: Sequence[str]) -> tuple[Records, Sequence[Record]]:
     """Files, or an experiment, and conditions."""
-    files = [word for word in given if table.is_table(word) and "=" not in word]
+    files = [word for word in given if results.may_hold(word) and "=" not in word]
     experiments = [word.removeprefix(EXPERIMENT) for word in given if word.startswith(EXPERIMENT)]
     conditions = [word for word in given if word not in files and not word.startswith(EXPERIMENT)]
     if files and experiments:

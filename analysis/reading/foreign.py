@@ -71,6 +71,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
     repeats = len(runs) - len(runs.drop_duplicates(["configuration", "seed"]))
     notices = [
         f"{plural(ended, 'run')} of regstudy that ended without an outcome, left out" if ended else "",
+        *getattr(source, "notices", ()),  # of files
         *odd.not_counted(others, asked),
         f"{plural(len(counted) - len(known), 'run')} without {' or '.join(needed)}, left out" if len(known) < len(counted) else "",
         f"{plural(len(known) - len(runs), 'run')} without {visible(asked.metric)}{curves.taken(asked.value) if asked.value.startswith('step') else ''}, left out" if len(known) > len(runs) else "",

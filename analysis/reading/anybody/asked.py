@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from regstudy.design.history import Plan
 from regstudy.schema import LAST_EPOCHS
 
+from ..records.snapshot import FINISHED
 from .claims_file import ClaimsFile
 
 SEED = "params.seed"
 """What pairs runs where nobody says; without it they are two samples."""
-
-FINISHED = "FINISHED"
-STATUSES = (FINISHED, "FAILED", "KILLED", "RUNNING", "SCHEDULED")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pandas as pd
 
 from regstudy.console.terminal import plural
 
-from ..records.snapshot import Record
+from ..records.snapshot import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Record
 from . import values
-from .asked import FINISHED, Asked
+from .asked import Asked
 from .values import Spelling
 
 FEW = 4
@@ -21,7 +21,7 @@ CURVE = 3
 OFTEN = 0.25
 """The share of blocks from which the same few numbers again are no chance either."""
 
-WORDS = {"FAILED": "that FAILED", "KILLED": "that were KILLED", "RUNNING": "still RUNNING", "SCHEDULED": "SCHEDULED"}
+WORDS = {FAILED: "that FAILED", KILLED: "that were KILLED", RUNNING: "still RUNNING", SCHEDULED: "SCHEDULED"}
 
 
 def not_counted(runs: Sequence[Record], asked: Asked) -> list[str]:

@@ -27,6 +27,9 @@ from ...files import folders
 
 FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, "studies.json"
 RUNS = "runs.parquet"
+FINISHED, FAILED, KILLED, RUNNING, SCHEDULED = STATUSES = ("FINISHED", "FAILED", "KILLED", "RUNNING", "SCHEDULED")
+"""Of runs, as MLflow says them."""
+
 TABLES = ("epochs", "predictions", "misclassified", "images")
 NEEDED = {
     "epochs": {"run_id", "metric", "step", "value"},

@@ -23,9 +23,11 @@ from regstudy.store.server import Server
 from regstudy.store.stored import Stored, StoredRun
 from regstudy.store.tables import Tables
 
+from ...files import results
 from . import rest, snapshot, sql, table
 from .several import Several
 from .snapshot import Record, Records
+from .trackers import folder
 
 FIRST_RUN = "python -m regstudy train --l1 0.001"
 NAMED = 8
@@ -150,12 +152,18 @@ def from_store(experiment: str | None) -> StoreRecords:
 
 
 def of_anybody(names: Sequence[str], files: Sequence[str] = ()) -> Records:
-    """Files of results; or one experiment, MLflow's own choice if none is named; or several, as one."""
+    """Files of results, or trackers' folders; or one experiment, MLflow's own choice if none is named; or several, as one."""
     if files:
-        return table.load(files)
+        return _of_files(files)
     if len(names) < 2:
         return from_store(names[0] if names else None)
     return Several([from_store(name) for name in names])
+
+
+def _of_files(paths: Sequence[str]) -> table.TableRecords:
+    tables = [path for path in paths if results.is_table(path)]
+    parts = [table.load(tables)] if tables else []
+    return table.joined([*parts, *(folder.load(path) for path in paths if path not in tables)])
 
 
 def elsewhere(source: Records) -> str:
