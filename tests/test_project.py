@@ -89,7 +89,11 @@ def test_one_list_of_dependencies():
     wanted = re.findall(r"^([a-z0-9-]+)", read("requirements.txt"), re.M)
     assert {"torch", "torchvision", "mlflow", "matplotlib", "pandas"} <= set(wanted)
     locked = {re.split("==", line)[0].lower().replace("_", "-") for line in read("constraints.txt").splitlines()}
-    developers = re.findall(r"^([a-z][a-z0-9-]*)", read("requirements-dev.txt") + read("requirements-ray.txt") + read("requirements-trackers.txt"), re.M)
+    developers = re.findall(
+        r"^([a-z][a-z0-9-]*)",
+        read("requirements-dev.txt") + read("requirements-ray.txt") + read("requirements-trackers.txt"),
+        re.M,
+    )
     assert set(wanted) | set(developers) <= locked
 
 

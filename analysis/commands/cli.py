@@ -126,7 +126,7 @@ def _source() -> terminal.Parser:
         metavar="FIELD=VALUE",
         action="append",
         default=[],
-        help="only runs with this value, or one of A,B,C; may be repeated",
+        help="only runs with this value, or one of A,B,C; a value with commas in double quotes: 'opt=\"adam, fused\"'; may be repeated",
     )
     shared.add_argument(
         "--from",
