@@ -4,7 +4,6 @@ A value that has commas itself stands in double quotes, and a quote in it is dou
 """
 
 import re
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
