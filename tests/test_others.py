@@ -83,7 +83,7 @@ def test_what_is_left_out_is_counted(workspace):
     told = " | ".join(trials.notices)
     for words in (
         "1 run without params.lr or params.seed, left out",
-        "1 run without val_acc, left out",
+        "1 run without val_acc, left out (lr 0.3: 1)",
         "1 run with the group and block of another: the mean of these counts, as one",
         "within a group params.depth differ: name in --group-by what matters",
     ):
@@ -130,7 +130,7 @@ def test_groups_without_a_common_block_are_told_and_not_judged(workspace, capsys
     assert cli.main(["compare", "--metric", "val_acc", "--group-by", "params.lr"]) == 0
     said = capsys.readouterr().out
     assert "Nothing could be tested: no two configurations have 3 seeds in common." in said
-    assert "blocks differ: lr 0.1 lacks 3, 4, 5; lr 0.2 lacks 0, 1, 2" in said
+    assert "blocks differ: lr 0.1 lacks 3, 4, 5; lr 0.2 lacks 0, 1, 2; no two groups share one: with --block none" in said
 
 
 def test_names_and_numbers_that_libraries_would_interpret(workspace, capsys):
@@ -324,15 +324,37 @@ def test_a_file_that_is_none_is_said_in_one_line(own_copy, capsys, arguments, me
 
 @pytest.mark.parametrize(
     "name",
-    ["seed", "metrics.seed", "epoch", "metric", "value", "run_id", "configuration", "diverged", "averaged", "step", "run"],
+    [
+        "seed",
+        "metrics.seed",
+        "epoch",
+        "metric",
+        "value",
+        "run_id",
+        "configuration",
+        "diverged",
+        "averaged",
+        "step",
+        "run",
+        "test_images",
+        "dataset",
+        "l1",
+        "lr",
+        "index",
+        "rank",
+        "mean",
+        "level_0",
+        "val/acc: top 1",
+        "variable",
+    ],
 )
 def test_a_metric_that_is_called_like_a_column_is_a_metric(workspace, name):
     for lr, better in (("0.1", 0.2), ("0.2", 0.0)):
         for seed in range(4):
             log(lr, seed, [seed * 0.01 + better], metric=name)
     (workspace / "claims.yaml").write_text(
-        f"metric: {name}\nbetter: higher\ngroup_by: params.lr\nclaims:\n"
-        f"  - {{id: a, text: a, contrasts: [{{metric: {name}, of: {{lr: 0.1}}, against: {{lr: 0.2}}, expect: higher, margin: 0.01}}]}}\n"
+        f"metric: '{name}'\nbetter: higher\ngroup_by: params.lr\nclaims:\n"
+        f"  - {{id: a, text: a, contrasts: [{{metric: '{name}', of: {{lr: 0.1}}, against: {{lr: 0.2}}, expect: higher, margin: 0.01}}]}}\n"
     )
     found = findings.find(foreign.read(Asked.by(claims_file.load("claims.yaml"), (), None)))
     assert found.judged[0].deciding.plain.mean == pytest.approx(0.2)

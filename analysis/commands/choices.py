@@ -10,11 +10,13 @@ from regstudy.console.terminal import plural, say
 from regstudy.errors import NothingToAnalyse, UsageError
 
 from ..reading import foreign
-from ..reading.anybody import values
+from ..reading.anybody import refused, values
 from ..reading.anybody.asked import SEED
 from ..reading.anybody.directions import direction
+from ..reading.anybody.odd import PARENT
 from ..reading.records import stores
-from ..reading.records.snapshot import FINISHED, Record
+from ..reading.records.snapshot import Record
+from . import commands
 
 MOST = 12
 """Metrics and parameters that are listed."""
@@ -39,14 +41,17 @@ class _Parameter:
 def choices(arguments: argparse.Namespace, _command: str) -> None:
     """Print them."""
     source = stores.of_anybody(arguments.experiments, arguments.snapshots)
-    runs = [run for run in source.runs() if foreign.counts(run, [FINISHED])]
+    everything = source.runs()
+    runs = [run for run in everything if foreign.counts(run, commands.statuses(arguments))]
     metrics = _metrics(runs)
     if not metrics:
         raise NothingToAnalyse(
-            f"experiment {source.experiment!r} of {source.where} has no finished run with metrics{stores.elsewhere(source)}"
+            f"experiment {source.experiment!r} of {source.where} has no finished run with metrics{refused.only(_others(everything, runs)) or stores.elsewhere(source)}"
         )
     parameters = _parameters(runs)
     say(f"{source.experiment}: {plural(len(runs), 'finished run')}")
+    for told in getattr(source, "notices", ()):
+        say(f"note: {told}")
     _show("metric", [(name, f"{n:,}", better) for name, n, better in metrics], ("runs", "better"))
     if parameters:
         rows = [(own.name, _few(own.values), "perhaps what pairs runs" if own.pairs else "") for own in parameters]
@@ -55,6 +60,11 @@ def choices(arguments: argparse.Namespace, _command: str) -> None:
         say("No parameter varies between these runs.")
     for command in _commands(runs, metrics, parameters, arguments):
         say(f"  {command}")
+
+
+def _others(everything: Sequence[Record], runs: Sequence[Record]) -> list[Record]:
+    counted = {run.run_id for run in runs}
+    return [run for run in everything if run.run_id not in counted]
 
 
 def _show(what: str, rows: Sequence[tuple[str, str, str]], others: tuple[str, str]) -> None:
@@ -107,7 +117,7 @@ def _commands(
 ) -> list[str]:
     """At most three, which some runs can answer: the likeliest question, another, and the first one's report."""
     groups, blocks = ([own.name for own in parameters if own.pairs == pairs] for pairs in (False, True))
-    options = [blocks, *([name] for name in blocks), []]
+    options = [blocks, *([name] for name in blocks), *_nesting(runs), []]
     where = [word for name in arguments.experiments for word in ("--experiment", name)]
     where += [word for name in arguments.snapshots for word in ("--from", name)]
     found: list[str] = []
@@ -117,6 +127,12 @@ def _commands(
             if paired is not None and len(found) < 2:
                 found.append(_command(where, metric, better, group, paired))
     return [*found, f"{found[0]} --margin SMALLEST-THAT-MATTERS --output report"] if found else []
+
+
+def _nesting(runs: Sequence[Record]) -> list[list[str]]:
+    """What pairs runs that are nested, several in each of several: a search's, say."""
+    above = [run.tags[PARENT] for run in runs if PARENT in run.tags]
+    return [[f"tags.{PARENT}"]] if 1 < len(set(above)) < len(above) else []
 
 
 def _answers(runs: Sequence[Record], metric: str, group: str, blocks: Sequence[str]) -> bool:

@@ -453,6 +453,9 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
     """What pairs runs, and which number of each counts."""
     if len(set(arguments.metrics)) < len(arguments.metrics):
         raise UsageError(f"--metric {arguments.metrics[-1]} is there twice: name each once")
+    for option, names in (("--group-by", getattr(arguments, "group_by", [])), ("--block", arguments.block)):
+        if len(set(names)) < len(names):
+            raise UsageError(f"{option} {names[-1]} is there twice: name each once")
     if "none" in arguments.block and len(arguments.block) > 1:
         raise UsageError("--block none and another --block: give one of the two")
     if arguments.margin is not None and not 0 < arguments.margin < math.inf:

@@ -21,7 +21,7 @@ from ..judging.findings import score_table
 from ..judging.looks import Looks
 from ..judging.statistics import BY_ITSELF, LEAST, Estimate
 from ..reading import foreign
-from ..reading.anybody import claims_file, points, values
+from ..reading.anybody import claims_file, odd, points, values
 from ..reading.anybody.asked import Asked
 from ..reading.records import stores
 from ..reading.records.snapshot import Record, Records
@@ -99,7 +99,7 @@ class Sides:
     def runs(self) -> Sequence[Record]:
         """Of both, the baseline's first."""
         return [
-            run._replace(run_id=f"{side}/{run.run_id}", name=side)
+            run._replace(run_id=f"{side}/{run.run_id}", name=side, tags=_nested(run, side))
             for side in (BASELINE, CANDIDATE)
             for run in self.chosen[side]
         ]
@@ -121,6 +121,12 @@ class Sides:
 
     def design(self, run_id: str) -> str | None:
         """None is asked for."""
+
+
+def _nested(run: Record, side: str) -> dict[str, str]:
+    """Its tags, with the run that it is nested in as that is called here."""
+    above = run.tags.get(odd.PARENT)
+    return {**run.tags, odd.PARENT: f"{side}/{above}"} if above else dict(run.tags)
 
 
 def gate(arguments: argparse.Namespace, _command: str) -> None:

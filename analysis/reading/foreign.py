@@ -55,6 +55,8 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
     others = [run for run in everything if run.status not in asked.statuses and not counts(run, asked.statuses)]
     if not counted:
         raise NothingToAnalyse(refused.nothing(source, everything, others, asked))
+    above = odd.parents(counted, asked)
+    counted = [run for run in counted if run.run_id not in above]
     grouped = [run for run in counted if all(values.of(run, name) is not None for name in asked.group_by)]
     blocks = _blocks(grouped or counted, asked)
     known = [run for run in grouped if all(values.of(run, name) is not None for name in blocks.names)]
@@ -65,14 +67,16 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
     refused.check_metrics(known, counted, asked, source, needed)
     higher = (asked.better or refused.way(asked.metric, asked)) == "higher"
     runs, points = _frames(source, known, asked, blocks, spelling, higher=higher)
+    held = set(runs["run_id"])
     paired, called = bool(blocks.names), word(blocks.names)
     repeats = len(runs) - len(runs.drop_duplicates(["configuration", "seed"]))
     notices = [
         f"{plural(ended, 'run')} of regstudy that ended without an outcome, left out" if ended else "",
         *getattr(source, "notices", ()),  # of files
         *odd.not_counted(others, asked),
+        f"{plural(len(above), 'run')} in which others are nested that have {visible(asked.metric)} too, left out: what sums these up would count twice" if above else "",
         f"{plural(len(counted) - len(known), 'run')} without {' or '.join(needed)}, left out" if len(known) < len(counted) else "",
-        f"{plural(len(known) - len(runs), 'run')} without {visible(asked.metric)}{curves.taken(asked.value) if asked.value.startswith('step') else ''}, left out" if len(known) > len(runs) else "",
+        odd.without([run for run in known if run.run_id not in held], asked, f"{visible(asked.metric)}{curves.taken(asked.value) if asked.value.startswith('step') else ''}", spelling),
         *spelling.told(needed),
         *odd.lengths(points[points["run_id"].isin(runs["run_id"])], visible(asked.metric), asked),
         blocks.reason,

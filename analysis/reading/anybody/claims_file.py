@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from regstudy.config import RunConfig
 from regstudy.design import design_file
 from regstudy.design.design import Claim, Contrast, Design, Place, at, check_order
 from regstudy.design.design_file import Places
@@ -47,8 +48,8 @@ RESERVED = frozenset(
         "value",
         "run",
     }
-) | {Summary.ENDPOINT_EPOCHS.value}
-"""Columns of the frames, which no metric of anybody's may replace."""
+) | {Summary.ENDPOINT_EPOCHS.value, "test_images", *RunConfig.model_fields}
+"""Columns of the frames, ours too, which no metric of anybody's may replace, or be taken for."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 

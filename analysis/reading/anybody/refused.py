@@ -25,8 +25,13 @@ def check_metrics(
         said = asked.said("metric", name if asked.claims is None else column)
         if isinstance(source, TableRecords) and name in source.odd:
             raise UsageError(f"{said}: {source.odd[name]}")
-        of = f" that has {' and '.join(needed)}" if any(name in run.metrics for run in counted) else ""
-        raise UsageError(f"{said}: no run{of} has it; expected one of {values.listed(there)}")
+        elsewhere = sum(name in run.metrics for run in counted)
+        if elsewhere:
+            own = " and ".join(needed)
+            raise UsageError(
+                f"{said}: no run that has {own} has it, and the {plural(elsewhere, 'run')} with it not {own}: log both with the same run, or name others"
+            )
+        raise UsageError(f"{said}: no run has it; expected one of {values.listed(there)}")
 
 
 def way(metric: str, asked: Asked) -> str:
@@ -49,13 +54,18 @@ def option(field: str, asked: Asked) -> str:
     return f"--{field.replace('_', '-')}" if asked.claims is None else field
 
 
-def nothing(source: Records, everything: Sequence[Record], others: Sequence[Record], asked: Asked) -> str:
-    """Why there is nothing to compare."""
+def only(others: Sequence[Record]) -> str:
+    """Which runs there are, none of which counts; empty if there are none."""
     number = {status: sum(run.status == status for run in others) for status in sorted({run.status for run in others})}
     told = " and ".join(f"{plural(n, 'run')}, {status}" for status, n in number.items())
+    return f", only {told}: wait, or count them with --status {next(iter(number))}" if told else ""
+
+
+def nothing(source: Records, everything: Sequence[Record], others: Sequence[Record], asked: Asked) -> str:
+    """Why there is nothing to compare."""
     what = f"experiment {source.experiment!r} of {source.where} has no {odd.one_status(asked)}"
-    if told:
-        return f"{what}, only {told}: wait, or count them with --status {next(iter(number))}"
+    if others:
+        return f"{what}{only(others)}"
     if asked.where and not everything:
         return f"{what} with {' and '.join(asked.where)}: change --where"
     return f"{what}{stores.elsewhere(source)}"
