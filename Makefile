@@ -18,13 +18,13 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-$(READY): requirements.txt requirements-dev.txt requirements-ray.txt requirements-mcp.txt constraints.txt
+$(READY): requirements.txt requirements-dev.txt requirements-ray.txt requirements-mcp.txt requirements-trackers.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: error: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@test -d $(VENV) && echo "Bringing the environment $(VENV) up to date." || \
 	  echo "Making the environment $(VENV): downloads about 3.5 GB on Linux (PyTorch with CUDA), 0.6 GB on macOS. Once; some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -r requirements-dev.txt -r requirements-ray.txt -r requirements-mcp.txt -c constraints.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -r requirements-dev.txt -r requirements-ray.txt -r requirements-mcp.txt -r requirements-trackers.txt -c constraints.txt
 	@touch $@
 
 demo: $(READY) ## train the four published configurations for a few epochs with three seeds each, and compare them

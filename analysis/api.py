@@ -17,7 +17,7 @@ from .commands import verify as verification
 from .files import folders
 from .judging import findings
 from .judging.findings import Findings
-from .reading import foreign
+from .reading import filters, foreign
 from .reading.trials import Trials
 from .reports import report as report_files
 from .showing import csv_numbers, grids, methods, rendering, terminal_tables, wording
@@ -74,7 +74,7 @@ def read(
 ) -> Trials:
     """Read regstudy's finished, comparable trials from MLflow's store, or from snapshots.
 
-    `where` keeps runs with these values, a list being any of them; `allow` names fields in which they may differ; `planned` is how many seeds were fixed before any was looked at, 0 if none were, for
+    `where` keeps runs with these values, a list being any of them (a text with commas is several too, unless it is in a list); `allow` names fields in which they may differ; `planned` is how many seeds were fixed before any was looked at, 0 if none were, for
     studies that did not record it. NothingToAnalyse or NotComparable
     says what stands in the way.
     """
@@ -194,8 +194,10 @@ def _plan(planned: int | None) -> list[str]:
 
 
 def _values(value: object) -> str:
-    values = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-    return ",".join(str(one) for one in values)
+    """A text as the option takes it; of a list, each value exactly as it stands."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return str(value)
+    return ",".join(filters.as_given(one) for one in value)
 
 
 def _ranking(found: Findings) -> Ranking:

@@ -90,7 +90,7 @@ def test_one_list_of_dependencies():
     assert {"torch", "torchvision", "mlflow", "matplotlib", "pandas"} <= set(wanted)
     locked = {re.split("==", line)[0].lower().replace("_", "-") for line in read("constraints.txt").splitlines()}
     developers = re.findall(
-        r"^([a-z][a-z0-9-]*)", "".join(read(f"requirements-{name}.txt") for name in ("dev", "ray", "mcp")), re.M
+        r"^([a-z][a-z0-9-]*)", "".join(read(f"requirements-{name}.txt") for name in ("dev", "ray", "mcp", "trackers")), re.M
     )
     assert set(wanted) | set(developers) <= locked
 

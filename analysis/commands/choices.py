@@ -10,11 +10,13 @@ from regstudy.console.terminal import plural, say
 from regstudy.errors import NothingToAnalyse, UsageError
 
 from ..reading import foreign
-from ..reading.anybody import values
-from ..reading.anybody.asked import FINISHED, SEED
+from ..reading.anybody import refused, values
+from ..reading.anybody.asked import SEED
 from ..reading.anybody.directions import direction
+from ..reading.anybody.odd import PARENT
 from ..reading.records import stores
-from ..reading.records.record import Record
+from ..reading.records.record import FINISHED, Record
+from . import commands
 
 MOST = 12
 """Metrics and parameters that are listed."""
@@ -49,14 +51,17 @@ class Question:
 def choices(arguments: argparse.Namespace, _command: str) -> None:
     """Print them."""
     source = stores.of_anybody(arguments.experiments, arguments.snapshots)
-    runs = finished(source.runs())
+    everything = source.runs()
+    runs = finished(everything, commands.statuses(arguments))
     metrics = metrics_of(runs)
     if not metrics:
         raise NothingToAnalyse(
-            f"experiment {source.experiment!r} of {source.where} has no finished run with metrics{stores.elsewhere(source)}"
+            f"experiment {source.experiment!r} of {source.where} has no finished run with metrics{refused.only(_others(everything, runs)) or stores.elsewhere(source)}"
         )
     parameters = parameters_of(runs)
     say(f"{source.experiment}: {plural(len(runs), 'finished run')}")
+    for told in getattr(source, "notices", ()):
+        say(f"note: {told}")
     _show("metric", [(name, f"{n:,}", better) for name, n, better in metrics], ("runs", "better"))
     if parameters:
         rows = [(own.name, _few(own.values), "perhaps what pairs runs" if own.pairs else "") for own in parameters]
@@ -67,9 +72,14 @@ def choices(arguments: argparse.Namespace, _command: str) -> None:
         say(f"  {command}")
 
 
-def finished(runs: Sequence[Record]) -> list[Record]:
-    """The runs that are compared where nobody asks for others."""
-    return [run for run in runs if foreign.counts(run, [FINISHED])]
+def finished(runs: Sequence[Record], statuses: Sequence[str] = (FINISHED,)) -> list[Record]:
+    """The runs that are compared: where nobody asks for others, finished ones."""
+    return [run for run in runs if foreign.counts(run, statuses)]
+
+
+def _others(everything: Sequence[Record], runs: Sequence[Record]) -> list[Record]:
+    counted = {run.run_id for run in runs}
+    return [run for run in everything if run.run_id not in counted]
 
 
 def _show(what: str, rows: Sequence[tuple[str, str, str]], others: tuple[str, str]) -> None:
@@ -119,7 +129,7 @@ def questions(
 ) -> list[Question]:
     """At most two, which some runs can answer: the likeliest, and another."""
     groups, blocks = ([own.name for own in parameters if own.pairs == pairs] for pairs in (False, True))
-    options = [blocks, *([name] for name in blocks), []]
+    options = [blocks, *([name] for name in blocks), *_nesting(runs), []]
     found: list[Question] = []
     for metric, _, better in metrics[:MOST]:
         for group in groups[:MOST]:
@@ -135,6 +145,12 @@ def _commands(asked: Sequence[Question], arguments: argparse.Namespace) -> list[
     where += [word for name in arguments.snapshots for word in ("--from", name)]
     found = [_command(where, own) for own in asked]
     return [*found, f"{found[0]} --margin SMALLEST-THAT-MATTERS --output report"] if found else []
+
+
+def _nesting(runs: Sequence[Record]) -> list[list[str]]:
+    """What pairs runs that are nested, several in each of several: a search's, say."""
+    above = [run.tags[PARENT] for run in runs if PARENT in run.tags]
+    return [[f"tags.{PARENT}"]] if 1 < len(set(above)) < len(above) else []
 
 
 def _answers(runs: Sequence[Record], metric: str, group: str, blocks: Sequence[str]) -> bool:

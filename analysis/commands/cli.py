@@ -149,7 +149,7 @@ def _source() -> terminal.Parser:
         metavar="FIELD=VALUE",
         action="append",
         default=[],
-        help="only runs with this value, or one of A,B,C; may be repeated",
+        help="only runs with this value, or one of A,B,C; a value with commas in double quotes: 'opt=\"adam, fused\"'; may be repeated",
     )
     shared.add_argument(
         "--from",
@@ -157,7 +157,7 @@ def _source() -> terminal.Parser:
         dest="snapshots",
         action="append",
         default=[],
-        help="read a snapshot instead; or, with compare --metric, another store or a CSV or Parquet file of results; may be repeated",
+        help="read a snapshot instead; or, with compare --metric, another store, a CSV or Parquet file of results, or a folder that TensorBoard or Weights & Biases wrote; may be repeated",
     )
     shared.add_argument(
         "--planned",
@@ -257,7 +257,7 @@ def _add_gate(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
             action="append",
             default=[],
             required=True,
-            help="its runs: FIELD=VALUE such as tags.branch=main, experiment=NAME, or a CSV or Parquet file; may be repeated, all must hold",
+            help="its runs: FIELD=VALUE such as tags.branch=main, experiment=NAME, a CSV or Parquet file, or a folder of TensorBoard’s or Weights & Biases’ files; may be repeated, all must hold",
         )
     _add_metric(gate)
     _add_number(gate)
@@ -422,7 +422,7 @@ def _check_from(arguments: argparse.Namespace) -> None:
         return
     if not (arguments.metric or anybodys):
         raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
-    if all(places.is_table(place) for place in arguments.snapshots):
+    if all(places.is_results(place) for place in arguments.snapshots):
         raise UsageError("--experiment names one of a store's, --from a file of results: give one of the two")
 
 
@@ -488,6 +488,9 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
     """What pairs runs, and which number of each counts."""
     if len(set(arguments.metrics)) < len(arguments.metrics):
         raise UsageError(f"--metric {arguments.metrics[-1]} is there twice: name each once")
+    for option, names in (("--group-by", getattr(arguments, "group_by", [])), ("--block", arguments.block)):
+        if len(set(names)) < len(names):
+            raise UsageError(f"{option} {names[-1]} is there twice: name each once")
     if "none" in arguments.block and len(arguments.block) > 1:
         raise UsageError("--block none and another --block: give one of the two")
     if arguments.margin is not None and not 0 < arguments.margin < math.inf:

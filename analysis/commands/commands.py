@@ -17,11 +17,11 @@ from ..judging import findings
 from ..judging.findings import ALPHA, Findings
 from ..reading import comparability, errors, foreign, query
 from ..reading.anybody import claims_file, points, values
-from ..reading.anybody.asked import FINISHED, STATUSES, Asked
+from ..reading.anybody.asked import Asked
 from ..reading.query import Wanted
 from ..reading.records import snapshot as snapshots
 from ..reading.records import stores
-from ..reading.records.record import Records
+from ..reading.records.record import FINISHED, STATUSES, Records
 from ..reading.trials import Trials
 from ..reports import publish
 from ..reports import report as report_files

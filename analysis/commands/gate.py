@@ -21,7 +21,7 @@ from ..judging.findings import score_table
 from ..judging.looks import Looks
 from ..judging.statistics import BY_ITSELF, LEAST, Estimate
 from ..reading import foreign
-from ..reading.anybody import claims_file, points, values
+from ..reading.anybody import claims_file, odd, points, values
 from ..reading.anybody.asked import Asked
 from ..reading.records import stores
 from ..reading.records.record import Record, Records
@@ -87,6 +87,11 @@ class Sides:
         return " and ".join(dict.fromkeys([self.baseline.experiment, self.candidate.experiment]))
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What could not be read of either."""
+        return tuple(dict.fromkeys(told for side in (self.baseline, self.candidate) for told in getattr(side, "notices", ())))
+
+    @property
     def experiment_id(self) -> str | None:
         """None: nothing is kept there."""
         return None
@@ -94,7 +99,7 @@ class Sides:
     def runs(self) -> Sequence[Record]:
         """Of both, the baseline's first."""
         return [
-            run._replace(run_id=f"{side}/{run.run_id}", name=side)
+            run._replace(run_id=f"{side}/{run.run_id}", name=side, tags=_nested(run, side))
             for side in (BASELINE, CANDIDATE)
             for run in self.chosen[side]
         ]
@@ -116,6 +121,12 @@ class Sides:
 
     def design(self, run_id: str) -> str | None:
         """None is asked for."""
+
+
+def _nested(run: Record, side: str) -> dict[str, str]:
+    """Its tags, with the run that it is nested in as that is called here."""
+    above = run.tags.get(odd.PARENT)
+    return {**run.tags, odd.PARENT: f"{side}/{above}"} if above else dict(run.tags)
 
 
 def gate(arguments: argparse.Namespace, _command: str) -> None:
@@ -163,7 +174,7 @@ def _side(side: str, given: Sequence[str]) -> tuple[Records, Sequence[Record]]:
     conditions = [word for word in given if word not in named and not word.startswith(EXPERIMENT)]
     for place in named:
         places.check(place, f"--{side}")
-    if experiments and named and all(map(places.is_table, named)):
+    if experiments and named and all(map(places.is_results, named)):
         raise UsageError(
             f"--{side}: files ({', '.join(named)}) or an experiment ({', '.join(experiments)}): give one of the two"
         )

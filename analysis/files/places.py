@@ -1,4 +1,4 @@
-"""What a user names to be read of anybody's runs: a file of results, or a store. Told apart by their names, and by what is there; opens nothing."""
+"""What a user names to be read of anybody's runs: files of results, a tracker's folder, or a store. Told apart by their names, and by what is there; opens nothing."""
 
 import re
 from pathlib import Path
@@ -10,15 +10,34 @@ from . import folders
 TABLES = (".csv", ".tsv", ".parquet")
 """Ends of the names of files of results."""
 
+WANDB, EVENTS = ".wandb", "tfevents"
+"""In the names of files that Weights & Biases and TensorBoard give to what a run writes."""
+
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/|file:|databricks(?=://|\Z)", re.IGNORECASE)
 EXPECTED = (
-    f"expected a file of results ({', '.join(TABLES)}), or a store: a SQLite file, a folder such as mlruns, or its address"
+    f"expected a file of results ({', '.join(TABLES)}), a folder that TensorBoard (*{EVENTS}*) or Weights & Biases (*{WANDB}) wrote, or a store: "
+    "a SQLite file, a folder such as mlruns, or its address"
 )
 
 
 def is_table(place: str) -> bool:
     """Whether a name is that of a file of results."""
     return not ADDRESS.match(place) and Path(place).suffix.lower() in TABLES
+
+
+def is_results(place: str) -> bool:
+    """Whether it is a file of results, or what a tracker wrote: one of its files, or a folder with such that is no store of MLflow's."""
+    if is_table(place) or is_address(place):
+        return is_table(place)
+    path = Path(place)
+    return is_run_file(path.name) or (
+        path.is_dir() and not any(path.glob("*/meta.yaml")) and any(is_run_file(file.name) for file in path.rglob("*"))
+    )
+
+
+def is_run_file(name: str) -> bool:
+    """Whether a file's name is one that a tracker gives to what a run writes."""
+    return name.endswith(WANDB) or EVENTS in name
 
 
 def is_address(place: str) -> bool:

@@ -18,7 +18,7 @@ from regstudy.schema import Metric as Name
 
 from . import comparability, filters, measures, studies
 from .records import stores
-from .records.record import Record, Records
+from .records.record import FINISHED, Record, Records
 from .records.stores import FIRST_RUN
 from .trials import TEST_IMAGES, Trials, Words
 
@@ -179,7 +179,7 @@ def is_done(run: Record) -> bool:
     """Whether nothing is left to do: a trial of ours has its outcome, anybody else's run is called FINISHED."""
     if run.tags.get(Tag.KIND) == TRIAL:
         return run.tags.get(Tag.OUTCOME) in OUTCOMES
-    return run.status == "FINISHED"
+    return run.status == FINISHED
 
 
 def _is_whole(run: Record) -> bool:
@@ -228,7 +228,7 @@ def _why_nothing(
         return f"{where} has no finished trial of the study {wanted.study!r}: wait, or run what is left of it with python -m regstudy study run"
     if ours:
         return f"{where} has {len(ours)} runs of regstudy, but none has finished: wait, or run {FIRST_RUN}"
-    anybodys = f"; for other runs: compare {ANYBODYS}" if any(run.status == "FINISHED" for run in everything) else ""
+    anybodys = f"; for other runs: compare {ANYBODYS}" if any(run.status == FINISHED for run in everything) else ""
     return f"{where} has no run of regstudy: first run, in this folder, {FIRST_RUN}{anybodys}{stores.elsewhere(source)}"
 
 

@@ -53,6 +53,11 @@ class BoundRecords:
         return self.report.experiment
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What could not be read of the source."""
+        return getattr(self.source, "notices", ())
+
+    @property
     def experiment_id(self) -> str | None:
         """The source's."""
         return self.source.experiment_id

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .record import Record, Records
+from .record import STATUSES, Record, Records
 
 COLUMNS = ["run_id", "metric", "step", "value"]
-STATUSES = frozenset({"FINISHED", "FAILED", "KILLED", "RUNNING", "SCHEDULED"})
 LARGEST = np.finfo(float).max
 """What MLflow's tables keep for infinity."""
 

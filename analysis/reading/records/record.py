@@ -5,6 +5,9 @@ from typing import NamedTuple, Protocol
 
 import pandas as pd
 
+FINISHED, FAILED, KILLED, RUNNING, SCHEDULED = STATUSES = ("FINISHED", "FAILED", "KILLED", "RUNNING", "SCHEDULED")
+"""MLflow's, of a run."""
+
 
 class Record(NamedTuple):
     """A run: its tags, the latest value of each metric, and its parameters, which a snapshot leaves out: ours are in a tag."""
@@ -12,7 +15,7 @@ class Record(NamedTuple):
     run_id: str
     name: str
     status: str
-    """As MLflow calls it: FINISHED, FAILED, KILLED, RUNNING or SCHEDULED."""
+    """One of STATUSES."""
     start_time: int
     """In milliseconds; of a file of results the place of the row."""
     tags: Mapping[str, str]

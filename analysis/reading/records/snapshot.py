@@ -28,6 +28,8 @@ from .record import Record, Records
 
 FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, "studies.json"
 RUNS = "runs.parquet"
+"""Of runs, as MLflow says them."""
+
 TABLES = ("epochs", "predictions", "misclassified", "images")
 NEEDED = {
     "epochs": {"run_id", "metric", "step", "value"},

@@ -27,6 +27,7 @@ from ...files import places
 from . import rest, snapshot, sql, table
 from .record import Record, Records
 from .several import Several
+from .trackers import folder
 
 FIRST_RUN = "python -m regstudy train --l1 0.001"
 NAMED = 8
@@ -179,12 +180,18 @@ def _opened(uri: str) -> tuple[str, Tables | FileStore | Server, Sequence[Stored
 
 
 def of_anybody(names: Sequence[str], named: Sequence[str] = ()) -> Records:
-    """Files of results and stores, as one; without any the store in use. Of each store the experiment or experiments of these names, else MLflow's own choice."""
-    files = [place for place in named if places.is_table(place)]
+    """Files of results, trackers' folders and stores, as one; without any the store in use. Of each store the experiment or experiments of these names, else MLflow's own choice."""
+    files = [place for place in named if places.is_results(place)]
     opened = [place for place in named if place not in files] or ([] if files else [""])
     parts: list[Records] = [from_store(name, place) for place in opened for name in names or [None]]
-    parts += [table.load(files)] if files else []
+    parts += [_of_files(files)] if files else []
     return parts[0] if len(parts) == 1 else Several(parts)
+
+
+def _of_files(paths: Sequence[str]) -> table.TableRecords:
+    tables = [path for path in paths if places.is_table(path)]
+    parts = [table.load(tables)] if tables else []
+    return table.joined([*parts, *(folder.load(path) for path in paths if path not in tables)])
 
 
 def elsewhere(source: Records) -> str:
