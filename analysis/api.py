@@ -109,7 +109,7 @@ def read_runs(
 
     Without `block` runs are paired by params.seed, where they have it; with "none" they are two samples. `value` says which number of a curve counts: last (the mean of the `last`
     steps), best, min, max or step:N. Several of `group_by`, `block` and `experiment` are taken together. `files` are CSV or Parquet files of results,
-    instead of a store: a row per run, or long, whose columns are parameters.
+    instead of a store: a row per run, or long, whose columns are parameters; or folders that TensorBoard or Weights & Biases wrote.
     """
     paths = [files] if isinstance(files, (str, Path)) else files
     groups, blocks, experiments = (
