@@ -110,7 +110,7 @@ def read_runs(
 
     Without `block` runs are paired by params.seed, where they have it; with "none" they are two samples. `value` says which number of a curve counts: last (the mean of the `last`
     steps), best, min, max or step:N. Several of `group_by`, `block` and `experiment` are taken together. `files` are CSV or Parquet files of results,
-    a row per run, or long, whose columns are parameters; `stores` are MLflow's, SQLite files, folders or addresses. Both are read instead of the store in use, all as one; `store` is a name to group by.
+    a row per run, or long, whose columns are parameters; or folders that TensorBoard or Weights & Biases wrote; `stores` are MLflow's, SQLite files, folders or addresses. Both are read instead of the store in use, all as one; `store` is a name to group by.
     """
     paths = [path for named in (files, stores) for path in ([named] if isinstance(named, (str, Path)) else named)]
     groups, blocks, experiments = (
