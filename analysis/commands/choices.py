@@ -5,8 +5,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from regstudy.console.document import Document
 from regstudy.console.screen import Table
-from regstudy.console.terminal import plural, say
+from regstudy.console.terminal import plural, say, say_command
 from regstudy.errors import NothingToAnalyse, UsageError
 
 from ..reading import foreign
@@ -36,7 +37,7 @@ class _Parameter:
     pairs: bool
 
 
-def choices(arguments: argparse.Namespace, _command: str) -> None:
+def choices(arguments: argparse.Namespace, _command: str) -> Document | None:
     """Print them."""
     source = stores.of_anybody(arguments.experiments, arguments.snapshots)
     runs = [run for run in source.runs() if foreign.counts(run, [FINISHED])]
@@ -46,6 +47,9 @@ def choices(arguments: argparse.Namespace, _command: str) -> None:
             f"experiment {source.experiment!r} of {source.where} has no finished run with metrics{stores.elsewhere(source)}"
         )
     parameters = _parameters(runs)
+    commands = _commands(runs, metrics, parameters, arguments)
+    if arguments.json:
+        return _document(source.experiment, len(runs), metrics, parameters, commands)
     say(f"{source.experiment}: {plural(len(runs), 'finished run')}")
     _show("metric", [(name, f"{n:,}", better) for name, n, better in metrics], ("runs", "better"))
     if parameters:
@@ -53,15 +57,36 @@ def choices(arguments: argparse.Namespace, _command: str) -> None:
         _show("parameter", rows, ("values", ""))
     else:
         say("No parameter varies between these runs.")
-    for command in _commands(runs, metrics, parameters, arguments):
-        say(f"  {command}")
+    for command in commands:
+        say_command("", command)
+    return None
+
+
+def _document(
+    experiment: str,
+    runs: int,
+    metrics: Sequence[tuple[str, int, str]],
+    parameters: Sequence[_Parameter],
+    commands: Sequence[str],
+) -> Document:
+    """All of them, also those that a table has no room for."""
+    return {
+        "experiment": experiment,
+        "runs": runs,
+        "metrics": [{"metric": name, "runs": n, "better": better or None} for name, n, better in metrics],
+        "parameters": [
+            {"parameter": own.name, "runs": own.runs, "values": own.values, "pairs": own.pairs} for own in parameters
+        ],
+        "commands": commands,
+        "notices": [],
+    }
 
 
 def _show(what: str, rows: Sequence[tuple[str, str, str]], others: tuple[str, str]) -> None:
     more = f", the first {MOST} of {len(rows)}" if len(rows) > MOST else ""
     table = Table(f"{what.capitalize()}s{'' if what == 'metric' else ' that vary'}{more}")
     for heading in (what, *others):
-        table.column(heading, overflow="fold")
+        table.column(heading)
     for row in rows[:MOST]:
         table.row(*row)
     table.show()

@@ -103,11 +103,11 @@ def estimate(judged: Judged) -> str:
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
         return f"{contrast(result)}: not available"
-    interval = reading.interval(*_ends(judged, result))
+    interval = reading.interval(*ends(judged, result))
     return f"{contrast(result)}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
 
 
-def _ends(judged: Judged, result: Compared) -> tuple[float, float]:
+def ends(judged: Judged, result: Compared) -> tuple[float, float]:
     """Of the interval by which the verdict on the claim was reached."""
     own = result.plain if judged.verdict == Verdict.SUPPORTED else result.strict_plain
     return own.low, own.high
