@@ -211,14 +211,18 @@ def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -
         )
         terminal.say_next(f"python -m analysis rank --study {run_id}")
         return None
-    if not anew and page.is_file() and run_id in page.read_text(encoding="utf-8"):  # another study may have the name
+    if not anew and _is_of(page, run_id):
         terminal.say(f"report, from before: {page.absolute().as_uri()}")
         terminal.say_next(shlex.join(["python", "-m", "analysis", "verify", str(folder)]))
         return page
     command = invocation.reading("report", "--study", run_id, "--output", str(folder))
-    # Which says itself what comes next.
-    written = subprocess.run(command, check=False, stdout=_heard(), env=study_state.as_wide()).returncode == 0
-    return page if written else None
+    subprocess.run(command, check=False, stdout=_heard(), env=study_state.as_wide())  # which says itself what comes next
+    return page if _is_of(page, run_id) else None
+
+
+def _is_of(page: Path, run_id: str) -> bool:
+    """Whether a report is this study's: another may have the name."""
+    return page.is_file() and run_id in page.read_text(encoding="utf-8")
 
 
 def _heard() -> int | None:
@@ -235,4 +239,4 @@ def _is_called_from_here(page: Path, run_id: str) -> bool:
     database = store.sqlite_file(store.uri())
     if database is not None:  # MLflow's default is in the caller's folder
         return database.parent.resolve() == Path.cwd()
-    return not page.is_file() or run_id in page.read_text(encoding="utf-8")
+    return not page.is_file() or _is_of(page, run_id)

@@ -42,9 +42,9 @@ class Table:
         title = [wrapped(self._title, width)] if self._title else []
         return "\n".join([*title, *head, *body])
 
-    def show(self) -> None:
-        """Print it, as wide as the terminal; into a pipe or file a row is a line."""
-        width = terminal.width()
+    def show(self, width: int | None = None) -> None:
+        """Print it, so wide or as wide as the terminal; into a pipe or file a row is a line."""
+        width = width or terminal.width()
         head, body = self._laid_out(width)
         for line, style in [*((line, "italic") for line in self._titled(width)), *((line, "bold") for line in head)]:
             console().print(Text(line, style), soft_wrap=True)
