@@ -15,7 +15,7 @@ from regstudy.schema import LAST_EPOCHS
 from .commands import cli, commands
 from .commands import verify as verification
 from .files import folders
-from .judging import findings
+from .judging import findings, pair
 from .judging.findings import Findings
 from .reading import filters, foreign
 from .reading.trials import Trials
@@ -151,7 +151,7 @@ def compare(trials: Trials, first: str, second: str) -> Pair:
     """Compare two configurations, by name, in the blocks that they share."""
     commands.known([first, second], trials)
     found = findings.find(trials)
-    said = terminal_tables.judgement(found, terminal_tables.endpoint(found, first, second))
+    said = terminal_tables.judgement(found, pair.endpoint(found, first, second))
     rows = tuple(terminal_tables.pair_rows(found, first, second))
     headings = ("measure", first, second, "first against second", "n")
     caption = f"{first} against {second}: means over {found.trials.words.block}s, unadjusted 95% intervals"

@@ -19,9 +19,9 @@ import servers
 import torch
 from hypothesis import settings
 
-# Before mlflow is imported anywhere: no telemetry, and nothing of a surrounding `mlflow run`.
+# Before mlflow is imported anywhere: no telemetry, and nothing of a surrounding `mlflow run`; nor a surrounding terminal's width.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-for _name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
+for _name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "COLUMNS"):
     os.environ.pop(_name, None)
 
 import mlflow

@@ -186,7 +186,7 @@ def test_plain_lines_where_there_is_no_terminal(again):
     lines = said.splitlines()
     assert lines[0] == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k: 1 epoch of 4,000 images on cpu"
     assert lines[1].startswith("epoch 1/1  train loss ")
-    assert lines[-1].startswith("compare your runs: python -m analysis report")
+    assert lines[-1].startswith("next: python -m analysis report --where epochs=")
     assert "\x1b" not in said
 
 

@@ -5,8 +5,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from regstudy.console.document import Document
 from regstudy.console.screen import Table
-from regstudy.console.terminal import plural, say
+from regstudy.console.terminal import plural, say, say_command
 from regstudy.errors import NothingToAnalyse, UsageError
 
 from ..reading import foreign
@@ -48,7 +49,7 @@ class Question:
     block: tuple[str, ...]
 
 
-def choices(arguments: argparse.Namespace, _command: str) -> None:
+def choices(arguments: argparse.Namespace, _command: str) -> Document | None:
     """Print them."""
     source = stores.of_anybody(arguments.experiments, arguments.snapshots)
     everything = source.runs()
@@ -59,17 +60,43 @@ def choices(arguments: argparse.Namespace, _command: str) -> None:
             f"experiment {source.experiment!r} of {source.where} has no finished run with metrics{refused.only(_others(everything, runs)) or stores.elsewhere(source)}"
         )
     parameters = parameters_of(runs)
+    notices = list(getattr(source, "notices", ()))
+    told = _commands(questions(runs, metrics, parameters), arguments)
+    if arguments.json:
+        return _document(source.experiment, len(runs), metrics, parameters, told, notices)
     say(f"{source.experiment}: {plural(len(runs), 'finished run')}")
-    for told in getattr(source, "notices", ()):
-        say(f"note: {told}")
+    for notice in notices:
+        say(f"note: {notice}")
     _show("metric", [(name, f"{n:,}", better) for name, n, better in metrics], ("runs", "better"))
     if parameters:
         rows = [(own.name, _few(own.values), "perhaps what pairs runs" if own.pairs else "") for own in parameters]
         _show("parameter", rows, ("values", ""))
     else:
         say("No parameter varies between these runs.")
-    for command in _commands(questions(runs, metrics, parameters), arguments):
-        say(f"  {command}")
+    for command in told:
+        say_command("", command)
+    return None
+
+
+def _document(
+    experiment: str,
+    runs: int,
+    metrics: Sequence[tuple[str, int, str]],
+    parameters: Sequence[Parameter],
+    told: Sequence[str],
+    notices: Sequence[str],
+) -> Document:
+    """All of them, also those that a table has no room for."""
+    return {
+        "experiment": experiment,
+        "runs": runs,
+        "metrics": [{"metric": name, "runs": n, "better": better or None} for name, n, better in metrics],
+        "parameters": [
+            {"parameter": own.name, "runs": own.runs, "values": own.values, "pairs": own.pairs} for own in parameters
+        ],
+        "commands": told,
+        "notices": notices,
+    }
 
 
 def finished(runs: Sequence[Record], statuses: Sequence[str] = (FINISHED,)) -> list[Record]:
@@ -86,7 +113,7 @@ def _show(what: str, rows: Sequence[tuple[str, str, str]], others: tuple[str, st
     more = f", the first {MOST} of {len(rows)}" if len(rows) > MOST else ""
     table = Table(f"{what.capitalize()}s{'' if what == 'metric' else ' that vary'}{more}")
     for heading in (what, *others):
-        table.column(heading, overflow="fold")
+        table.column(heading)
     for row in rows[:MOST]:
         table.row(*row)
     table.show()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from regstudy.console import terminal
+from regstudy.console import document, terminal
 from regstudy.console.redaction import redacted
 from regstudy.errors import RegstudyError, UsageError
 
@@ -16,11 +16,14 @@ from ..files import folders, places
 
 PROGRAM = "python -m analysis"
 ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
-EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
+EPILOG = "Tables are as wide as the terminal or COLUMNS; in a pipe or file each row is one line, however long. Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
 PLANNED_WORDS = {"": None, "none": 0}
 CHOICES = "choices"
 """What `compare` does where nobody says what to compare: it says what there is."""
+
+JSON = "--json"
+"""Changes how a result is told, so it is no part of the command that made it."""
 
 MOST_PLANNED = 100_000
 ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
@@ -49,7 +52,10 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         "claims", parents=[source, asserted], help="print the verdict on each claim, of a study or of a file", epilog=EPILOG
     )
     commands.add_parser(
-        "decided", parents=[source], help="say as JSON what of a study is decided, and what needs further seeds", epilog=EPILOG
+        "decided",
+        parents=[source],
+        help="say what of a study is decided, and what needs further seeds; as JSON, with or without --json",
+        epilog=EPILOG,
     )
     power = commands.add_parser(
         "power", parents=[source], help="say what numbers of seeds of a design can find, before any is trained", epilog=EPILOG
@@ -69,6 +75,9 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         default=10_000,
         help="test images, which the guess without any run goes by; default: %(default)s",
     )
+    power.add_argument(
+        "--embedded", action="store_true", help=argparse.SUPPRESS
+    )  # of `study plan`, which says itself what is next
     compare = commands.add_parser(
         "compare",
         parents=[source],
@@ -91,6 +100,7 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
     _add_gate(commands)
     verify = commands.add_parser("verify", help="compute every number of a report anew, and say which differ", epilog=EPILOG)
     verify.add_argument("report", metavar="REPORT", help="a report's folder, or its report.html")
+    document.add_option(verify)
     promote = commands.add_parser(
         "promote",
         parents=[source],
@@ -172,6 +182,7 @@ def _source() -> terminal.Parser:
         default=[],
         help=f"compare runs although they differ in one of {', '.join(ALLOWED)}; the report says so; may be repeated",
     )
+    document.add_option(shared)
     return shared
 
 
@@ -307,7 +318,10 @@ def _run(given: list[str], program: str) -> None:
     if arguments.command == "verify":
         from . import verify
 
-        verify.verify(arguments.report, parse)
+        with document.alone(arguments.json):
+            checked = verify.verify(arguments.report, parse)
+        if arguments.json:
+            document.give(checked)
         return
     if arguments.command == "mcp":
         from .agents import server
@@ -315,23 +329,29 @@ def _run(given: list[str], program: str) -> None:
         server.serve(arguments, parse)
         return
     made = _make_folder(arguments)
-    command = as_command(given)
+    command = as_command([word for word in given if word != JSON])
     try:
         from . import choices, commands, gate, power, promote
-        from . import decided as decisions
 
         own = {
-            "decided": decisions.decided,
             "power": power.power,
             CHOICES: choices.choices,
             "gate": gate.gate,
             "promote": promote.promote,
         }
         run = own[arguments.command] if arguments.command in own else getattr(commands, arguments.command)
-        run(arguments, command)
+        with document.alone(_as_json(arguments)):
+            told = run(arguments, command)
+        if told is not None:
+            document.give(told)
     except BaseException:
         folders.unmake(made)
         raise
+
+
+def _as_json(arguments: argparse.Namespace) -> bool:
+    """Whether stdout is a document's alone; `gate` takes a file instead."""
+    return arguments.command == "decided" or (arguments.command != "gate" and arguments.json)
 
 
 def _images(text: str) -> int:

@@ -17,6 +17,7 @@ import pandas as pd
 
 import regstudy
 from regstudy.console import terminal
+from regstudy.console.document import Document
 from regstudy.console.text import visible
 from regstudy.errors import RegstudyError, UsageError, VerificationError
 
@@ -72,8 +73,8 @@ class _Text(HTMLParser):
             self.lines.append(" ".join(data.split()))
 
 
-def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> None:
-    """Verify a report, by its folder or its page; `parse` reads a command line's arguments.
+def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> Document:
+    """Verify a report, by its folder or its page; `parse` reads a command line's arguments. Gives what was checked, by which command.
 
     VerificationError lists what differs and names runs that are missing or changed, UsageError says why it cannot be verified.
     """
@@ -100,6 +101,7 @@ def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> None
         )
     _say_growth(arguments, source, told)
     terminal.say(f"{folder}: every number is what {told.command!r} gives ({terminal.plural(len(checked), 'file')})")
+    return {"report": str(folder), "command": told.command, "files": checked, "notices": []}
 
 
 def _told(folder: Path, given: str) -> MadeBy:

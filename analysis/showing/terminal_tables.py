@@ -3,61 +3,57 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
-import pandas as pd
-
 from regstudy.console.screen import Table
 from regstudy.console.terminal import plural, say
-from regstudy.design.design import Contrast
 
 from ..files.rows import rows
-from ..judging import claims, findings, looks, statistics
+from ..judging import claims, looks, pair
 from ..judging.findings import Findings
 from ..judging.statistics import LEAST
 from ..reading import measures
-from ..reading.measures import Measure, Pairing
 from ..reading.trials import TEST_IMAGES
 from . import grids, methods, wording
 from .figures import drawn_of
 from .grids import DETAIL
 
 NONE = "–"
-NAME = 24
-"""Characters of a configuration's name that a table keeps on one line, even where the terminal is narrow."""
 
 
 def show_ranking(found: Findings) -> None:
     """Print the ranking; ties share their rank, and nothing is emphasised."""
-    detailed, block = DETAIL in found.table, found.trials.words.block
+    detailed = DETAIL in found.table
     shown = Table(f"{_title(found)}; ± is the 95% interval of the mean, = a shown equivalence, ? what is not known")
     shown.column("rank", justify="right")
-    shown.column("configuration", overflow="fold", min_width=min(NAME, found.table["configuration"].str.len().max()))
-    headings = [f"{block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
+    shown.column("configuration")
+    headings = [f"{found.trials.words.block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
     for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if detailed else []):
-        shown.column(*heading.split("\n"), justify="right", no_wrap=True)
+        shown.column(*heading.split("\n"), justify="right")
     few = drawn_of(found)
     for row in rows(found.table.head(len(few))):
         shown.row(*_ranked(row, found), *(_details(row) if detailed else []))
     told = grids.parameters(found)
     if told is not None:
-        for line in grids.as_text(told).splitlines():
-            say(line)
+        grids.table(told).show()
     shown.show()
     if len(few) < len(found.table):
         say(
             f"The first {len(few)} of {len(found.table):,} configurations, which have a run each: their order is largely chance."
         )
-    say(wording.standing(found.ranking, wording.blocks_in_words(found), block))
-    for line in filter(None, [methods.planned(found)]):
+    for line in ranking_in_words(found):
         say(line)
+
+
+def ranking_in_words(found: Findings) -> list[str]:
+    """What the ranking says, and under which condition."""
+    standing = wording.standing(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
+    return list(filter(None, [standing, methods.planned(found)]))
 
 
 def show_verdicts(found: Findings) -> None:
     """Print each claim with its verdict, estimate, seeds and how many more it will probably take."""
     shown = Table("Verdicts")
-    shown.column("claim", ratio=4)
-    shown.column("verdict", ratio=3)
-    shown.column(grids.ESTIMATE, ratio=4)
+    for heading in ("claim", "verdict", grids.ESTIMATE):
+        shown.column(heading)
     shown.column("n", justify="right")
     shown.column("further", f"{found.trials.words.block}s", justify="right")
     for judged in found.judged:
@@ -65,14 +61,18 @@ def show_verdicts(found: Findings) -> None:
         verdict = f"{wording.SIGNS[judged.verdict]} {wording.answer(judged)}"
         shown.row(judged.text, verdict, wording.estimate(judged), n, wording.further_cell(judged))
     shown.show()
-    say(wording.counted(found.judged))
-    for line in filter(None, [methods.planned(found)]):
+    for line in verdicts_in_words(found):
         say(line)
+
+
+def verdicts_in_words(found: Findings) -> list[str]:
+    """How many claims have which verdict, and under which condition."""
+    return list(filter(None, [wording.counted(found.judged), methods.planned(found)]))
 
 
 def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -> None:
     """Print a page about two configurations; `images` are sentences about their misclassified images."""
-    result = endpoint(found, first, second)
+    result = pair.endpoint(found, first, second)
     say(f"{first} against {second}: {plural(result.plain.n, f'common {found.trials.words.block}')}, {_what(found)}")
     say("")
     for line in judgement(found, result):
@@ -87,18 +87,6 @@ def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -
     shown.show()
     for line in images:
         say(line)
-
-
-def endpoint(found: Findings, first: str, second: str) -> claims.Compared:
-    """Two configurations compared by the endpoint: one contrast, not one of a family."""
-    margin = found.scale.margin or findings.MARGIN
-    asked = Contrast.model_construct(
-        metric=found.endpoint.key, of={}, against={}, expect="higher", scale="difference", margin=margin
-    )
-    run, pairing = found.trials.runs.groupby("configuration")["seed"].agg(set), found.trials.pairing
-    blocks = len(run[first] & run[second]) if pairing.paired else min(len(run[first]), len(run[second]))
-    rule = found.looked.rule(blocks)
-    return claims.compare(found.scores[first], found.scores[second], asked, found.scale.unit, rule, pairing=pairing)
 
 
 def judgement(found: Findings, result: claims.Compared) -> list[str]:
@@ -152,25 +140,15 @@ def _test(found: Findings) -> str:
 
 def pair_rows(found: Findings, first: str, second: str) -> list[tuple[str, ...]]:
     """Each measure that both have: its words and unit, either's mean, the first against the second with its interval, common blocks."""
-    shown: list[tuple[str, ...]] = []
-    for key in [found.endpoint.key, *(key for key in measures.COMPARED if key in found.trials.runs)]:
-        reading = measures.measure(key)
-        scores = findings.score_table(found.trials.runs, key)[[first, second]]
-        there = scores.notna()
-        if not (there.all(axis=1).any() if found.trials.pairing.paired else there.any().all()):
-            continue
-        means = [reading.value(float(scores[name].mean())) for name in (first, second)]
-        difference, n = _difference(scores, reading, first, second, found.trials.pairing)
-        shown.append((f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}", *means, difference, str(n)))
-    return shown
+    return [_pair_row(row) for row in pair.rows(found, first, second)]
 
 
-def _difference(scores: pd.DataFrame, reading: Measure, first: str, second: str, pairing: Pairing) -> tuple[str, int]:
-    """The first against the second with its 95% interval, and the number of common blocks, or of the smaller sample's."""
-    values = np.log(scores.where(scores > 0)) if reading.ratio else scores
-    found = statistics.estimate(values[first], values[second], pairing)
-    interval = f" ({reading.interval(found.low, found.high)})" if found.decidable else ""
-    return f"{reading.difference(found.mean)}{reading.difference_unit}{interval}", found.n
+def _pair_row(row: pair.Row) -> tuple[str, ...]:
+    reading, own = row.measure, row.difference
+    interval = f" ({reading.interval(own.low, own.high)})" if own.decidable else ""
+    difference = f"{reading.difference(own.mean)}{reading.difference_unit}{interval}"
+    words = f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}"
+    return words, reading.value(row.first), reading.value(row.second), difference, str(own.n)
 
 
 def _title(found: Findings) -> str:

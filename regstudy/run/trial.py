@@ -48,14 +48,17 @@ from regstudy.training import regularisers, scores, summary
 from regstudy.training.loop import EpochMetrics, Learner, fit
 from regstudy.training.network import build, parameter_count
 
+Tell = Callable[[str, RunConfig, Mapping[str, float]], None]
+"""Takes a run's ID, its configuration and its numbers, by their names in the store."""
+
 EXAMPLE_IMAGES = 4
 """In the model's input example; torch.export would freeze a batch of one."""
 
 
-def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usable) -> str:
+def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usable, tell: Tell | None = None) -> str:
     """Train one configuration as one MLflow run; its run ID. The data set is the source's, whatever the configuration names.
 
-    `share` says how many threads to take where the configuration does not.
+    `share` says how many threads to take where the configuration does not; `tell` is told how it ended, else that is said.
     """
     begun = time.monotonic()
     checkpoint.require_folder()
@@ -67,7 +70,7 @@ def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usab
     with recorder.at_work(run_id) as require_own:
         values = _fill(run_id, config, source, data, device, share, begun, require_own)
     checkpoint.remove(run_id)
-    _say_what_next(run_id, values)
+    (tell or _say_what_next)(run_id, config, values)
     return run_id
 
 
@@ -89,7 +92,7 @@ def run_trial(given: Assignment) -> str | None:
     return run_id
 
 
-def resume(run_id: str) -> str:
+def resume(run_id: str, tell: Tell | None = None) -> str:
     """Continue a run that was stopped, from its last checkpoint; its run ID. ResumeError if there is nothing to continue."""
     begun = time.monotonic()
     store.quieten()
@@ -102,7 +105,7 @@ def resume(run_id: str) -> str:
     with cores.at_work() as share, recorder.at_work(run_id) as require_own:
         values = _fill(run_id, config, source, data, device, share, begun, require_own)
     checkpoint.remove(run_id)
-    _say_what_next(run_id, values)
+    (tell or _say_what_next)(run_id, config, values)
     return run_id
 
 
@@ -288,7 +291,7 @@ def _write_parquet(path: Path, columns: dict[str, Tensor], **more: pa.Array) -> 
     pq.write_table(pa.table(table | more), path, compression="zstd")
 
 
-def _say_what_next(run_id: str, values: dict[str, float]) -> None:
+def _say_what_next(run_id: str, _config: RunConfig, values: Mapping[str, float]) -> None:
     """From memory: a store that is away by now does not make the end of a whole run an error."""
     if Summary.ENDPOINT_TEST_ACCURACY in values:
         accuracy, averaged = values[Summary.ENDPOINT_TEST_ACCURACY], int(values[Summary.ENDPOINT_EPOCHS])
@@ -299,4 +302,5 @@ def _say_what_next(run_id: str, values: dict[str, float]) -> None:
     terminal.say(f"store: {store.shown(store.uri())}")
     epochs, address = int(values[Metric.EPOCHS_DONE]), store.uri()
     there = store.shown(address) if address.startswith("http") else invocation.ui(address)
-    terminal.say(f"compare your runs: python -m analysis report --where epochs={epochs}        look at them: {there}")
+    terminal.say_command("look at your runs", there)
+    terminal.say_next(f"python -m analysis report --where epochs={epochs}")

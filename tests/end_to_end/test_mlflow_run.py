@@ -115,8 +115,8 @@ def test_what_is_printed_works_in_the_users_folder_and_shell(tmp_path):
     assert newest(tmp_path).info.run_name == "l1=0 l2=0 seed=0 epochs=1 batch_size=256 lr=0.01 mnist-5k", (
         "undeclared fields arrive"
     )
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("compare your runs: ")]
-    command, _, interface = line.removeprefix("compare your runs: ").partition("        look at them: ")
+    told = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith(("next: ", "look at your runs: ")))
+    command, interface = told["next"], told["look at your runs"]
     pasted = shell(command, tmp_path)
     assert pasted.returncode == 0, pasted.stderr
     assert "One configuration, 1 seed" in pasted.stdout
