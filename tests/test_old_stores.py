@@ -184,9 +184,9 @@ def test_a_damaged_metric_of_a_store_of_files_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("place", "told"),
     [
-        ("nowhere.db", "--from nowhere.db: there is no such file or folder: expected a file of results (.csv, .tsv, .parquet), or a store"),
+        ("nowhere.db", "--from nowhere.db: there is no such file or folder: expected a file of results (.csv, .tsv, .parquet), a folder"),
         ("sqlite:///nowhere.db", "--from sqlite:///nowhere.db: there is no such store"),
-        ("empty", "/empty is no MLflow store (no meta.yaml below it): name one, such as sqlite:///"),
+        ("empty", "--from empty: nothing in it can be read: expected a file of results (.csv, .tsv, .parquet), a folder"),
         ("text.txt", "text.txt is a file, and no SQLite database: name a database, a folder or a server"),
         ("other.db", "other.db is no MLflow store: it has only tables of something else (customers); name one"),
         ("snap", "--from snap: a snapshot, which holds no parameters: expected a file of results"),

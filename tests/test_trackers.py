@@ -161,8 +161,14 @@ def test_what_is_no_folder_of_runs_is_one_line(workspace, capsys):
     (workspace / "odd").mkdir()
     (workspace / "odd" / "run-a.wandb").write_bytes(b"no run of theirs")
     for place, told in (
-        ("nowhere", "--from nowhere: there is no such file or folder: expected a file of results (.csv, .tsv, .parquet), a folder that"),
-        ("empty", "'empty': expected files of results (.csv, .tsv, .parquet), or a folder with what TensorBoard"),
+        (
+            "nowhere",
+            "--from nowhere: there is no such file or folder: expected a file of results (.csv, .tsv, .parquet), a folder that",
+        ),
+        (
+            "empty",
+            "--from empty: nothing in it can be read: expected a file of results (.csv, .tsv, .parquet), a folder that TensorBoard",
+        ),
         ("odd", "'odd': odd/run-a.wandb does not begin as a file of Weights & Biases does: left out"),
     ):
         assert cli.main([*COMPARE, "--from", place]) == 2, place

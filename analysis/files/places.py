@@ -31,8 +31,13 @@ def is_results(place: str) -> bool:
         return is_table(place)
     path = Path(place)
     return is_run_file(path.name) or (
-        path.is_dir() and not any(path.glob("*/meta.yaml")) and any(is_run_file(file.name) for file in path.rglob("*"))
+        path.is_dir() and not _is_store(place) and any(is_run_file(file.name) for file in path.rglob("*"))
     )
+
+
+def _is_store(folder: str) -> bool:
+    """Whether it holds an experiment as MLflow's file store does; artifacts below that may be a tracker's files."""
+    return any(Path(folder).glob("*/meta.yaml"))
 
 
 def is_run_file(name: str) -> bool:
@@ -58,6 +63,8 @@ def check(place: str, option: str) -> None:
         raise UsageError(f"{option} {place}: there is no such file or folder: {EXPECTED}")
     if (Path(place) / folders.SNAPSHOT_MANIFEST).is_file():
         raise UsageError(f"{option} {place}: a snapshot, which holds no parameters: {EXPECTED}")
+    if Path(place).is_dir() and not _is_store(place) and not is_results(place):
+        raise UsageError(f"{option} {place}: nothing in it can be read: {EXPECTED}")
 
 
 def uri(place: str) -> str:
