@@ -35,7 +35,7 @@ def only_run(folder: Path) -> mlflow.entities.Run:
 def finished(trained: Path) -> mlflow.entities.Run:
     """The run of L1 0.001 with seed 1."""
     runs = mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db").search_runs(["0"])
-    return next(r for r in runs if r.info.run_name == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k")
+    return next(r for r in runs if r.info.run_name == "L1 0.001 · seed 1 · epochs 1 · mnist-5k")
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_plain_lines_where_there_is_no_terminal(again):
     _, said, warned = again
     assert warned == ""
     lines = said.splitlines()
-    assert lines[0] == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k: 1 epoch of 4,000 images on cpu"
+    assert lines[0] == "L1 0.001 · seed 1 · epochs 1 · mnist-5k: 1 epoch of 4,000 images on cpu"
     assert lines[1].startswith("epoch 1/1  train loss ")
     assert lines[-1].startswith("compare your runs: python -m analysis report")
     assert "\x1b" not in said
@@ -242,7 +242,7 @@ def test_an_adopted_run_keeps_what_mlflow_run_has_logged(workspace, monkeypatch)
     assert adopted.data.params["l1"] == "1e-3"
     assert adopted.data.params["epochs"] == "1"
     assert adopted.data.params["seed"] == "0"
-    assert adopted.info.run_name == "l1=0.001 l2=0 seed=0 epochs=1 mnist-5k"
+    assert adopted.info.run_name == "L1 0.001 · seed 0 · epochs 1 · mnist-5k"
     assert json.loads(adopted.data.tags[Tag.CONFIG])["l1"] == 0.001
 
 

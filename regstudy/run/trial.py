@@ -21,7 +21,8 @@ from regstudy.console import invocation, terminal
 from regstudy.data import datasets, finding
 from regstudy.data.datasets import DIGIT_NAMES, Splits
 from regstudy.data.sources import Source
-from regstudy.design.design import Trial, labels
+from regstudy.design.design import Trial
+from regstudy.design.labels import labels
 from regstudy.errors import ConfigError, RegstudyError, ResumeError
 from regstudy.machine import cores
 from regstudy.run import figures, progress, provenance
@@ -78,7 +79,7 @@ def run_trial(given: Assignment) -> str | None:
     store.use(given.store)
     config = given.trial.config
     tags = recorder.identity(config, given.trial) | given.tags
-    claim = ledger.claimed(given.experiment_id, given.trial.digest, config.run_name(), tags)
+    claim = ledger.claimed(given.experiment_id, given.trial.digest, config.run_name(given.trial.configuration), tags)
     with cores.at_work(), claim as run_id:
         if run_id is None:
             return None

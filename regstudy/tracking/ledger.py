@@ -27,7 +27,7 @@ from regstudy.console import terminal
 from regstudy.console.terminal import Interrupted
 from regstudy.errors import LostRun, ResumeError, TrackingError
 from regstudy.machine import locks
-from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
+from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag, by_either_name
 from regstudy.store import experiments, new_store, reading, store, tables
 from regstudy.tracking import adopted, checkpoint
 
@@ -387,7 +387,9 @@ def _give_up(entry: Entry) -> None:
 def _entry(run: Run) -> Entry:
     tags, status = run.data.tags, run.info.status
     done = int(_number(run.data.metrics.get(Metric.EPOCHS_DONE), 0))
-    return Entry(run.info.run_id, tags.get(Tag.TRIAL_DIGEST, ""), _state(run), status, done, run.data.metrics, tags)
+    return Entry(
+        run.info.run_id, tags.get(Tag.TRIAL_DIGEST, ""), _state(run), status, done, by_either_name(run.data.metrics), tags
+    )
 
 
 def _state(run: Run) -> str:

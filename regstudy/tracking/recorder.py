@@ -47,6 +47,7 @@ from regstudy.schema import (
     MODEL_NAME,
     NUMERICS_VERSION,
     OWN_MODEL_NAME,
+    STORED_AS,
     TRIAL,
     Metric,
     Tag,
@@ -97,9 +98,9 @@ class TrackedRun:
         """All of an epoch's metrics in one call, linked to the model; those on the data set's images, to it too. None a second time."""
         now, name, digest = int(time.time() * 1000), self.dataset.name, self.dataset.digest
         missing = [
-            Point(key, value, now, epoch, self.model_id, name, digest, self.run_id)
+            Point(STORED_AS.get(key, key), value, now, epoch, self.model_id, name, digest, self.run_id)
             for key, value in values.items()
-            if (key, epoch) not in self.logged
+            if not self.logged & {(key, epoch), (STORED_AS.get(key, key), epoch)}  # by whatever version
         ]
         if missing:
             store.client().log_batch(self.run_id, metrics=missing)

@@ -53,7 +53,7 @@ def test_good_parameters_end_finished(folder):
     run = newest(folder)
     assert run.info.status == "FINISHED"
     assert run.data.params["l1"] == "1e-3"
-    assert run.info.run_name == "l1=0.001 l2=0 seed=0 epochs=1 mnist-5k"
+    assert run.info.run_name == "L1 0.001 · seed 0 · epochs 1 · mnist-5k"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_is_printed_works_in_the_users_folder_and_shell(tmp_path):
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('not ours')")
     done = mlflow_run(tmp_path, "epochs=1", "dataset=mnist-5k", "lr=0.01", "batch_size=256")
     assert done.returncode == 0, done.stderr
-    assert newest(tmp_path).info.run_name == "l1=0 l2=0 seed=0 epochs=1 batch_size=256 lr=0.01 mnist-5k", (
+    assert newest(tmp_path).info.run_name == "none · seed 0 · epochs 1 · batch_size 256 · lr 0.01 · mnist-5k", (
         "undeclared fields arrive"
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("compare your runs: ")]
