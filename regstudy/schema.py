@@ -186,8 +186,9 @@ OWN_SOURCE = "source/own"
 LONGEST_TAG = 4_000
 """Characters; MLflow takes 8,000, and more of class names nobody reads."""
 
-MODEL_NAME = "squeeze_expand"
-OWN_MODEL_NAME = "own_network"
+MODEL_NAME, OWN_MODEL_NAME = "cnn", "own_network"
+"""What logged models' names begin with; of runs of earlier versions `squeeze_expand` or `own_network` is the whole of it. Models are found by their run."""
+
 WEIGHTS_FILE = "weights.safetensors"
 CONTACT_SHEET_KEY = "misclassified"
 DESIGN_FILE = "design.yaml"

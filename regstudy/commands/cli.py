@@ -49,6 +49,7 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
             default=argparse.SUPPRESS,
             help=f"{field.description}; {expected(name)}{default}".replace("%", "%%"),
         )
+    _add_system_metrics(train)
     resume = commands.add_parser("resume", help="continue a run that was stopped", epilog=EPILOG)
     resume.add_argument("run_id", metavar="RUN_ID", help="the MLflow run's ID")
     _add_study(commands.add_parser("study", help="plan and run a study: many configurations, many seeds"))
@@ -59,6 +60,14 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
             description="Search for a configuration on held-out training images, then write the design of a study with fresh seeds that confirms it, or does not.",
             epilog=SEARCH_EPILOG,
         )
+    )
+
+
+def _add_system_metrics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--system-metrics",
+        action="store_true",
+        help="log how busy the machine is meanwhile, as MLflow's system metrics; changes no number",
     )
 
 
@@ -78,7 +87,7 @@ def _add_search(search: argparse.ArgumentParser) -> None:
 
 def configuration(given: argparse.Namespace) -> RunConfig:
     """The configuration that the options of `train` describe."""
-    return RunConfig.from_text({name: text for name, text in vars(given).items() if name != "command"})
+    return RunConfig.from_text({name: text for name, text in vars(given).items() if name in RunConfig.model_fields})
 
 
 def _add_study(study: argparse.ArgumentParser) -> None:
@@ -142,6 +151,7 @@ def _add_study(study: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "--budget", default="", metavar="TIME", help="with --until: 90m, 2h or 1d after which no block begins"
             )
+            _add_system_metrics(action)
             action.add_argument("--no-report", action="store_true", help="make no report at the end, only say by what command")
 
 
@@ -153,7 +163,7 @@ def _command(arguments: list[str], program: str) -> None:
         if given.command != "study" or given.action == "run":
             terminal.go_on_unheard()
         if given.command == "train":
-            train(configuration(given))
+            train(configuration(given), system_metrics=given.system_metrics)
         elif given.command == "resume":
             from regstudy.run.trial import resume
 
@@ -178,7 +188,7 @@ def _command(arguments: list[str], program: str) -> None:
         raise
 
 
-def train(config: RunConfig) -> str:
+def train(config: RunConfig, *, system_metrics: bool = False) -> str:
     """Train a configuration as one MLflow run; its ID."""
     # Imported here: what reads images, torch and mlflow cost seconds, which help and errors need not wait for.
     from regstudy.data import finding
@@ -189,4 +199,4 @@ def train(config: RunConfig) -> str:
     with cores.at_work() as share:
         from regstudy.run.trial import run
 
-        return run(config, source, share)
+        return run(config, source, share, system_metrics=system_metrics)

@@ -72,6 +72,10 @@ def command(given: argparse.Namespace) -> None:
 def _run(given: argparse.Namespace, planned: "Plan", how: "How", limits: "Limits | None") -> None:
     from regstudy.study import coordinator, until
 
+    if given.system_metrics:
+        from regstudy.tracking import machine_metrics
+
+        machine_metrics.require()
     name, anything, under_mlflow = planned.design.name, bool(planned.unfinished()) or limits, "MLFLOW_RUN_ID" in os.environ
     grow = until.grower(limits, how.jobs or 1, how.threads or 1) if limits else None
     try:
@@ -82,6 +86,7 @@ def _run(given: argparse.Namespace, planned: "Plan", how: "How", limits: "Limits
     terminal.say(
         f"done: the study {name}" if limits else f"done: all {plural(len(planned.trials), 'trial')} of the study {name}"
     )
+    _say_where(planned)
     if given.no_report:
         terminal.say(f"report: python -m analysis report --study {run_id}")
         return
@@ -161,7 +166,7 @@ def _how(given: argparse.Namespace) -> "How":
     for option, value in {"--address": given.address, "--gpus": given.gpus}.items():
         if value and given.executor != "ray":
             raise UsageError(f"{option} {value}: is for Ray; add --executor ray, or leave it out")
-    return How(given.executor or None, jobs, threads, gpus, given.address or None, given.device)
+    return How(given.executor or None, jobs, threads, gpus, given.address or None, given.device, given.system_metrics)
 
 
 def _say_plan(planned: "Plan", how: "How") -> None:
@@ -253,6 +258,7 @@ def _say_status(planned: "Plan", again: str) -> None:
                 f"  {STATES[entry.state].partition(':')[0]}: {trial.configuration}, seed {trial.config.seed}, epoch "
                 f"{entry.epochs_done} of {trial.config.epochs}, run {entry.run_id}{': ' + reason if reason else ''}"
             )
+    _say_where(planned)
     if planned.unfinished():
         terminal.say(f"go on with: {again}")
     for epochs, trials in sorted(planned.of_other_lengths().items()):
@@ -267,6 +273,15 @@ def _say_status(planned: "Plan", again: str) -> None:
             f"{plural(trials, 'trial')} of these configurations and seeds {are} done with numerics version {version}, and this is "
             f"{NUMERICS_VERSION}, which gives other numbers: the analysis reads those, and refuses to mix them"
         )
+
+
+def _say_where(planned: "Plan") -> None:
+    """Where MLflow shows the runs, if there are any."""
+    if not planned.experiment_id:
+        return
+    from regstudy.store import store
+
+    terminal.say(f"its runs in MLflow: {invocation.training_runs(store.uri(), planned.experiment_id)}")
 
 
 def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -> None:

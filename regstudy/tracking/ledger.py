@@ -29,7 +29,7 @@ from regstudy.errors import LostRun, ResumeError, TrackingError
 from regstudy.machine import locks
 from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag, by_either_name
 from regstudy.store import experiments, new_store, reading, store, tables
-from regstudy.tracking import adopted, checkpoint
+from regstudy.tracking import adopted, checkpoint, introduction
 
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0
@@ -86,6 +86,7 @@ def experiment() -> str:
         reason = next(iter(str(error).splitlines()), "")
         raise TrackingError(f"the tracking store {store.shown(store.uri())} cannot be used: {reason}") from error
     store.require_artifact_folder(found.artifact_location)
+    introduction.introduce(found)
     return found.experiment_id
 
 
