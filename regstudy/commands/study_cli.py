@@ -72,10 +72,6 @@ def command(given: argparse.Namespace) -> None:
 def _run(given: argparse.Namespace, planned: "Plan", how: "How", limits: "Limits | None") -> None:
     from regstudy.study import coordinator, until
 
-    if given.system_metrics:
-        from regstudy.tracking import machine_metrics
-
-        machine_metrics.require()
     name, anything, under_mlflow = planned.design.name, bool(planned.unfinished()) or limits, "MLFLOW_RUN_ID" in os.environ
     grow = until.grower(limits, how.jobs or 1, how.threads or 1) if limits else None
     try:
@@ -105,11 +101,15 @@ def _design(given: argparse.Namespace) -> Design:
 
 
 def _limits(given: argparse.Namespace) -> "Limits | None":
-    """Where a study that goes on until it is decided ends; None for one that does not."""
+    """Where a study that goes on until it is decided ends; None for one that does not. Refuses what cannot be, before anything is done."""
     from regstudy.study import until
 
     if given.action != "run":
         return None
+    if given.system_metrics:
+        from regstudy.tracking import machine_metrics
+
+        machine_metrics.require()
     asked = {"--max-seeds": given.max_seeds, "--budget": given.budget}
     if not given.until:
         for option, value in asked.items():

@@ -115,13 +115,14 @@ def test_what_is_printed_works_in_the_users_folder_and_shell(tmp_path):
     assert newest(tmp_path).info.run_name == "none · seed 0 · epochs 1 · batch_size 256 · lr 0.01 · mnist-5k", (
         "undeclared fields arrive"
     )
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("compare your runs: ")]
-    command, _, interface = line.removeprefix("compare your runs: ").partition("        look at them: ")
-    pasted = shell(command, tmp_path)
+    said = dict(line.split(": ", 1) for line in done.stdout.splitlines() if ": " in line)
+    interface, _, page = said["look at them"].partition(", then ")
+    pasted = shell(said["compare your runs"], tmp_path)
     assert pasted.returncode == 0, pasted.stderr
     assert "One configuration, 1 seed" in pasted.stdout
     assert (tmp_path / "report" / "report.html").is_file()
     assert interface.endswith(f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db")
+    assert page == "http://127.0.0.1:5000/#/experiments/0/runs?workflowType=machine_learning"
 
 
 def test_a_study_that_is_stopped_goes_on_by_the_command_that_it_says(tmp_path):

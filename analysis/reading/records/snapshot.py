@@ -1,6 +1,6 @@
 """A folder of Parquet files with everything that the analysis reads of a store: to be committed, mailed, merged.
 
-`runs.parquet` has columns named as mlflow.search_runs names them; `epochs.parquet` a row per run, metric and step; `predictions.parquet` a row
+`runs.parquet` has columns named as mlflow.search_runs names them, but for metrics whose first name a store no longer has; `epochs.parquet` a row per run, metric and step; `predictions.parquet` a row
 per run and test image; `misclassified.parquet` the errors, whose pixels are once per image in `images.parquet`; `studies.json` the designs.
 `manifest.json` lists the files with their SHA-256: a folder with other files than it says is refused.
 """
