@@ -11,7 +11,7 @@ from regstudy.errors import TrackingError
 from regstudy.store import store
 
 TEXT = """\
-Runs of **regstudy**, beside whatever else is logged here.
+Training runs of **regstudy**, each one configuration with one seed; what they show together, its studies and reports say.
 
 - A *training run*, for example `L1 0.001 · seed 2`, is one configuration with one seed. `endpoint/…` are means over its last epochs, by which configurations are compared; `test/…` \
 are curves; `with_hindsight/…` was chosen by its result on the test images, hence is too good.
