@@ -13,7 +13,7 @@ from regstudy.store import store
 TEXT = """\
 Training runs of **regstudy**, each one configuration with one seed; what they show together, its studies and reports say.
 
-- A *training run*, for example `L1 0.001 · seed 2`, is one configuration with one seed. `endpoint/…` are means over its last epochs, by which configurations are compared; `test/…` \
+- A training run's name says both: `L1 0.001 · seed 2`. Its metrics `endpoint/…` are means over its last epochs, by which configurations are compared; `test/…` \
 are curves; `with_hindsight/…` was chosen by its result on the test images, hence is too good.
 - A *study's run*, `study NAME`, is the parent of its trainings. Its description has the verdicts and the ranking, its artifacts the whole report.
 
