@@ -40,7 +40,7 @@ test: $(READY) ## run the tests that need neither a network nor minutes
 
 ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
 	@port=$$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
-	  echo "MLflow's UI: http://127.0.0.1:$$port (Ctrl-C ends it)"; exec mlflow ui --host 127.0.0.1 --port $$port
+	  echo "Your training runs: http://127.0.0.1:$$port/#/experiments/$${MLFLOW_EXPERIMENT_ID:-0}/runs?workflowType=machine_learning (Ctrl-C ends MLflow's UI)"; exec mlflow ui --host 127.0.0.1 --port $$port
 
 results: $(READY) ## write the reports in results/ and the README's opening anew, from the committed snapshots
 	@python -m results.rebuild

@@ -13,7 +13,7 @@ from benchmarks import tracking_cost
 from regstudy.commands.cli import parser
 from regstudy.config import FILLED_IN, RECIPES, RunConfig, expected
 from regstudy.errors import ConfigError
-from regstudy.schema import DESIGN_FILE, Artifact, Metric, PerConfiguration, Progress, Summary, Tag
+from regstudy.schema import DESIGN_FILE, STORED_AS, Artifact, Metric, PerConfiguration, Progress, Summary, Tag
 
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
 
@@ -45,7 +45,7 @@ def test_mlproject_hands_every_declared_parameter_to_an_option():
 
 def test_the_command_line_has_exactly_the_fields():
     options = vars(parser().parse_args(["train", *(f"--{name.replace('_', '-')}=x" for name in GIVEN)]))
-    assert list(options) == ["command", "json", *GIVEN]
+    assert list(options) == ["command", "json", "system_metrics", *GIVEN]
 
 
 def test_the_documentation_lists_exactly_the_fields():
@@ -76,8 +76,15 @@ def test_the_documented_recipes_are_the_recipes():
 
 def test_the_documentation_lists_exactly_the_names_of_the_store():
     documented = set(re.findall(r"`([a-z0-9_]+[/.][a-z0-9_{}./]+)`", read("docs/guides/runs.md")))
-    names = {name.value for kind in (Metric, Summary, Progress, PerConfiguration, Tag, Artifact) for name in kind}
-    assert documented - {"weights.safetensors", "regstudy.training.network.SqueezeExpandNet"} == names | {DESIGN_FILE}
+    names = {
+        STORED_AS.get(name, name.value)
+        for kind in (Metric, Summary, Progress, PerConfiguration, Tag, Artifact)
+        for name in kind
+    }
+    assert (
+        documented - {"weights.safetensors", "regstudy.training.network.SqueezeExpandNet"}
+        == names | {DESIGN_FILE} | STORED_AS.keys()
+    )
 
 
 def test_one_list_of_dependencies():

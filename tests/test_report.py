@@ -311,7 +311,7 @@ def test_rank_prints_the_table(own_copy, capsys):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_diverged_run_is_shown_as_one(own_copy, value, capsys):
     client = mlflow.MlflowClient()
-    diverged = next(run for run in client.search_runs(["0"]) if run.info.run_name == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k")
+    diverged = next(run for run in client.search_runs(["0"]) if run.info.run_name == "L1 0.001 · seed 1 · epochs 1 · mnist-5k")
     with closing(sqlite3.connect(own_copy / "mlflow.db")) as connection, connection:
         for table in ("metrics", "latest_metrics"):
             connection.execute(
@@ -319,7 +319,7 @@ def test_a_diverged_run_is_shown_as_one(own_copy, value, capsys):
                 [0 if value != value else 1.7976931348623157e308, value != value, diverged.info.run_id],
             )
     client.set_tag(diverged.info.run_id, Tag.OUTCOME, DIVERGED)
-    client.delete_run(next(run.info.run_id for run in client.search_runs(["0"]) if "l1=0.001 l2=0 seed=0" in run.info.run_name))
+    client.delete_run(next(run.info.run_id for run in client.search_runs(["0"]) if "L1 0.001 · seed 0" in run.info.run_name))
     found = findings.find(query.read(Wanted(allow=["seeds"])))
     row = next(row for row in grids.ranking(found).rows if row[1] == "L1 0.001")
     assert (row[0], row[2]) == ("last", "0 + 1 diverged")

@@ -23,7 +23,7 @@ from ..reading.records import snapshot as snapshots
 from ..reading.records import stores
 from ..reading.records.record import FINISHED, STATUSES, Records
 from ..reading.trials import Trials
-from ..reports import publish
+from ..reports import note, publish
 from ..reports import report as report_files
 from ..showing import gallery as gallery_page
 from ..showing import terminal_tables
@@ -184,17 +184,17 @@ def keep(page: Path, result: Findings, *, asked: bool) -> None:
         publish.adopt(page, adopted, headline)
         terminal.say(f"report: report/report.html among the artifacts of run {adopted}, the one that mlflow run made")
     if trials.study is not None and experiment_id is not None:
-        _attach(page, trials.study.run_id, asked=asked)
+        _attach(page, trials.study.run_id, note.of_study(result), asked=asked)
     elif asked and not adopted and experiment_id is not None:
         run_id = publish.publish(page, experiment_id, headline)
         terminal.say(f"report: report/report.html among the artifacts of run {run_id} in {trials.source.where}")
 
 
-def _attach(page: Path, run_id: str, *, asked: bool) -> None:
+def _attach(page: Path, run_id: str, described: str, *, asked: bool) -> None:
     """Keep a study's report with the study; where nobody asked for it, it is no error that it cannot be."""
     try:
         publish.require_current()
-        publish.attach(page, run_id)
+        publish.attach(page, run_id, described)
     except TrackingError as error:
         if asked:
             raise

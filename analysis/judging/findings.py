@@ -278,7 +278,8 @@ def _names(design: Design, runs: pd.DataFrame) -> list[str]:
     """What each configuration of a design is called here, in the design's order."""
     dataset, seed = str(runs["dataset"].iloc[0]), int(runs["seed"].iloc[0])
     named = dict(zip(runs["configuration_digest"], runs["configuration"], strict=True))
-    return [named.get(config.configuration_digest(), config.run_name()) for config in design.configs(dataset, seed)]
+    configs = design.configs(dataset, seed)
+    return [named.get(config.configuration_digest(), own) for config, own in zip(configs, design.called(), strict=True)]
 
 
 def _asked_reference(design: Design | None, runs: pd.DataFrame) -> str | None:

@@ -9,6 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.tracking.context import registry
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -38,10 +39,11 @@ def adopt(report: Path, run_id: str, headline: str) -> None:
         _fill(report, run_id)
 
 
-def attach(report: Path, run_id: str) -> None:
-    """Log a study's report onto the study's own run, in place of an earlier one; TrackingError if the store does not take it."""
+def attach(report: Path, run_id: str, note: str) -> None:
+    """Log a study's report onto the study's own run, in place of an earlier one, and describe the run by it; TrackingError if the store does not take it."""
     with _told():
         _upload(report, run_id)
+        store.client().set_tag(run_id, MLFLOW_RUN_NOTE, note)
 
 
 def register(
@@ -82,7 +84,7 @@ def require_current() -> None:
 
 
 def _about(headline: str) -> dict[str, str]:
-    return {Tag.KIND: REPORT, "mlflow.note.content": f"**{headline}**\n\nOpen `report/report.html` under Artifacts."}
+    return {Tag.KIND: REPORT, MLFLOW_RUN_NOTE: f"**{headline}**\n\nOpen `report/report.html` under Artifacts."}
 
 
 def _fill(report: Path, run_id: str) -> None:

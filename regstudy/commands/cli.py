@@ -55,6 +55,7 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
             help=f"{field.description}; {expected(name)}{default}".replace("%", "%%"),
         )
     document.add_option(train)
+    _add_system_metrics(train)
     resume = commands.add_parser("resume", help="continue a run that was stopped", epilog=EPILOG)
     resume.add_argument("run_id", metavar="RUN_ID", help="the MLflow run's ID")
     document.add_option(resume)
@@ -66,6 +67,14 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
             description="Search for a configuration on held-out training images, then write the design of a study with fresh seeds that confirms it, or does not.",
             epilog=SEARCH_EPILOG,
         )
+    )
+
+
+def _add_system_metrics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--system-metrics",
+        action="store_true",
+        help="log how busy the machine is meanwhile, as MLflow's system metrics; changes no number",
     )
 
 
@@ -86,7 +95,7 @@ def _add_search(search: argparse.ArgumentParser) -> None:
 
 def configuration(given: argparse.Namespace) -> RunConfig:
     """The configuration that the options of `train` describe."""
-    return RunConfig.from_text({name: text for name, text in vars(given).items() if name not in {"command", "json"}})
+    return RunConfig.from_text({name: text for name, text in vars(given).items() if name in RunConfig.model_fields})
 
 
 def _add_study(study: argparse.ArgumentParser) -> None:
@@ -151,6 +160,7 @@ def _add_study(study: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "--budget", default="", metavar="TIME", help="with --until: 90m, 2h or 1d after which no block begins"
             )
+            _add_system_metrics(action)
             action.add_argument("--no-report", action="store_true", help="make no report at the end, only say by what command")
 
 
@@ -163,7 +173,7 @@ def _command(arguments: list[str], program: str) -> None:
             terminal.go_on_unheard()
         if given.command == "train":
             config = configuration(given)
-            _one_run(given, lambda tell: train(config, tell))
+            _one_run(given, lambda tell: train(config, tell, system_metrics=given.system_metrics))
         elif given.command == "resume":
             from regstudy.run.trial import resume
 
@@ -204,7 +214,7 @@ def _one_run(given: argparse.Namespace, work: "Callable[[Tell | None], str]") ->
         document.give({**end, "notices": []})
 
 
-def train(config: RunConfig, tell: "Tell | None" = None) -> str:
+def train(config: RunConfig, tell: "Tell | None" = None, *, system_metrics: bool = False) -> str:
     """Train a configuration as one MLflow run; its ID. `tell` is told how it ended, else that is said."""
     # Imported here: what reads images, torch and mlflow cost seconds, which help and errors need not wait for.
     from regstudy.data import finding
@@ -215,4 +225,4 @@ def train(config: RunConfig, tell: "Tell | None" = None) -> str:
     with cores.at_work() as share:
         from regstudy.run.trial import run
 
-        return run(config, source, share, tell)
+        return run(config, source, share, tell, system_metrics=system_metrics)

@@ -67,6 +67,7 @@ def _status(planned: "Plan", given: argparse.Namespace) -> Document:
     if given.json:
         return study_state.status(planned)
     study_state.say_status(planned)
+    _say_where(planned)
     _say_next(planned, given)
     return {}
 
@@ -88,6 +89,7 @@ def _run(given: argparse.Namespace, planned: "Plan", how: "How", limits: "Limits
         f"done: the study {name}" if limits else f"done: all {plural(len(planned.trials), 'trial')} of the study {name}"
     )
     page = None
+    _say_where(planned)
     if given.no_report:
         terminal.say_next(f"python -m analysis report --study {run_id}")
     else:
@@ -115,11 +117,15 @@ def _design(given: argparse.Namespace) -> Design:
 
 
 def _limits(given: argparse.Namespace) -> "Limits | None":
-    """Where a study that goes on until it is decided ends; None for one that does not."""
+    """Where a study that goes on until it is decided ends; None for one that does not. Refuses what cannot be, before anything is done."""
     from regstudy.study import until
 
     if given.action != "run":
         return None
+    if given.system_metrics:
+        from regstudy.tracking import machine_metrics
+
+        machine_metrics.require()
     asked = {"--max-seeds": given.max_seeds, "--budget": given.budget}
     if not given.until:
         for option, value in asked.items():
@@ -176,7 +182,7 @@ def _how(given: argparse.Namespace) -> "How":
     for option, value in {"--address": given.address, "--gpus": given.gpus}.items():
         if value and given.executor != "ray":
             raise UsageError(f"{option} {value}: is for Ray; add --executor ray, or leave it out")
-    return How(given.executor or None, jobs, threads, gpus, given.address or None, given.device)
+    return How(given.executor or None, jobs, threads, gpus, given.address or None, given.device, given.system_metrics)
 
 
 def _again(given: argparse.Namespace) -> str:
@@ -196,6 +202,15 @@ def _say_next(planned: "Plan", given: argparse.Namespace) -> None:
     own = any(entry.tags.get(Tag.STUDY) == name for entry in planned.entries.values())  # its trials may be other studies'
     report = shlex.join(["python", "-m", "analysis", "report", "--study", name])
     terminal.say_next(report if own and not planned.unfinished() else _again(given))
+
+
+def _say_where(planned: "Plan") -> None:
+    """Where MLflow shows the runs, if there are any."""
+    if not planned.experiment_id:
+        return
+    from regstudy.store import store
+
+    terminal.say(f"its runs in MLflow: {invocation.training_runs(store.uri(), planned.experiment_id)}")
 
 
 def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -> Path | None:

@@ -52,8 +52,9 @@ class Question:
         """What it speaks of."""
         return [self.metric]
 
-    def pick(self, fields: Mapping[str, Any]) -> int:
+    def pick(self, fields: Mapping[str, Any] | str) -> int:
         """Which of the two."""
+        assert not isinstance(fields, str), "a name that only a study's design gives"
         return self.names.index(fields[NAME])
 
 

@@ -21,7 +21,7 @@ from pydantic import (
 
 from regstudy.config import RunConfig
 from regstudy.design import design_file
-from regstudy.design.design import Claim, Contrast, Design, Place, at, check_order
+from regstudy.design.design import Claim, Contrast, Design, Fields, Place, at, check_order
 from regstudy.design.design_file import Places
 from regstudy.errors import DesignError, UsageError
 from regstudy.schema import LAST_EPOCHS, Summary
@@ -95,6 +95,10 @@ class AnyContrast(Contrast, frozen=True, extra="forbid"):
     """One comparison of anybody's metric, in its own unit."""
 
     metric: Metric = Field(description="metric that is compared")
+    of: Fields = Field(description="values that pick the configuration that the claim is about")
+    against: Fields | Literal["every other"] | None = Field(
+        default=None, description="values that pick the rival, or 'every other'"
+    )
 
     @property
     def in_points(self) -> bool:
@@ -214,8 +218,9 @@ class Asserted:
         """The metrics that it speaks of."""
         return self.file.metrics()
 
-    def pick(self, fields: Mapping[str, Any]) -> int:
+    def pick(self, fields: Mapping[str, Any] | str) -> int:
         """Which configuration has these values; DesignError if none has, or several have."""
+        assert not isinstance(fields, str), "a name that only a study's design gives"
         return self._pick(fields, ("claims",))
 
     def _pick(self, fields: Mapping[str, Any], place: Place) -> int:

@@ -1,6 +1,6 @@
 """A folder of Parquet files with everything that the analysis reads of a store: to be committed, mailed, merged.
 
-`runs.parquet` has columns named as mlflow.search_runs names them; `epochs.parquet` a row per run, metric and step; `predictions.parquet` a row
+`runs.parquet` has columns named as mlflow.search_runs names them, but for metrics whose first name a store no longer has; `epochs.parquet` a row per run, metric and step; `predictions.parquet` a row
 per run and test image; `misclassified.parquet` the errors, whose pixels are once per image in `images.parquet`; `studies.json` the designs.
 `manifest.json` lists the files with their SHA-256: a folder with other files than it says is refused.
 """
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import regstudy
 from regstudy.design import design_file
 from regstudy.errors import SnapshotError
-from regstudy.schema import STUDY, TRIAL, Metric, Tag
+from regstudy.schema import FIRST_NAMES, STUDY, SYSTEM, TRIAL, Metric, Tag
 
 from ...files import folders
 from .record import Record, Records
@@ -205,7 +205,7 @@ def _whole(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
     """A column per tag and metric; a run without one has null there, which is not NaN."""
     names = sorted({_tag_column(name) for r in records for name in r.tags if _is_kept(name)})
-    metrics = sorted({f"metrics.{name}" for r in records for name in r.metrics})
+    metrics = sorted({f"metrics.{name}" for r in records for name in r.metrics if _is_measured(name)})
     empty: dict[str, Any] = dict.fromkeys([*names, *metrics])
     return [
         {
@@ -215,7 +215,7 @@ def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
             "start_time": r.start_time,
             **empty,
             **{_tag_column(name): portable(name, value) for name, value in r.tags.items() if _is_kept(name)},
-            **{f"metrics.{name}": value for name, value in r.metrics.items()},
+            **{f"metrics.{name}": value for name, value in r.metrics.items() if _is_measured(name)},
         }
         for r in records
     ]
@@ -238,6 +238,11 @@ def _tag_column(name: str) -> str:
 
 def _is_kept(name: str) -> bool:
     return name.startswith(OWN) and name not in LEFT_OUT
+
+
+def _is_measured(name: str) -> bool:
+    """By the name that snapshots keep for ever, and of the run rather than of the machine that it ran on."""
+    return name not in FIRST_NAMES and not name.startswith(SYSTEM)
 
 
 def portable(name: str, value: str) -> str:

@@ -16,7 +16,7 @@ from mlflow.utils.uri import is_local_uri
 
 from regstudy.errors import NothingToAnalyse, TrackingError
 from regstudy.patience.patient import PatientClient
-from regstudy.schema import DESIGN_FILE, Artifact
+from regstudy.schema import DESIGN_FILE, OTHER_NAMES, TRIAL, Artifact, Tag, by_either_name
 from regstudy.store import experiments, reading, store
 from regstudy.store.filestore import FileStore
 from regstudy.store.server import Server
@@ -49,12 +49,22 @@ class StoreRecords:
 
     def runs(self) -> Sequence[Record]:
         """All runs of the experiment, oldest first."""
-        return [Record(*run[:-1], self.experiment, self.store) for run in self._runs.values()]
+        return [
+            Record(*run[:-1], self.experiment, self.store)._replace(
+                metrics=by_either_name(run.metrics) if _is_ours(run) else run.metrics
+            )
+            for run in self._runs.values()
+        ]
 
     def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
         """By SQL from a database, from the files of a folder, in bulk from a server; the same rows in the same order."""
+        names = list(metrics)
+        others = {other: name for name in names if (other := OTHER_NAMES.get(name)) is not None and other not in names}
+        if others and not any(_is_ours(self._runs[run_id]) for run_id in run_ids):
+            others = {}
         with _one_line(self.where):
-            return _points(self.held, run_ids, list(metrics))
+            points = _points(self.held, run_ids, [*names, *others])
+        return points.assign(metric=points["metric"].replace(others)) if others else points
 
     @cached_property
     def _runs(self) -> dict[str, StoredRun]:
@@ -99,6 +109,10 @@ class StoreRecords:
                 raise TrackingError(
                     f"the artifacts at {store.shown(where)} cannot be read ({type(error).__name__}: {reason})"
                 ) from error
+
+
+def _is_ours(run: StoredRun) -> bool:
+    return run.tags.get(Tag.KIND) == TRIAL
 
 
 def _points(held: Tables | FileStore | Server, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
