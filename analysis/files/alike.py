@@ -107,8 +107,10 @@ def _told(there: str, expected: str, at: int, other: int) -> str:
     unlike = [
         f"U+{ord(text[place]):04X}" if place < len(text) else "the end" for text, place in ((there, at), (expected, other))
     ]
-    seen = there[at : at + 1].isascii() and expected[other : other + 1].isascii()
-    codes = "" if seen else f" ({unlike[0]}, expected {unlike[1]})"
+    are_plain = (
+        there[at : at + 1].isascii() and expected[other : other + 1].isascii() and at < len(there) and other < len(expected)
+    )
+    codes = "" if are_plain else f" ({unlike[0]}, expected {unlike[1]})"
     line = there.count("\n", 0, at) + 1
     return f"line {line}: {_around(there, at)}, expected {_around(expected, other)}{codes}"
 

@@ -57,9 +57,7 @@ class Compared:
                 f"are verified, their curves, dots and pixels are not ({named(self.words)})"
             )
         if self.absent:
-            told.append(
-                f"not there, so not compared: {plural(len(self.absent), 'figure')} as PNG or PDF that its manifest lists"
-            )
+            told.append(f"not there, so not compared: {len(self.absent):,} PNG and PDF files that its manifest lists")
         if self.beside:
             told.append(f"no part of the report, so not looked at: {named(self.beside)}")
         return told
