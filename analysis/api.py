@@ -181,7 +181,7 @@ def report(trials: Trials, folder: str | Path, *, publish: bool = False) -> Path
 
 
 def verify(folder: str | Path) -> None:
-    """Compute every number of a report anew; VerificationError says which differ."""
+    """Write a report anew; VerificationError says in what any of its files differs."""
     verification.verify(str(folder), cli.parse)
 
 

@@ -10,8 +10,9 @@ import pytest
 import synthetic
 from conftest import ROOT
 from scipy import stats
+from seen import seen
 
-from analysis.commands import cli, verify
+from analysis.commands import cli
 from analysis.judging import findings
 from analysis.reading import foreign
 from analysis.reading.anybody import claims_file
@@ -171,10 +172,10 @@ def test_a_report_of_anybodys_runs_speaks_of_nothing_that_they_do_not_have(works
     assert cli.main([*command, *margin, "--output", "report"]) == 0
     pages = [path for path in (workspace / "report").rglob("*") if path.suffix in {".html", ".md", ".csv", ".svg"}]
     for path in pages:
-        told = path.read_text().splitlines() if path.suffix == ".csv" else verify.seen(path)
+        told = path.read_text().splitlines() if path.suffix == ".csv" else seen(path)
         strange = [line for line in told if NOT_THEIRS.search(line)]
         assert not strange, path
-    said = "\n".join(verify.seen(workspace / "report" / "report.html"))
+    said = "\n".join(seen(workspace / "report" / "report.html"))
     assert "3 configurations × 4 folds" in said
     assert "within folds" in said
     assert "fold,value" in (workspace / "report" / "figures" / "val_rmse.csv").read_text().replace("epoch,", "").replace(

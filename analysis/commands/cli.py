@@ -98,7 +98,7 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
     )
     _add_gate(commands)
-    verify = commands.add_parser("verify", help="compute every number of a report anew, and say which differ", epilog=EPILOG)
+    verify = commands.add_parser("verify", help="write a report anew, and say in what its files differ", epilog=EPILOG)
     verify.add_argument("report", metavar="REPORT", help="a report's folder, or its report.html")
     document.add_option(verify)
     promote = commands.add_parser(

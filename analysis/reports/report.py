@@ -50,7 +50,7 @@ SECTIONS = (
 
 def write(found: Findings, folder: Path, command: str) -> Path:
     """Write all formats into a folder, replacing an earlier report there and nothing else; the path of report.html."""
-    with folders.replacing_report(folder) as new:
+    with folders.replacing_report(folder, plots.drawn_with()) as new:
         _write_files(found, new, command)
     return folder / "report.html"
 

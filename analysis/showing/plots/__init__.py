@@ -5,7 +5,7 @@ from .labels import spread
 from .lines import detectable, response, sparsity
 from .rows import contest, dots, forest, ranking
 from .sheets import hardest
-from .style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, looks, style
+from .style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, drawn_with, looks, style
 
 __all__ = [
     "GREY",
@@ -19,6 +19,7 @@ __all__ = [
     "curves",
     "detectable",
     "dots",
+    "drawn_with",
     "forest",
     "hardest",
     "looks",
