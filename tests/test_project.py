@@ -1,5 +1,6 @@
 """MLproject ⊂ configuration = command line = documentation; one list of dependencies; no stray names."""
 
+import importlib
 import pkgutil
 import re
 import subprocess
@@ -162,3 +163,8 @@ def test_an_unknown_parameter_lists_the_known_ones():
 def test_what_the_benchmark_times_exists():
     for _, path, _ in tracking_cost.PARTS:
         assert callable(pkgutil.resolve_name(path)), path
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "__main__"))
+def test_a_benchmark_finds_what_it_imports(name):
+    importlib.import_module(f"benchmarks.{name}")
