@@ -51,7 +51,7 @@ SECTIONS = (
 
 def write(found: Findings, folder: Path, command: str) -> Path:
     """Write all formats into a folder, replacing an earlier report there and nothing else; the path of report.html."""
-    with folders.replacing_report(folder) as new:
+    with folders.replacing_report(folder, plots.drawn_with()) as new:
         _write_files(found, new, command)
     return folder / "report.html"
 
@@ -112,7 +112,7 @@ def _context(material: Material, single: Mapping[str, list[Single]], command: st
         "configurations": _configurations(found, single),
         "words": trials.words,
         "store": trials.source.where,
-        "from_store": trials.source.experiment_id is not None,
+        "from_store": any(run.experiment for run in trials.source.runs()),
         "experiment": trials.source.experiment,
         "version": regstudy.__version__,
         "command": command,

@@ -155,16 +155,16 @@ def _looking(found: Findings) -> str:
         return f"The study is looked at after every {block}: tests and intervals are from {anytime}."
     if looked.planned is None:
         return (
-            f"Nothing says how many {block}s were planned. Tests and intervals are {_test(found)}, which hold if that number was fixed before any was looked at; "
+            f"Nothing says how many {block}s were planned. Tests and intervals are {which_test(found)}, which hold if that number was fixed before any was looked at; "
             f"what holds if it was not, by {anytime}, stands beside them."
         )
     return (
-        f"{plural(looked.planned, block).capitalize()} were planned. With so many, tests and intervals are {_test(found)} at {AT_THE_PLAN:g} α; with any other number, from {anytime}, at {1 - AT_THE_PLAN:.1g} α: "
+        f"{plural(looked.planned, block).capitalize()} were planned. With so many, tests and intervals are {which_test(found)} at {AT_THE_PLAN:g} α; with any other number, from {anytime}, at {1 - AT_THE_PLAN:.1g} α: "
         f"together they are wrong at most as often as α = {alpha:g} says, however often one looks."
     )
 
 
-def _test(found: Findings) -> str:
+def which_test(found: Findings) -> str:
     """The test that holds for a number of blocks that was fixed beforehand."""
     pairing = found.trials.pairing
     if not pairing.paired:

@@ -1,7 +1,8 @@
 """Numbers to sentences that never claim more than the test: no 'best' inside a tie, no 'no effect' for 'not significant', always n."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ SIGNS = {
 }
 """Beside the word, so that neither hangs on colour."""
 
-ANSWERS = {
+ANSWERS: Mapping[Verdict, Literal["Yes", "No", "Open"]] = {
     Verdict.NONE: "Open",
     Verdict.REFUTED: "No",
     Verdict.EQUIVALENT: "No",
@@ -103,11 +104,11 @@ def estimate(judged: Judged) -> str:
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
         return f"{contrast(result)}: not available"
-    interval = reading.interval(*_ends(judged, result))
+    interval = reading.interval(*ends(judged, result))
     return f"{contrast(result)}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
 
 
-def _ends(judged: Judged, result: Compared) -> tuple[float, float]:
+def ends(judged: Judged, result: Compared) -> tuple[float, float]:
     """Of the interval by which the verdict on the claim was reached."""
     own = result.plain if judged.verdict == Verdict.SUPPORTED else result.strict_plain
     return own.low, own.high

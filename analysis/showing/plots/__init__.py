@@ -6,7 +6,7 @@ from .lines import detectable, response, sparsity
 from .opening import opening
 from .rows import contest, dots, forest
 from .sheets import hardest
-from .style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, looks, style
+from .style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, drawn_with, looks, style
 
 __all__ = [
     "GREY",
@@ -20,6 +20,7 @@ __all__ = [
     "curves",
     "detectable",
     "dots",
+    "drawn_with",
     "forest",
     "hardest",
     "looks",

@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib import ft2font
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
@@ -108,6 +109,11 @@ def style() -> Iterator[None]:
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
+
+
+def drawn_with() -> str:
+    """What decides where in a figure everything is, to the pixel."""
+    return f"matplotlib {mpl.__version__}, FreeType {ft2font.__freetype_version__}"
 
 
 def looks(configurations: Sequence[str]) -> dict[str, Look]:
