@@ -222,13 +222,8 @@ def untested(ranking: Ranking, block: str = "seed") -> str:
 def order(ranking: Ranking, seeds: str, block: str = "seed") -> str:
     """What is known of the order, in half a sentence."""
     table, leading = ranking.table, ranking.leading
-    if len(table) == 1:
-        return f"One configuration, {seeds.removesuffix(' each')}: nothing to compare yet"
-    if table["seeds"].max() < LEAST:
-        seen = f"{_so_few(table, block).lower()} each" if table["seeds"].max() else "and every run diverged"
-        return f"{len(table)} configurations, {seen}: no winner can be named"
-    if untested(ranking, block):
-        return f"{len(table)} configurations that cannot be tested: {untested(ranking, block)}"
+    if len(table) == 1 or table["seeds"].max() < LEAST or untested(ranking, block):
+        return _no_order(ranking, seeds, block)
     if len(leading) == 1:
         others = "better than all that did not diverge" if table["diverged"].any() else "shown to be better than all others"
         others += " that could be tested" if (table["standing"] == UNTESTED).any() else ""
@@ -241,6 +236,17 @@ def order(ranking: Ranking, seeds: str, block: str = "seed") -> str:
     if len(leading) == len(table):
         return f"Which of {len(table)} configurations is best is not known with {seeds}"
     return f"{len(leading)} of {len(table)} configurations may be best with {seeds}"
+
+
+def _no_order(ranking: Ranking, seeds: str, block: str) -> str:
+    """Why there is none."""
+    table = ranking.table
+    if len(table) == 1:
+        return f"One configuration, {seeds.removesuffix(' each')}: nothing to compare yet"
+    if table["seeds"].max() < LEAST:
+        seen = f"{_so_few(table, block).lower()} each" if table["seeds"].max() else "and every run diverged"
+        return f"{len(table)} configurations, {seen}: no winner can be named"
+    return f"{len(table)} configurations that cannot be tested: {untested(ranking, block)}"
 
 
 def counted(judged: Sequence[Judged]) -> str:

@@ -36,9 +36,8 @@ def opening(
     inches = max(row_height(len(names)), 0.34) * len(names)
     panels = 1 if differences.empty else 2
     figure = new_figure(width, (panels if narrow else 1) * (inches + 0.85) + 0.1, "", "")
-    grid = (panels, 1) if narrow else (1, panels)
-    shares = {} if narrow or panels == 1 else {"width_ratios": [1.15, 1]}
-    axes = list(figure.subplots(*grid, squeeze=False, **shares).flat)
+    stacked, columns = (panels, 1) if narrow else (1, panels)
+    axes = list(figure.subplots(stacked, columns, squeeze=False, width_ratios=[1.15, 1][:columns]).flat)
     _runs(axes[0], scores, look, labels[0])
     _name_rows(axes[0], names, look, narrow=narrow)
     if panels == 2:
@@ -73,7 +72,7 @@ def _differences(
         axis.set_xlabel(f"grey: too small to matter (±{band[1]:.3g})", fontsize=9.5, color=INK)
     axis.axvline(0, color=INK, linewidth=1)
     low, high = _reach(differences, band)
-    room = ROOM * (high - low) * (1.9 if narrow else 1)
+    room = ROOM * (high - low) * (2.3 if narrow else 1)
     axis.set_xlim(low - 0.02 * (high - low), high + room)
     for difference in rows(differences):
         row, drawn = names.index(str(difference["configuration"])), look[str(difference["configuration"])]
@@ -131,8 +130,8 @@ def _name_rows(axis: Axes, names: list[str], look: dict[str, Look], *, narrow: b
 def _dress(axis: Axes, label: tuple[str, str]) -> None:
     title, subtitle = label
     axis.set_facecolor("none")
-    axis.set_title(f"{title}\n", fontsize=10.5, fontweight="bold", loc="left", pad=4)
-    axis.annotate(subtitle, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, va="bottom")
+    axis.set_title(title, fontsize=10.5, fontweight="bold", loc="left", pad=21)
+    axis.annotate(subtitle, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, va="bottom")
     axis.grid(visible=False, axis="y")
     for side in ("left", "bottom"):
         axis.spines[side].set_visible(False)

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from regstudy.console.terminal import plain
 
 from ...files.rows import rows
-from .style import GREY, INK, Look, Quantity, new_figure, row_axis, row_height, second_axis
+from .style import GREY, INK, Look, new_figure, row_axis, row_height
 
 VERDICT_LOOK = {
     "supported": ("#009E73", "✓"),

@@ -112,10 +112,10 @@ def _labels(found: Findings, anchor: str | None) -> tuple[tuple[str, str], tuple
 
 def _caption(found: Findings, anchor: str | None, differences: pd.DataFrame) -> str:
     block = found.trials.words.block
-    caption = f"Left, a mark per {block}, and the mean."
+    caption = f"Each mark is a {block}, each bar there the mean."
     if anchor is not None:
         levels = sorted({wording.level(alpha) for alpha in differences["alpha"]})
-        caption += f" Right, the difference from {anchor} with the interval that decides, at {wording.listed(levels)}: narrower where it must lie within the margin, wider where it must exclude zero."
+        caption += f" Bars beside: the interval that decides, at {wording.listed(levels)}, α shared by all pairs."
     return caption + of_all(found)
 
 

@@ -114,7 +114,7 @@ def images(found: Findings) -> int:
 def amount(found: Findings, cost: float) -> str:
     """A cost in that unit, without sign."""
     if images(found):
-        return f"{abs(cost):.0f}" if abs(cost) >= 9.5 else f"{abs(cost):.1f}"
+        return f"{abs(cost):.0f}" if abs(cost) >= 9.5 else f"{abs(cost):.1f}".removesuffix(".0")
     return found.endpoint.margin(abs(cost) / found.endpoint.factor)
 
 
@@ -124,7 +124,7 @@ def _use_and_cost(found: Findings) -> str:
     if compared_with(found) != chosen:
         return f"Use {name}, the simplest shown not to be worse than {found.ranking.leader}" if _simplest(found) else ""
     table = against(found, chosen)
-    told = [text for relation in Relation for text in _beside(found, table[table["relation"] == relation], relation)]
+    told = [text for relation in (Relation.EQUIVALENT, Relation.SEPARATED, Relation.UNRESOLVED) for text in _beside(found, table[table["relation"] == relation], relation)]
     diverged = [str(name) for name in found.table.loc[found.table["diverged"] > 0, "configuration"]]
     told += [f"{wording.names(diverged)} diverged"] if diverged else []
     return f"Use {name}: {', '.join(told)}" if told else f"Use {name}"
@@ -174,6 +174,8 @@ def _dates(runs: pd.DataFrame) -> str:
     if known.empty:
         return ""
     first, last = (datetime.fromtimestamp(float(ms) / 1000, UTC) for ms in (known.min(), known.max()))
+    if (first.year, first.month) == (last.year, last.month) and first.day != last.day:
+        return f"{first.day} to {last.day} {last:%b %Y}"
     return " to ".join(dict.fromkeys(f"{day.day} {day:%b %Y}" for day in (first, last)))
 
 
