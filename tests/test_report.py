@@ -369,7 +369,7 @@ def test_verify_finds_nothing_where_nothing_was_changed(own_report, capsys):
 def test_verify_finds_what_was_changed_in_words_tables_figures_and_data(own_report, capsys):
     folder = own_report
     changes = {
-        "figures/ranking.svg": ("test accuracy", "test acuracy"),
+        "figures/ranking.svg": ("test images", "test imagos"),
         "report.html": ('"wrong": {"', '"wrong": {"x'),
         "figures/contest.csv": ("configuration", "konfiguration"),
         "tables/ranking.csv": (",0.6", ",0.7"),
@@ -388,7 +388,7 @@ def test_verify_finds_what_was_changed_in_words_tables_figures_and_data(own_repo
     assert "report: 7 differences: " in told
     for words in (
         "figures/ranking.svg, line ",
-        "test acuracy",
+        "test imagos",
         "report.html, line ",
         'tables/pairs.csv, line 1: ‘"a’, expected ',
         "extra.csv is no part of the report",

@@ -68,18 +68,23 @@ def advice(found: Findings) -> str:
 
 def _no_advice(found: Findings) -> str:
     """Why nothing is advised, and how many blocks more will probably allow it."""
-    ranked, reading, block = found.ranking, found.endpoint, _block(found)
-    if found.scale.margin is None:
-        return "These runs allow no recommendation: none is shown to be better than all others, and without a margin that none is needlessly worse cannot be shown. Add --margin."
-    margin, leader = reading.margin(found.scale.margin), ranked.leader
-    if ranked.compared == "reference":
-        return f"These runs allow no recommendation of the best: {leader} leads, and the design compares all with its reference only."
+    ranked, block = found.ranking, _block(found)
+    if found.scale.margin is None or ranked.compared == "reference":
+        return why_none(found)
     wanted = further_for_advice(found)
     more = f"more than {looks.MOST:,} further {block}s" if wanted is None else f"about {plural(wanted, f'further {block}')}"
-    return (
-        f"No recommendation yet: {leader} leads, and no configuration is shown not to be worse than it, and than all others, by {margin}. "
-        f"Run {more}{_how_to_run(found, wanted)}."
-    )
+    return f"{why_none(found)} Run {more}{_how_to_run(found, wanted)}."
+
+
+def why_none(found: Findings) -> str:
+    """Why nothing is advised, where tests were possible."""
+    ranked = found.ranking
+    if found.scale.margin is None:
+        return "These runs allow no recommendation: none is shown to be better than all others, and without a margin that none is needlessly worse cannot be shown. Add --margin."
+    leader = ranked.leader
+    if ranked.compared == "reference":
+        return f"These runs allow no recommendation of the best: {leader} leads, and the design compares all with its reference only."
+    return f"No recommendation yet: {leader} leads, and no configuration is shown not to be worse than it, and than all others, by {found.endpoint.margin(found.scale.margin)}."
 
 
 def further_for_advice(found: Findings) -> int | None:

@@ -1,5 +1,8 @@
 """The first screen's figure: every run, and what each configuration differs by from the one that is compared with, with the verdict on its bar."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,12 +27,13 @@ def opening(
     anchor: str | None,
     band: tuple[float, float] | None,
     labels: tuple[tuple[str, str], tuple[str, str]],
+    diverged: Mapping[str, int] = MappingProxyType({}),
     width: float = 11.0,
 ) -> Figure:
     """Two panels, side by side or, on small screens, one above the other; a row per configuration, in the order of `scores`' columns.
 
     `scores`: a column per configuration, a row per block, in shown units. `differences`: configuration, mean, low, high, told (words for the bar), in shown units, of all but the
-    anchor; empty if nothing is compared. `band` is what is too small to matter, if that is known. `labels`: title and subtitle of each panel.
+    anchor; empty if nothing is compared. `band` is what is too small to matter, if that is known. `labels`: title and subtitle of each panel. `diverged`: how many runs of each did.
     """
     names = [str(name) for name in scores]
     narrow = width <= NARROW
@@ -38,7 +42,7 @@ def opening(
     figure = new_figure(width, (panels if narrow else 1) * (inches + 0.85) + 0.1, "", "")
     stacked, columns = (panels, 1) if narrow else (1, panels)
     axes = list(figure.subplots(stacked, columns, squeeze=False, width_ratios=[1.15, 1][:columns]).flat)
-    _runs(axes[0], scores, look, labels[0])
+    _runs(axes[0], scores, look, labels[0], diverged)
     _name_rows(axes[0], names, look, narrow=narrow)
     if panels == 2:
         _differences(axes[1], differences, names, look, anchor, band, labels[1], narrow=narrow)
@@ -46,13 +50,16 @@ def opening(
     return figure
 
 
-def _runs(axis: Axes, scores: pd.DataFrame, look: dict[str, Look], label: tuple[str, str]) -> None:
+def _runs(axis: Axes, scores: pd.DataFrame, look: dict[str, Look], label: tuple[str, str], diverged: Mapping[str, int]) -> None:
     for row, name in enumerate(scores):
         own, drawn = scores[name].dropna().to_numpy(float), look[str(name)]
         spots = row + np.linspace(-SPREAD, SPREAD, len(own)) * (len(own) > 1)
         axis.plot(own, spots, drawn.marker, color=drawn.colour, markersize=6, alpha=0.7, markeredgewidth=0, clip_on=False)
         if len(own):
             axis.plot([own.mean()] * 2, [row - 0.34, row + 0.34], color=drawn.colour, linewidth=3, solid_capstyle="butt")
+        if diverged.get(str(name)):
+            told, across = f"{diverged[str(name)]} diverged", axis.get_yaxis_transform()
+            axis.text(0.995, row, told, transform=across, ha="right", va="center", fontsize=9.5)
     _dress(axis, label)
 
 

@@ -37,6 +37,7 @@ def _ranking(material: Material) -> list[Drawing]:
             anchor=anchor,
             band=_band(found),
             labels=_labels(found, anchor),
+            diverged=dict(zip(found.table["configuration"], found.table["diverged"].astype(int), strict=True)),
             width=width,
         )
 

@@ -124,7 +124,11 @@ def _use_and_cost(found: Findings) -> str:
     if compared_with(found) != chosen:
         return f"Use {name}, the simplest shown not to be worse than {found.ranking.leader}" if _simplest(found) else ""
     table = against(found, chosen)
-    told = [text for relation in (Relation.EQUIVALENT, Relation.SEPARATED, Relation.UNRESOLVED) for text in _beside(found, table[table["relation"] == relation], relation)]
+    told = [
+        text
+        for relation in (Relation.EQUIVALENT, Relation.SEPARATED, Relation.UNRESOLVED)
+        for text in _beside(found, table[table["relation"] == relation], relation)
+    ]
     diverged = [str(name) for name in found.table.loc[found.table["diverged"] > 0, "configuration"]]
     told += [f"{wording.names(diverged)} diverged"] if diverged else []
     return f"Use {name}: {', '.join(told)}" if told else f"Use {name}"
@@ -198,8 +202,11 @@ def _deck(found: Findings) -> str:
 
 def _use(found: Findings) -> str:
     """The advised configuration with its value, or why there is none."""
-    if not found.ranking.advised or wording.untested(found.ranking, found.trials.words.block):
+    ranked = found.ranking
+    if len(ranked.table) < 2 or ranked.table["seeds"].max() < LEAST or wording.untested(ranked, found.trials.words.block):
         return methods.advice(found)
+    if not ranked.advised:
+        return methods.why_none(found)
     chosen, reading = found.ranking.advised[0], found.endpoint
     row = next(row for row in rows(found.table) if row["configuration"] == chosen)
     interval = f"{reading.value(row['low'])} to {reading.value(row['high'])}" if math.isfinite(row["low"]) else ""
