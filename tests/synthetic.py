@@ -31,6 +31,10 @@ class NoArtifacts:
     def misclassified(self, run_id: str) -> None:
         """There are none."""
 
+    def runs(self) -> tuple[()]:
+        """None that could be linked to."""
+        return ()
+
 
 def trials(
     configurations: int = 4, seeds: int = 3, *, test_images: int = 10_000, spread: float = 5e-4, claims: bool = True

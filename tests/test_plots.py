@@ -3,12 +3,15 @@
 import itertools
 import re
 import warnings
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -16,7 +19,7 @@ from analysis.showing import plots, svg
 from analysis.showing.plots import Quantity
 from analysis.showing.plots.curves import zoom
 from analysis.showing.plots.lines import factor_places
-from analysis.showing.plots.style import row_axis
+from analysis.showing.plots.style import row_axis, style
 
 
 @pytest.fixture(autouse=True)
@@ -325,3 +328,10 @@ def test_a_figures_ids_are_numbered_so_that_every_processor_writes_the_same():
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', text)) <= set(ids)
     assert not re.search(r"[0-9a-f]{10}", text)
+
+
+def test_text_is_measured_by_the_fonts_that_come_with_matplotlib():
+    """Another edition of the same font, as Debian has it, is as wide elsewhere: verify would find other figures."""
+    with style():
+        fonts = {Path(font_manager.findfont(font_manager.FontProperties(weight=weight))) for weight in ("normal", "bold")}
+    assert fonts == {Path(mpl.get_data_path(), "fonts", "ttf", name) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")}

@@ -165,7 +165,7 @@ def _add_study(study: argparse.ArgumentParser) -> None:
 
 
 def _command(arguments: list[str], program: str) -> None:
-    # A second signal ends the process at once.
+    # The same signal again ends the process at once.
     signals.interrupt_on((signal.SIGINT, signal.SIGTERM), lambda again: os._exit(128 + again))
     try:
         given = parser(program).parse_args(arguments)

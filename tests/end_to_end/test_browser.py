@@ -88,17 +88,24 @@ class Page:
     def see(self, text: str, selector: str = "body") -> WebElement:
         return self.until(lambda: self.shown(selector, text))[0]
 
-    def see_image(self, selector: str) -> WebElement:
+    def see_image(self, selector: str, in_section: str = "") -> WebElement:
         """An image that has not only been asked for, but loaded."""
         script = "return arguments[0].complete && arguments[0].naturalWidth > 0"
-        return self.until(lambda: [i for i in self.shown(selector) if self.driver.execute_script(script, i)])[0]
+
+        def loaded() -> list[WebElement]:
+            self.scroll_to(in_section)
+            return [image for image in self.shown(selector) if self.driver.execute_script(script, image)]
+
+        return self.until(loaded)[0]
+
+    def scroll_to(self, in_section: str) -> None:
+        """MLflow draws a section of charts only when it is in sight, which moves those below it: no more of it is drawn, nor its images loaded."""
+        headers = [header for header in self.shown(SECTION, in_section) if section(header) == in_section]
+        self.driver.execute_script("arguments[0]?.scrollIntoView()", *headers)
 
     def see_chart(self, name: str, in_section: str, runs: list[Run]) -> WebElement:
-        """MLflow draws a section of charts only when it is in sight, which moves those below it."""
-
         def scroll_and_find() -> list[WebElement]:
-            headers = [header for header in self.shown(SECTION, in_section) if section(header) == in_section]
-            self.driver.execute_script("arguments[0]?.scrollIntoView()", *headers)
+            self.scroll_to(in_section)
             return [card for card in self.shown(CARD, name) if all(str(run.info.run_name) in card.text for run in runs)]
 
         return self.until(scroll_and_find)[0]
@@ -259,7 +266,7 @@ def test_the_image_view_of_a_run_shows_its_contact_sheet(page, experiment, runs)
     image = f"img[src*='{CONTACT_SHEET_KEY}']"
     # MLflow puts an image whose key has no slash into its last section, "Model metrics".
     page.see_chart(CONTACT_SHEET_KEY, "Model metrics", runs[:1])
-    thumbnail = page.see_image(image)
+    thumbnail = page.see_image(image, "Model metrics")
     page.save("image_view")
     page.driver.execute_script("arguments[0].click()", thumbnail)
     page.see_image(f"{image}[src*='.png']")

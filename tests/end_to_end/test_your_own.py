@@ -91,7 +91,7 @@ def test_the_notebook_works(place, environment):
     done = ran([sys.executable, "-c", f"{text}\nprint(an.rank(trials))\nprint(run)"], place, environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "weight decay 0.01" in done.stdout
-    assert "network=mynet.py:small" in done.stdout
+    assert "network mynet.py:small" in done.stdout
 
 
 @pytest.mark.parametrize(
