@@ -32,10 +32,22 @@ OPEN = [
     "–",
 ]
 
-PLANNED = {"published": 10, "published-factors": 5, "published-stepped": 3, "published-v2": 3, "sweep-l1": 2, "sweep-l2": 2}
+GROWN = {"published-grown": "published"}
+"""Studies that went on after their own report, which stays as it is: here, with the seeds that were added, all are judged once more."""
+
+PLANNED = {
+    "published": 10,
+    "published-factors": 5,
+    "published-grown": 10,
+    "published-stepped": 3,
+    "published-v2": 3,
+    "sweep-l1": 2,
+    "sweep-l2": 2,
+}
 """Seeds that each study's design named before any of them ran: these were run by versions that did not record it."""
 
 NOT_AS_PLANNED = {
+    "published-grown": "planned with ten seeds; ten more were added after these had been seen",
     "published-v2": "planned with three seeds; two more were added after these had been seen",
     "published-factors": "designed after some of its runs, those of published and published-v2, had been seen",
 }
@@ -68,7 +80,7 @@ def _remove_pictures(study: Path) -> None:
 
 
 def studies() -> list[Path]:
-    """The folders of studies, the published one first: a folder is named as its study, each of its snapshots `blocks-…`."""
+    """The folders of studies, the published one first: a folder is named as its study, or in GROWN, each of its snapshots `blocks-…`."""
     return sorted({path.parent for path in RESULTS.glob("*/blocks-*")}, key=lambda path: (path != FIRST.parent, path.name))
 
 
@@ -76,11 +88,21 @@ def arguments(study: Path) -> list[str]:
     """What `python -m analysis` makes the report of, on all its snapshots."""
     options = [option for path in snapshots(study) for option in ("--from", path.as_posix())]
     planned = ["--planned", str(PLANNED[study.name])]
-    return ["report", *options, "--study", study.name, *planned, "--output", (study / "report").as_posix()]
+    return ["report", *options, "--study", name_of(study), *planned, "--output", (study / "report").as_posix()]
+
+
+def name_of(study: Path) -> str:
+    """What the study in a folder is called."""
+    return GROWN.get(study.name, study.name)
 
 
 def snapshots(study: Path) -> list[Path]:
-    """A study's snapshots, by their first seed."""
+    """A study's snapshots, by their first seed: those that it had before it grew, and its own."""
+    before = snapshots(RESULTS / GROWN[study.name]) if study.name in GROWN else []
+    return [*before, *_own(study)]
+
+
+def _own(study: Path) -> list[Path]:
     return sorted(study.glob("blocks-*"), key=lambda path: int(path.name.split("-")[1]))
 
 
@@ -91,7 +113,7 @@ def with_opening(readme: str) -> str:
 
 def with_what_was_run(readme: str) -> str:
     """The README of the results between its marks: what was run, a row per snapshot; every verdict of every study; every published number."""
-    rows = [_row(path) for study in studies() for path in snapshots(study)]
+    rows = [_row(path) for study in studies() for path in _own(study)]
     head = ["snapshot", "seeds", "trials", "epochs", "data", "trained", "processor", "threads", "a trial", "regstudy"]
     verdicts = [row for study in studies() for row in _verdicts(study, RESULTS)]
     headlines = [f"- **{study.name}**: {_headline(study)}{_how_planned(study)}." for study in studies()]
@@ -169,7 +191,7 @@ def _opening() -> str:
 
 @cache
 def _found(study: Path) -> Findings:
-    trials = an.read(study.name, snapshots=snapshots(study), planned=PLANNED[study.name])
+    trials = an.read(name_of(study), snapshots=snapshots(study), planned=PLANNED[study.name])
     return findings.find(trials, errors.read(trials))
 
 

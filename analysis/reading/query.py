@@ -10,6 +10,7 @@ import pandas as pd
 
 from regstudy import identity
 from regstudy.config import RunConfig, strengths
+from regstudy.console.terminal import plural
 from regstudy.design.history import Plan
 from regstudy.design.labels import labels
 from regstudy.errors import ConfigError, NothingToAnalyse, UsageError
@@ -168,7 +169,7 @@ def _plan(wanted: Wanted, study: studies.Study | None) -> Plan | None:
     """What the study's run says that was planned, else what the user says; UsageError if they disagree."""
     recorded = None if study is None else study.history.plan
     if study is not None and recorded is not None and wanted.plan is not None and not recorded.says(wanted.plan):
-        said = "to look after every block" if recorded.sequential else f"{recorded.seeds} seeds"
+        said = "to look after every block" if recorded.sequential else plural(recorded.seeds or 0, "seed")
         raise UsageError(
             f"--planned: the study {study.design.name} recorded its own plan, {said}, before it ran: leave --planned out"
         )

@@ -134,5 +134,13 @@ def _designed(source: Records, starts: Sequence[Sequence[Record]], name: str) ->
             digests = [trial_digest(trial.config, trial.data_digest, numerics) for trial in planned]
             # Trials come block by block, in each of them configuration by configuration.
             called = dict(zip(digests, cycle(found.called()))) if any(found.names()) else {}
-            history = reduce(History.merged, (History.from_tags(run.tags) for run in runs))
+            history = _history(runs)
             yield place, Study(runs[0].run_id, found, frozenset(digests), history, called)
+
+
+def _history(runs: Sequence[Record]) -> History:
+    """Of all runs of one study; without a plan where the first of them recorded none, and a later one, elsewhere, could not know of it."""
+    merged = reduce(History.merged, (History.from_tags(run.tags) for run in runs))
+    first = History.from_tags(min(runs, key=lambda run: run.start_time).tags)
+    unknown = first.plan is None and merged.plan is not None and not merged.plan.done_before
+    return replace(merged, plan=None) if unknown else merged

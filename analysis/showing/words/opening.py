@@ -153,15 +153,14 @@ def _beside(found: Findings, own: pd.DataFrame, relation: Relation) -> list[str]
 
 
 def _costs(found: Findings, names: Sequence[str], costs: Sequence[float]) -> str:
-    """What the worse ones cost: of two each, of more the least and the most."""
-    many = len(names) > 1
-    if len(names) > 2:
-        told = " to ".join(amount(found, cost) for cost in (min(costs, key=abs), max(costs, key=abs)))
-    else:
-        told = " and ".join(amount(found, cost) for cost in costs)
+    """What the worse ones cost: of two both, of more the least and the most; once if that is the same."""
+    many, more = len(names) > 1, len(names) > 2
+    ends = (min(costs, key=abs), max(costs, key=abs)) if more else costs
+    amounts = list(dict.fromkeys(amount(found, cost) for cost in ends))
+    told, each = (" to " if more else " and ").join(amounts), " each" if many and len(amounts) == 1 else ""
     if images(found):
-        return f"{wording.names(names)} {'cost' if many else 'costs'} {told} images in {images(found):,}"
-    return f"{wording.names(names)} {'are' if many else 'is'} worse by {told} in {found.endpoint.words}"
+        return f"{wording.names(names)} {'cost' if many else 'costs'} {told} images in {images(found):,}{each}"
+    return f"{wording.names(names)} {'are' if many else 'is'} worse by {told} in {found.endpoint.words}{each}"
 
 
 def _about(found: Findings) -> str:
