@@ -47,5 +47,6 @@ def test_the_tutorials_commands_lead_to_a_verdict(tmp_path):
     assert "done: all 6 trials of the study dropout" in said_by(run, tmp_path)
     told = said_by(claims, tmp_path)
     assert all(claim["text"] in told for claim in yaml.safe_load(design)["claims"])
-    assert (tmp_path / "report" / "dropout" / "report.html").is_file()
+    page = (tmp_path / "report" / "dropout" / "report.html").read_text(encoding="utf-8")
+    assert "done already" not in page, "the run of the second step is none of the study's"
     assert "every file is what" in said_by(verify, tmp_path)
