@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Packages are compiled when first imported: kept, that is done once; else each start takes twice the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test ui results bench calibrate check lint format lock clean
+.PHONY: help demo test ui results docs bench calibrate check lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,8 +42,11 @@ ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
 	@port=$$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
 	  echo "Your training runs: http://127.0.0.1:$$port/#/experiments/$${MLFLOW_EXPERIMENT_ID:-0}/runs?workflowType=machine_learning (Ctrl-C ends MLflow's UI)"; exec mlflow ui --host 127.0.0.1 --port $$port
 
-results: $(READY) ## write the reports in results/ and the README's opening anew, from the committed snapshots
+results: $(READY) ## write the reports in results/ and the README's picture anew, from the committed snapshots
 	@python -m results.rebuild
+
+docs: $(READY) ## build the documentation as a site, into site/index.html; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 bench: $(READY) ## measure speed on full MNIST: ten minutes on an idle machine; into benchmarks/RESULTS.md
 	@python -m benchmarks > benchmarks/.results || { rm benchmarks/.results; exit 2; }

@@ -1,4 +1,4 @@
-"""`make results`: every study's report from its snapshots; from these, what was run, every verdict, and the opening of the project's README."""
+"""`make results`: every study's report from its snapshots; from these, what was run, every verdict, and the picture that the project's README opens with."""
 
 import sys
 from functools import cache
@@ -12,14 +12,16 @@ from analysis.judging import findings
 from analysis.judging.findings import Findings
 from analysis.reading import errors
 from analysis.reports import report
-from analysis.showing import grids, methods, plots
+from analysis.showing import grids, plots
 from analysis.showing.rendering import markdown_text
 from analysis.showing.sections import luck
 from analysis.showing.sections.first import FIRST as FIRST_SCREEN
 from analysis.showing.sections.section import Material
+from analysis.showing.words.opening import opening
 
 RESULTS, README = Path("results"), Path("README.md")
 RAN = RESULTS / "README.md"
+READING = "docs/reading.md"
 FIRST = RESULTS / "published" / "report"
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- results: end -->"
 HEAD = ["claim", "study", "verdict", "estimate \\(interval\\)", "n", "further seeds"]
@@ -27,7 +29,7 @@ OPEN = [
     "L1 reduces overfitting more on harder data",
     "–",
     "open",
-    "needs the difference of two data sets, which no design can express yet",
+    "not run yet: needs a design on two data sets",
     "–",
     "–",
 ]
@@ -53,7 +55,6 @@ NOT_AS_PLANNED = {
 }
 """Where this project itself looked first: said beside what the study concluded."""
 
-CLAIMED = "What the published study claims, in its own words; the estimate says of which factors:"
 BESIDE = (
     "Best epochs of single runs, as the published study reports them, each beside the same of ours; biased upwards in both. With 5 runs or fewer the\n"
     "standard deviation is itself uncertain. Epochs have a range only."
@@ -107,7 +108,7 @@ def _own(study: Path) -> list[Path]:
 
 
 def with_opening(readme: str) -> str:
-    """The README with headline and figure of the published study's report, and a verdict on each claim, between the two marks."""
+    """The README with figure and headline of the published study's report between the two marks."""
     return _between_marks(readme, _opening())
 
 
@@ -115,10 +116,10 @@ def with_what_was_run(readme: str) -> str:
     """The README of the results between its marks: what was run, a row per snapshot; every verdict of every study; every published number."""
     rows = [_row(path) for study in studies() for path in _own(study)]
     head = ["snapshot", "seeds", "trials", "epochs", "data", "trained", "processor", "threads", "a trial", "regstudy"]
-    verdicts = [row for study in studies() for row in _verdicts(study, RESULTS)]
+    verdicts = [row for study in studies() for row in _verdicts(study)]
     headlines = [f"- **{study.name}**: {_headline(study)}{_how_planned(study)}." for study in studies()]
     beside, published = _fidelity()
-    lines = [*_table(head, rows), "", "## What each study concluded", "", *headlines, "", *_table(HEAD, verdicts)]
+    lines = [*_table(head, rows), "", "## What each study concluded", "", *headlines, "", *_table(HEAD, [*verdicts, OPEN])]
     lines += [
         "",
         "## The published numbers beside ours",
@@ -167,26 +168,14 @@ def _row(snapshot: Path) -> list[str]:
 
 
 def _opening() -> str:
+    """The figure, and below it what it shows: the finding, what was run, and how many claims hold."""
     found = _found(FIRST.parent)
     material = Material(found, plots.looks([str(name) for name in found.scores]), errors.read(found.trials))
-    figure = FIRST_SCREEN.figures(material)[0]
+    figure, said = FIRST_SCREEN.figures(material)[0], opening(found)
     picture = f"![{markdown_text(figure.alt)}]({(FIRST / 'figures/ranking.svg').as_posix()})"
-    verdicts: dict[str, list[str]] = {}
-    for study in studies():
-        for row in _verdicts(study, Path()):
-            verdicts.setdefault(row[0], row)  # what several studies claim is told of the first
-    said, advice = methods.summary(found)[0], methods.advice(found)
-    told = [
-        f"**{_headline(FIRST.parent)}.** {markdown_text(said)}",
-        "",
-        f"> {markdown_text(advice)}",
-        "",
-        picture,
-        "",
-        CLAIMED,
-        "",
-    ]
-    return "\n".join([*told, *_table(HEAD, [*verdicts.values(), OPEN]), ""])
+    told = f"**{markdown_text(said.headline)}.** {markdown_text(said.deck)}"
+    links = f"[The whole report]({(FIRST / 'report.md').as_posix()}) · [how to read it]({READING})"
+    return "\n".join([picture, "", told, links, ""])
 
 
 @cache
@@ -203,10 +192,10 @@ def _how_planned(study: Path) -> str:
     return f" ({NOT_AS_PLANNED[study.name]})" if study.name in NOT_AS_PLANNED else ""
 
 
-def _verdicts(study: Path, seen_from: Path) -> list[list[str]]:
+def _verdicts(study: Path) -> list[list[str]]:
     """A row per claim of a study, as its report words it, and where that stands."""
     rows = grids.verdicts(_found(study)).rows
-    return [[markdown_text(claim), _link(study, seen_from), *map(markdown_text, verdict)] for claim, *verdict in rows]
+    return [[markdown_text(claim), _link(study), *map(markdown_text, verdict)] for claim, *verdict in rows]
 
 
 def _fidelity() -> tuple[list[str], list[list[str]]]:
@@ -222,7 +211,7 @@ def _fidelity() -> tuple[list[str], list[list[str]]]:
         for row in ([markdown_text(cell) for cell in cells] for cells in beside.rows):
             name = " ".join(row[:3])
             if name not in rows or int(row[n]) > int(rows[name][n]):
-                rows[name] = [*row, _link(study, RESULTS)]
+                rows[name] = [*row, _link(study)]
     return [*head, "runs of"], sorted(rows.values(), key=lambda row: row[0])
 
 
@@ -239,8 +228,8 @@ def _so_many_fit(head: list[str], rows: list[list[str]]) -> str:
     return f"Even of runs just like ours some would lie outside, by chance. Of the published ones: {', '.join(told)}."
 
 
-def _link(study: Path, seen_from: Path) -> str:
-    return f"[{study.name}]({(study / 'report' / 'report.md').relative_to(seen_from).as_posix()})"
+def _link(study: Path) -> str:
+    return f"[{study.name}]({study.name}/report/report.md)"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -40,12 +40,15 @@ def test_every_study_with_snapshots_has_a_report():
 def test_the_readme_opens_with_what_the_report_says():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme == rebuild.with_opening(readme), "run make results"
-    assert readme.count("| L1 = 0.001 alone is best |") == 1
+    assert "](results/published/report/figures/ranking.svg)" in readme.split("make demo")[0], (
+        "a picture stands before the commands"
+    )
 
 
 def test_the_table_of_what_was_run_is_the_snapshots():
     readme = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     assert readme == rebuild.with_what_was_run(readme), "run make results"
+    assert readme.count("| L1 = 0.001 alone is best | [published](") == 1
     assert "nan" not in readme
 
 
