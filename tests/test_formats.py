@@ -3,9 +3,12 @@
 import json
 import re
 import shutil
+from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import pytest
 import synthetic
+from PIL import Image
 from pylatexenc.latex2text import LatexNodes2Text
 from pylatexenc.latexwalker import LatexWalker
 from test_hostile_names import HOSTILE
@@ -13,8 +16,12 @@ from test_hostile_names import HOSTILE
 from analysis.commands import cli
 from analysis.files import folders
 from analysis.judging import findings
-from analysis.reports import formats, latex
+from analysis.reading.errors import read as read_errors
+from analysis.reports import card, cite, formats, latex
+from analysis.showing import plots
 from analysis.showing.grids import Column, Grid
+from analysis.showing.sections.first import FIRST
+from analysis.showing.sections.section import Material
 from regstudy.console.text import visible
 from regstudy.errors import FolderError, UsageError
 
@@ -103,10 +110,61 @@ def test_files_that_a_report_holds_only_where_it_is_asked_to_are_else_the_users(
     assert not own.exists()
 
 
+NOON = 1_795_435_200_000
+"""23 November 2026, 12:00 UTC, in milliseconds."""
+
+
+def cited(*, began: int = NOON, seconds: float = 90_000.0) -> cite.Citation:
+    """A synthetic study's citation, whose runs all began then and took so long."""
+    trials = synthetic.trials()
+    runs = trials.runs.assign(start_time=began, **{"time/wall_seconds": seconds})
+    return cite.citation(findings.find(replace(trials, runs=runs)), dict.fromkeys(runs["run_id"], "d"))
+
+
+def test_a_citation_follows_from_the_runs_alone():
+    told = cited()
+    assert told == cited()
+    assert told.bibtex.startswith("@misc{published2026,\n  title = {published: ")
+    assert "runs of 23 Nov 2026 to 24 Nov 2026" in told.bibtex
+    assert told.digest in told.bibtex
+    assert not told.has_author
+    assert told.last == "24 Nov 2026"
+    answers = dict(told.answers)
+    assert answers["How many seeds?"] == "3 seeds each; 12 runs"
+    assert answers["How much computing?"].startswith("300.0 hours")
+    assert "l1 0.0, 0.001" in answers["Which hyperparameters were tried?"]
+
+
+def test_a_place_in_a_file_is_no_date():
+    told = cited(began=3)
+    assert "year" not in told.bibtex
+    assert told.bibtex.startswith("@misc{published,")
+    assert "When did the runs run?" not in dict(told.answers)
+
+
+def test_a_card_is_one_picture_of_its_size_with_its_words(tmp_path):
+    found = findings.find(synthetic.trials())
+    look = plots.looks(list(dict.fromkeys(found.trials.runs["configuration"])))
+    with plots.style():
+        made = FIRST.make(Material(found, look, read_errors(found.trials)))
+        assert made is not None
+        card.write(found, made.figures[0], cited(), tmp_path)
+    with Image.open(tmp_path / "card.png") as picture:
+        assert picture.size == (1200, 630)
+    drawn = ET.parse(tmp_path / "card.svg").getroot()
+    assert (drawn.get("width"), drawn.get("height"), drawn.get("role")) == ("1200px", "630px", "img")
+    snippet = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert snippet.startswith("![Which of 4 configurations is best is not known")
+    assert snippet.endswith("](card.png)\n")
+    for words in (cited().digest[:12], "last run 24 Nov 2026", "4 configurations × 3 seeds"):
+        assert words in snippet
+        assert words in drawn.get("aria-label", "")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium prints")
 def test_each_format_is_written_and_all_but_the_print_is_verified(own_copy, capsys):
-    assert cli.main(["report", "--format", "json,latex,pdf"]) == 0
+    assert cli.main(["report", "--format", "json,latex,pdf", "--card"]) == 0
     folder = own_copy / "report"
     assert {path.name for path in (folder / "tables").iterdir()} == {"ranking.tex", "comparisons.tex"}
     assert not (folder / "report.md").exists()
@@ -116,10 +174,17 @@ def test_each_format_is_written_and_all_but_the_print_is_verified(own_copy, caps
     assert held["rankings"] == json.loads(capsys.readouterr().out.splitlines()[-1])["rankings"]
     assert cli.main(["verify", "report"]) == 0
     assert "so not compared: report.pdf" in capsys.readouterr().out
-    for name, old, new in (("report.json", "none", "nine"), ("tables/ranking.tex", "none", "nine")):
+    for name, old, new in (
+        ("report.json", "none", "nine"),
+        ("tables/ranking.tex", "none", "nine"),
+        ("card.svg", "seeds", "sees"),
+    ):
         path = folder / name
         path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     (folder / "report.pdf").write_bytes(b"%PDF-another")
     assert cli.main(["verify", "report"]) == 2
     told = capsys.readouterr().err
-    assert all(name in told for name in ("report.json, line ", "tables/ranking.tex, line ", "another digest of report.pdf"))
+    assert all(
+        name in told
+        for name in ("report.json, line ", "tables/ranking.tex, line ", "card.svg, line ", "another digest of report.pdf")
+    )

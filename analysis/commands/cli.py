@@ -102,6 +102,9 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         help=f"beside report.html and its figures, with commas: {', '.join(formats.FORMATS)}; pdf, the page printed, needs Chromium; default: {','.join(formats.USUAL)}",
     )
     report.add_argument(
+        "--card", action="store_true", help="write card.svg, card.png and card.md too: the report as one picture, 1,200 × 630"
+    )
+    report.add_argument(
         "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
     )
     _add_gate(commands)
@@ -404,7 +407,7 @@ def _make_folder(arguments: argparse.Namespace) -> list[Path]:
 
 def _asked_for(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Files of a report that not each report has."""
-    return formats.Contents(formats.read(getattr(arguments, "format", ""))).files
+    return formats.Contents.of(arguments).files
 
 
 def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:

@@ -298,7 +298,7 @@ def planned(number: int | None) -> Plan | None:
 
 def asked_for(arguments: argparse.Namespace) -> Contents:
     """What a command's report is to consist of."""
-    return Contents(formats.read(getattr(arguments, "format", "")))
+    return Contents.of(arguments)
 
 
 def write(result: Findings, folder: Path, command: str, asked: Contents) -> Path:

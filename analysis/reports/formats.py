@@ -1,5 +1,6 @@
 """What a report is written as, beside its page and figures; and the page printed. Loads nothing heavy, so that what cannot be is said at once."""
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -26,6 +27,11 @@ class Contents:
 
     formats: tuple[str, ...] = USUAL
     card: bool = False
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> "Contents":
+        """What a command's options ask for; of one that does not know them, the usual. UsageError names a format that is none."""
+        return cls(read(getattr(arguments, "format", "")), getattr(arguments, "card", False))
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from ..showing.sections.section import Material
 from ..showing.sections.trust import TRUST
 from ..showing.sections.weights import WEIGHTS
 from ..showing.words import opening
-from . import bound, formats, latex
+from . import bound, card, cite, formats, latex
 from .formats import CSV, JSON, LATEX, MARKDOWN, PDF, Contents
 
 PNG_DPI = 144
@@ -79,13 +79,18 @@ def _write_files(found: Findings, folder: Path, command: str, asked: Contents) -
         leading, *sections = [made for section in (FIRST, *SECTIONS) if (made := section.make(material)) is not None]
         drawn = [drawing for made in (leading, *sections) for drawing in made.figures]
         inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawn}
+        read = _read(material)
+        cited = cite.citation(found, read)
+        if asked.card:
+            card.write(found, leading.figures[0], cited, folder)
     for name, text in _tables(found, asked):
         _write(folder / "tables" / name, text)
     single = run_pages.read(found, errors)
     for own in [run for runs in single.values() for run in runs]:
         (folder / "runs").mkdir(exist_ok=True)
         _write(folder / _file(own.anchor), run_pages.page(own))
-    context = _context(material, single, command) | {"first": leading.figures, "sections": sections, "inline": inline}
+    context = _context(material, single, command, read) | {"first": leading.figures, "sections": sections, "inline": inline}
+    context["cite"] = cited
     context["gallery"] = next((made.told["gallery"] for made in sections if made.told and "gallery" in made.told), None)
     context["ranking_svg"] = (folder / "figures" / "ranking.svg").read_text(encoding="utf-8")
     for name in folders.PAGES if MARKDOWN in asked.formats else folders.PAGES[:1]:
@@ -108,14 +113,20 @@ def headline(found: Findings) -> str:
     return opening.headline(found)
 
 
-def _context(material: Material, single: Mapping[str, list[Single]], command: str) -> dict[str, object]:
-    found = material.found
-    trials, runs = found.trials, grids.runs(found)
-    anchors = [run_pages.anchor(place) for place in range(len(runs.rows))] if single else []
+def _read(material: Material) -> dict[str, str]:
+    """The digest of what was read of each run, of the study's other data sets too."""
     each = [
         bound.digests(own.found.trials, own.errors.rows, set(own.errors.runs["run_id"])) for own in (material, *material.beside)
     ]
-    read = {run_id: digest for own in each for run_id, digest in own.items()}
+    return {run_id: digest for own in each for run_id, digest in own.items()}
+
+
+def _context(
+    material: Material, single: Mapping[str, list[Single]], command: str, read: Mapping[str, str]
+) -> dict[str, object]:
+    found = material.found
+    trials, runs = found.trials, grids.runs(found)
+    anchors = [run_pages.anchor(place) for place in range(len(runs.rows))] if single else []
     return {
         "headline": headline(found),
         "opening": opening.opening(found),
