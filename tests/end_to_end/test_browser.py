@@ -18,7 +18,7 @@ from typing import TypeVar
 import mlflow
 import pytest
 from axe_core_python.selenium import Axe
-from conftest import Reported, use_store
+from conftest import ROOT, Reported, use_store
 from mlflow.entities import Run
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
