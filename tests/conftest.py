@@ -186,7 +186,7 @@ def instead_of_writing(reported: Reported) -> Callable[[], AbstractContextManage
     def instead() -> Iterator[list[Findings]]:
         had: list[Findings] = []
 
-        def put(found: Findings, folder: Path, _command: str) -> Path:
+        def put(found: Findings, folder: Path, *_how: object) -> Path:
             had.append(found)
             manifest = shutil.ignore_patterns(folders.REPORT_MANIFEST)
             with folders.replacing_report(folder, plots.drawn_with()) as new:

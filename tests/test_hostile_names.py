@@ -143,7 +143,7 @@ def test_a_command_is_told_as_it_was_given_and_can_be_run_again(report):
     html = (report / "report.html").read_text(encoding="utf-8")
     made_by = json.loads(re.search(r'id="made-by">(.*?)</script>', html)[1])
     assert shlex.split(made_by["command"])[-3] == " ".join(HOSTILE)
-    assert set(made_by["runs"]) == set(re.findall(r"[0-9a-f]{32}", (report / "report.md").read_text()))
+    assert set(made_by["runs"]) == set(re.findall(r"\b[0-9a-f]{32}\b", (report / "report.md").read_text()))
 
 
 @pytest.mark.parametrize("text", ["a`b", "``", "`", "a``` b", "x"])

@@ -13,6 +13,7 @@ from regstudy.console.redaction import redacted
 from regstudy.errors import RegstudyError, UsageError
 
 from ..files import folders, places
+from ..reports import formats
 
 PROGRAM = "python -m analysis"
 ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
@@ -93,6 +94,15 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         metavar="DIR",
         default=REPORT,
         help="folder to write into; default: %(default)s; empty: into the artifacts only, of the study's run or the one that `mlflow run` made",
+    )
+    report.add_argument(
+        "--format",
+        metavar="LIST",
+        default="",
+        help=f"beside report.html and its figures, with commas: {', '.join(formats.FORMATS)}; pdf, the page printed, needs Chromium; default: {','.join(formats.USUAL)}",
+    )
+    report.add_argument(
+        "--card", action="store_true", help="write card.svg, card.png and card.md too: the report as one picture, 1,200 × 630"
     )
     report.add_argument(
         "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
@@ -328,6 +338,8 @@ def _run(given: list[str], program: str) -> None:
 
         server.serve(arguments, parse)
         return
+    if formats.PDF in formats.read(getattr(arguments, "format", "")):
+        formats.browser()
     made = _make_folder(arguments)
     command = as_command([word for word in given if word != JSON])
     try:
@@ -386,11 +398,16 @@ def _make_folder(arguments: argparse.Namespace) -> list[Path]:
         if arguments.command == "gallery":
             folders.check_gallery(Path(output))
             return folders.make(Path(output).parent)
-        folders.check_report(Path(output))
+        folders.check_report(Path(output), _asked_for(arguments))
         return folders.make(Path(output))
     except OSError as error:
         option = "" if arguments.command == "snapshot" else "--output "
         raise UsageError(f"{option}{output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
+
+
+def _asked_for(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Files of a report that not each report has."""
+    return formats.Contents.of(arguments).files
 
 
 def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
@@ -456,6 +473,7 @@ def _planned(text: str) -> int | None:
 
 
 def _check_report(arguments: argparse.Namespace) -> None:
+    formats.read(arguments.format)
     kept = os.environ.get("MLFLOW_RUN_ID") or (not arguments.snapshots and (arguments.study or arguments.publish))
     if not arguments.output and not kept:
         arguments.output = REPORT

@@ -23,8 +23,9 @@ from ..reading.records import snapshot as snapshots
 from ..reading.records import stores
 from ..reading.records.record import FINISHED, STATUSES, Records
 from ..reading.trials import Trials
-from ..reports import note, publish
+from ..reports import formats, note, publish
 from ..reports import report as report_files
+from ..reports.formats import Contents
 from ..showing import gallery as gallery_page
 from ..showing import terminal_tables
 from . import documents, next_steps
@@ -109,7 +110,7 @@ def report(arguments: argparse.Namespace, command: str) -> Document | None:
         publish.require_current()
     result = found(arguments)
     with _place(arguments.output) as folder:
-        page = _write_report(result, folder, command, there_to_stay=bool(arguments.output))
+        page = _write_report(result, folder, command, asked_for(arguments), there_to_stay=bool(arguments.output))
         keep(page, result, asked=asked)
     if arguments.json:
         return _written(result, page if arguments.output else None)
@@ -212,7 +213,7 @@ def _compare_any(arguments: argparse.Namespace, command: str) -> Document | None
     held = source(arguments)
     results = [found(_by(arguments, metric), held) for metric in arguments.metrics]
     if arguments.output:
-        page = _write_report(results[0], Path(arguments.output), command, there_to_stay=True)
+        page = _write_report(results[0], Path(arguments.output), command, asked_for(arguments), there_to_stay=True)
         if arguments.json:
             return _written(results[0], page)
         terminal.say_next(next_steps.verify(arguments.output))
@@ -295,8 +296,19 @@ def planned(number: int | None) -> Plan | None:
     return None if number is None else Plan(number or None, sequential=number == 0)
 
 
-def _write_report(result: Findings, folder: Path, command: str, *, there_to_stay: bool) -> Path:
-    page = report_files.write(result, folder, command)
+def asked_for(arguments: argparse.Namespace) -> Contents:
+    """What a command's report is to consist of."""
+    return Contents.of(arguments)
+
+
+def write(result: Findings, folder: Path, command: str, asked: Contents) -> Path:
+    """Write a report's files; the path of its page."""
+    told = documents.report(result) if formats.JSON in asked.formats else None
+    return report_files.write(result, folder, command, asked, told)
+
+
+def _write_report(result: Findings, folder: Path, command: str, asked: Contents, *, there_to_stay: bool) -> Path:
+    page = write(result, folder, command, asked)
     terminal.say(f"{report_files.headline(result)}.")
     _say_notices(result.trials)
     if there_to_stay:

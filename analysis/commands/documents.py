@@ -17,6 +17,7 @@ from ..judging.ranking import Relation
 from ..reading.measures import Measure
 from ..reading.trials import TEST_IMAGES, Trials
 from ..showing import methods, terminal_tables, wording
+from ..showing.words import opening
 
 WANTED = "which is to be used"
 """What a design without claims asks."""
@@ -52,6 +53,16 @@ def compared(found: Findings, first: str, second: str, images: Between | None, i
         "images": asdict(images) if images else None,
         "in_words": [*terminal_tables.judgement(found, result), *in_words],
         "notices": list(found.trials.notices),
+    }
+
+
+def report(found: Findings) -> Document:
+    """All of a report: every ranking, of the study's other data sets too, and every claim."""
+    return {
+        "headline": opening.headline(found),
+        **rankings((found, *found.beside)),
+        "claims": [_claim(judged) for judged in found.judged],
+        "verdicts_in_words": terminal_tables.verdicts_in_words(found) if found.judged else [],
     }
 
 

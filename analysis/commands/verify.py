@@ -21,8 +21,9 @@ from ..files.made_by import MadeBy
 from ..judging.findings import Findings
 from ..reading.records.record import Records
 from ..reading.trials import TEST_IMAGES, Trials
-from ..reports import bound, compared, report
+from ..reports import bound, compared
 from ..reports.compared import Compared
+from ..reports.formats import FILES, PDF
 from . import commands
 
 SHOWN = 10
@@ -46,15 +47,16 @@ def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> Docu
     except OSError as error:
         raise UsageError(f"{visible(given)[:SHOWN_CHARACTERS]!r} cannot be read ({error.strerror or error})") from None
     arguments = _arguments(told, parse)
-    source = commands.source(arguments)
+    source, asked = commands.source(arguments), commands.asked_for(arguments)
     of_today = told.version == regstudy.__version__ and bool(told.runs)
     with tempfile.TemporaryDirectory() as scratch:
         anew = Path(scratch) / "report"
         found, said = _found(arguments, source, told)
-        report.write(found, anew, told.command)
+        commands.write(found, anew, told.command, replace(asked, formats=tuple(own for own in asked.formats if own != PDF)))
         now = made_by.read((anew / "report.html").read_text(encoding="utf-8"))
         differing = bound.changed(told, now) if now and told.runs else []
-        result = compared.compared(folder, anew) if of_today else compared.numbers(folder, anew)
+        printed = [FILES[PDF]] if PDF in asked.formats else []
+        result = compared.compared(folder, anew, printed) if of_today else compared.numbers(folder, anew)
     wrong, notes = _of_the_rest(told, said, found, _whole(arguments, source, told), source) if told.runs else ([], [])
     _refuse([*differing, *result.differences, *wrong], folder)
     if not of_today:

@@ -10,7 +10,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ from . import made_by
 REPORT_MANIFEST, SNAPSHOT_MANIFEST = "report.manifest.json", "manifest.json"
 FORMAT, SNAPSHOT_FORMAT = 1, 1
 PAGES, PLACES = ("report.html", "report.md"), ("figures", "tables", "runs")
-REPORT_FILE = re.compile(r"report\.html|report\.md|(figures|tables|runs)/(?!\.{1,2}$)[^/\\\0]+")
+ASKED_FOR = ("report.json", "report.pdf", "card.svg", "card.png", "card.md")
+"""What a report holds beside its pages only where it is asked to: in another's folder, files of these names are the user's."""
+
+REPORT_FILE = re.compile(r"report\.(html|md|json|pdf)|card\.(svg|png|md)|(figures|tables|runs)/(?!\.{1,2}$)[^/\\\0]+")
 SNAPSHOT_FILE = re.compile(r"(?!manifest\b)[a-z_]+\.(parquet|json)")
 SHOWN = 5
 """Files that a message names; of more it says how many."""
@@ -41,12 +44,12 @@ Listed = Mapping[str, frozenset[str]]
 """Our files by name, each with the digests that it may have; without any, the name alone makes it ours."""
 
 
-def check_report(folder: Path) -> Listed:
-    """The files of an earlier report there, none if there is none; FolderError names what is in a new one's way."""
+def check_report(folder: Path, asked_for: Collection[str] = ()) -> Listed:
+    """The files of an earlier report there, none if there is none; FolderError names what is in a new one's way, which is to hold these of ASKED_FOR."""
     if folder.exists() and not folder.is_dir():
         raise FolderError(f"{_shown(folder)} is a file: name a folder to write the report into")
     listed = report_files(folder)
-    foreign = [word for name in in_places(folder) if (word := _why_foreign(folder, name, listed))]
+    foreign = [word for name in in_places(folder, {*asked_for, *listed}) if (word := _why_foreign(folder, name, listed))]
     if foreign:
         raise FolderError(
             f"{_shown(folder)} holds what is of no earlier report, {_named(foreign)}, where the report is to be: move it elsewhere, or name another "
@@ -84,9 +87,9 @@ def has_manifest(folder: Path) -> bool:
     return _listed(folder / REPORT_MANIFEST, REPORT_FILE, FORMAT) is not None
 
 
-def in_places(folder: Path) -> Iterator[str]:
-    """All that lies where a report's files go."""
-    for name in (*PAGES, REPORT_MANIFEST, *PLACES):
+def in_places(folder: Path, held: Collection[str] = ()) -> Iterator[str]:
+    """All that lies where the files of a report go that holds these."""
+    for name in _places(held):
         path = folder / name
         if name in PLACES and path.is_dir() and not path.is_symlink():
             yield from sorted(f"{name}/{inner.name}" for inner in path.iterdir())
@@ -94,9 +97,13 @@ def in_places(folder: Path) -> Iterator[str]:
             yield name
 
 
-def beside(folder: Path) -> list[str]:
-    """What else lies in the folder, where no report's files go."""
-    return sorted(path.name for path in folder.iterdir() if path.name not in {*PAGES, REPORT_MANIFEST, *PLACES})
+def beside(folder: Path, held: Collection[str] = ()) -> list[str]:
+    """What else lies in the folder, where no files go of a report that holds these."""
+    return sorted(path.name for path in folder.iterdir() if path.name not in _places(held))
+
+
+def _places(held: Collection[str]) -> tuple[str, ...]:
+    return (*PAGES, REPORT_MANIFEST, *(name for name in ASKED_FOR if name in held), *PLACES)
 
 
 def files(folder: Path) -> list[str]:
@@ -122,7 +129,7 @@ def replacing_report(folder: Path, drawn_with: str = "") -> Iterator[Path]:
             new, kept = Path(scratch.name) / "new", Path(scratch.name) / "kept"
             new.mkdir()
             yield new
-            earlier = check_report(folder)  # again: somebody may have written there meanwhile
+            earlier = check_report(folder, files(new))  # again: somebody may have written there meanwhile
             with _undisturbed():
                 _replace(folder, earlier, new, kept, drawn_with)
                 scratch.cleanup()

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Compared:
     words: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
     drawn_with: str = ""
 
     @property
@@ -58,22 +59,26 @@ class Compared:
             )
         if self.absent:
             told.append(f"not there, so not compared: {len(self.absent):,} PNG and PDF files that its manifest lists")
+        if self.printed:
+            told.append(f"printed by a browser, which gives other bytes each time, so not compared: {named(self.printed)}")
         if self.beside:
             told.append(f"no part of the report, so not looked at: {named(self.beside)}")
         return told
 
 
-def compared(folder: Path, anew: Path) -> Compared:
-    """Every file of a report with the one written anew."""
+def compared(folder: Path, anew: Path, printed: Sequence[str] = ()) -> Compared:
+    """Every file of a report with the one written anew; but for those printed, which are not: that they are there is all that is looked at."""
     files = folders.files(anew)
     held, expected = (_manifest(place) for place in (folder, anew))
     here, there = (str(manifest.get("drawn_with", "")) for manifest in (expected, held))
     result = Compared(drawn_with=visible(there))
-    result.beside = [visible(name) for name in folders.beside(folder)]
+    result.printed = list(printed)
+    result.beside = [visible(name) for name in folders.beside(folder, [*files, *printed])]
     result.absent = [name for name in files if _may_lack(folder, name, files)]
     result.differences += [
-        f"{visible(name)} is no part of the report" for name in folders.in_places(folder) if name not in files
+        f"{visible(name)} is no part of the report" for name in folders.in_places(folder, files) if name not in files
     ]
+    result.differences += [f"{name} is missing" for name in printed if not _is_file(folder / name)]
     for name in files:
         if name not in result.absent and name != folders.REPORT_MANIFEST:
             _compare(result, name, folder, anew, drawn_here=there in {"", here})
@@ -98,13 +103,17 @@ def _may_lack(folder: Path, name: str, files: list[str]) -> bool:
     return kind in PICTURES and not any(_is_there(folder / other) for other in files if other.endswith(kind))
 
 
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
 def _is_there(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
 def _compare(result: Compared, name: str, folder: Path, anew: Path, *, drawn_here: bool) -> None:
     path = folder / name
-    if not path.is_file() or path.is_symlink() or (folder / name).parent.is_symlink():
+    if not _is_file(path) or path.parent.is_symlink():
         how = "is no file" if _is_there(path) else "is missing"
         result.differences.append(f"{name} {how}")
         return
@@ -150,10 +159,11 @@ def _by_manifest(folder: Path, held: dict[str, Any], expected: dict[str, Any], r
     text = _unix_lines((folder / name).read_bytes()).decode()
     if text != folders.as_manifest(held) or {**held, "files": 0, "drawn_with": 0} != {**expected, "files": 0, "drawn_with": 0}:
         yield f"{name} does not hold what this release writes"
-    for each in sorted({*held["files"], *expected["files"]}):
+    listed = {*expected["files"], *result.printed}
+    for each in sorted({*held["files"], *listed}):
         if any(each in line for line in result.differences):
             continue
-        if (each in held["files"]) != (each in expected["files"]):
+        if (each in held["files"]) != (each in listed):
             yield f"{name} {'lists' if each in held['files'] else 'does not list'} {visible(each)}"
         elif each not in result.absent and _digest(folder / each) != held["files"][each]:
             yield f"{name} has another digest of {each}"

@@ -1,7 +1,8 @@
-"""Findings to a report: one HTML file that needs no network, Markdown, CSV, figures. The only module here that writes files of a report."""
+"""Findings to a report: one HTML file that needs no network, Markdown, CSV, figures; and, where asked for, JSON, LaTeX, the page printed. The only module here that writes files of a report."""
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 import regstudy
+from regstudy.console import document
+from regstudy.console.document import Document
 
 from ..files import folders
 from ..files.rows import csv, rows
@@ -28,7 +31,8 @@ from ..showing.sections.section import Material
 from ..showing.sections.trust import TRUST
 from ..showing.sections.weights import WEIGHTS
 from ..showing.words import opening
-from . import bound
+from . import bound, card, cite, formats, latex
+from .formats import CSV, JSON, LATEX, MARKDOWN, PDF, Contents
 
 PNG_DPI = 144
 SECTIONS = (
@@ -49,14 +53,21 @@ SECTIONS = (
 """Below the first screen, in the order of a reader's questions; one that has nothing to show is left out."""
 
 
-def write(found: Findings, folder: Path, command: str) -> Path:
-    """Write all formats into a folder, replacing an earlier report there and nothing else; the path of report.html."""
+USUAL = Contents()
+
+
+def write(found: Findings, folder: Path, command: str, asked: Contents = USUAL, told: Document | None = None) -> Path:
+    """Write what is asked for into a folder, replacing an earlier report there and nothing else; the path of report.html. `told` are the findings as JSON."""
     with folders.replacing_report(folder, plots.drawn_with()) as new:
-        _write_files(found, new, command)
+        _write_files(found, new, command, asked)
+        if JSON in asked.formats:
+            _write(new / formats.FILES[JSON], json.dumps(document.plain(told), allow_nan=False, indent=1) + "\n")
+        if PDF in asked.formats:
+            formats.print_page(new / "report.html", new / formats.FILES[PDF])
     return folder / "report.html"
 
 
-def _write_files(found: Findings, folder: Path, command: str) -> None:
+def _write_files(found: Findings, folder: Path, command: str, asked: Contents) -> None:
     for name in ("figures", "tables"):
         (folder / name).mkdir()
     errors = found.errors or reading.read(found.trials)
@@ -68,17 +79,29 @@ def _write_files(found: Findings, folder: Path, command: str) -> None:
         leading, *sections = [made for section in (FIRST, *SECTIONS) if (made := section.make(material)) is not None]
         drawn = [drawing for made in (leading, *sections) for drawing in made.figures]
         inline = {drawing.name: _save(drawing, folder / "figures") for drawing in drawn}
-    for name, table in csv_numbers.frames(found).items():
-        _write(folder / "tables" / f"{name}.csv", csv(table))
+        read = _read(material)
+        cited = cite.citation(found, read)
+        if asked.card:
+            card.write(found, leading.figures[0], cited, folder)
+    for name, text in _tables(found, asked):
+        _write(folder / "tables" / name, text)
     single = run_pages.read(found, errors)
     for own in [run for runs in single.values() for run in runs]:
         (folder / "runs").mkdir(exist_ok=True)
         _write(folder / _file(own.anchor), run_pages.page(own))
-    context = _context(material, single, command) | {"first": leading.figures, "sections": sections, "inline": inline}
+    context = _context(material, single, command, read) | {"first": leading.figures, "sections": sections, "inline": inline}
+    context["cite"] = cited
     context["gallery"] = next((made.told["gallery"] for made in sections if made.told and "gallery" in made.told), None)
     context["ranking_svg"] = (folder / "figures" / "ranking.svg").read_text(encoding="utf-8")
-    for name in folders.PAGES:
+    for name in folders.PAGES if MARKDOWN in asked.formats else folders.PAGES[:1]:
         _write(folder / name, rendering.render(f"{name}.j2", context))
+
+
+def _tables(found: Findings, asked: Contents) -> Iterator[tuple[str, str]]:
+    if CSV in asked.formats:
+        yield from ((f"{name}.csv", csv(table)) for name, table in csv_numbers.frames(found).items())
+    if LATEX in asked.formats:
+        yield from ((f"{name}.tex", text) for name, text in latex.tables(found).items())
 
 
 def _write(path: Path, text: str) -> None:
@@ -90,14 +113,20 @@ def headline(found: Findings) -> str:
     return opening.headline(found)
 
 
-def _context(material: Material, single: Mapping[str, list[Single]], command: str) -> dict[str, object]:
-    found = material.found
-    trials, runs = found.trials, grids.runs(found)
-    anchors = [run_pages.anchor(place) for place in range(len(runs.rows))] if single else []
+def _read(material: Material) -> dict[str, str]:
+    """The digest of what was read of each run, of the study's other data sets too."""
     each = [
         bound.digests(own.found.trials, own.errors.rows, set(own.errors.runs["run_id"])) for own in (material, *material.beside)
     ]
-    read = {run_id: digest for own in each for run_id, digest in own.items()}
+    return {run_id: digest for own in each for run_id, digest in own.items()}
+
+
+def _context(
+    material: Material, single: Mapping[str, list[Single]], command: str, read: Mapping[str, str]
+) -> dict[str, object]:
+    found = material.found
+    trials, runs = found.trials, grids.runs(found)
+    anchors = [run_pages.anchor(place) for place in range(len(runs.rows))] if single else []
     return {
         "headline": headline(found),
         "opening": opening.opening(found),

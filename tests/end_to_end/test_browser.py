@@ -18,7 +18,7 @@ from typing import TypeVar
 import mlflow
 import pytest
 from axe_core_python.selenium import Axe
-from conftest import Reported, use_store
+from conftest import ROOT, Reported, use_store
 from mlflow.entities import Run
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -303,6 +303,38 @@ def test_the_report_is_whole_without_a_network_at_any_width_in_light_and_dark(pa
     assert violations == []
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
     assert {url.partition(":")[0] for url in requests(driver, report)} == {"file", "data"}
+
+
+TABLE = """<!doctype html><meta charset="utf-8"><div class="scroll"><table id="table-ranking" data-sortable>
+<thead><tr><th>configuration</th><th class="number">difference</th></tr></thead>
+<tbody><tr><td>=1+1|x</td><td class="number">−0.5 to +0.3</td></tr><tr><td>a_b &amp; c</td><td class="number">−2</td></tr></tbody></table></div>
+<script>%s</script>"""
+COPIED = {
+    "TSV": "configuration\tdifference\n'=1+1|x\t-0.5 to +0.3\na_b & c\t-2",
+    "Markdown": "| configuration | difference |\n| --- | ---: |\n| =1+1\\|x | -0.5 to +0.3 |\n| a\\_b & c | -2 |",
+    "LaTeX": "\\begin{tabular}{lr}\n\\toprule\nconfiguration & difference \\\\\n\\midrule\n=1+1\\ensuremath{|}x & $-$0.5 to +0.3 \\\\\n"
+    "a\\_b \\& c & $-$2 \\\\\n\\bottomrule\n\\end{tabular}",
+}
+
+
+@pytest.mark.parametrize("clipboard", [True, False])
+def test_a_table_is_copied_as_text_with_minus_signs_that_programs_read(page, tmp_path, clipboard):
+    script = (ROOT / "analysis" / "showing" / "templates" / "report.js").read_text(encoding="utf-8")
+    (tmp_path / "page.html").write_text(TABLE % script, encoding="utf-8")
+    driver = page.driver
+    driver.get((tmp_path / "page.html").as_uri())
+    takes = "async (text) => { window.taken = text; }" if clipboard else "async () => { throw new Error('refused'); }"
+    driver.execute_script(
+        f"Object.defineProperty(navigator, 'clipboard', {{ value: {{ writeText: {takes} }}, configurable: true }})"
+    )
+    for name, text in COPIED.items():
+        button = driver.find_element(By.CSS_SELECTOR, f"button[aria-label='Copy this table as {name}: ranking']")
+        button.send_keys(Keys.ENTER)
+        taken = "return window.taken" if clipboard else "return document.querySelector('textarea')?.value"
+        page.until(lambda taken=taken, text=text: driver.execute_script(taken) == text)
+    if not clipboard:
+        selected = "const area = document.activeElement; return area.selectionEnd - area.selectionStart"
+        assert driver.execute_script(selected) == len(COPIED["LaTeX"])
 
 
 def test_the_report_can_be_used_by_keyboard_alone(page, report):

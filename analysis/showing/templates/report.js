@@ -25,12 +25,58 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     });
   });
 }
+// Outside a secure context there is no clipboard: what is to be copied is shown, selected.
+const copy = async (text, button) => {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.readOnly = true;
+    area.rows = 6;
+    area.setAttribute("aria-label", "Selected: copy it with the keyboard");
+    button.parentElement.querySelector("textarea")?.remove();
+    button.parentElement.append(area);
+    area.select();
+  }
+};
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-    button.textContent = "Copied";
-  });
+  button.addEventListener("click", () => copy(document.getElementById(button.dataset.copy).textContent.trim(), button));
+}
+// A table as it is sorted now, as text: minus signs are ASCII's, and no spreadsheet takes a cell for a formula.
+const LATEX = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "[": "{[}", "*": "{*}", "<": "\\ensuremath{<}", ">": "\\ensuremath{>}", "|": "\\ensuremath{|}", "`": "\\textasciigrave{}", "–": "--", "×": "\\ensuremath{\\times}", "±": "\\ensuremath{\\pm}", "≈": "\\ensuremath{\\approx}", "✓": "\\ensuremath{\\surd}", "✗": "\\ensuremath{\\times}", "²": "\\ensuremath{^2}", "η": "\\ensuremath{\\eta}", "α": "\\ensuremath{\\alpha}" };
+const copied = {
+  TSV: (rows) => rows.map((row) => row.map((cell) => (/^'*\s*[=+\-@＝＋－＠]/.test(cell) && !/^[-+][\d.,]+%?( \(?([a-z]+|[-+]?[\d.,]+%?)[),]*)*$/.test(cell) ? `'${cell}` : cell)).join("\t")).join("\n"),
+  Markdown: (rows, numeric) => {
+    const line = (cells) => `| ${cells.join(" | ")} |`;
+    const told = rows.map((row) => line(row.map((cell) => cell.replace(/[\\`*_{}[\]<>#|~$]/g, "\\$&"))));
+    return [told[0], line(numeric.map((is) => (is ? "---:" : "---"))), ...told.slice(1)].join("\n");
+  },
+  LaTeX: (rows, numeric) => {
+    const escaped = (cell) => cell.replace(/[&%$#_{}]|[\\~^[*<>|`–×±≈✓✗²ηα]/g, (sign) => LATEX[sign] ?? `\\${sign}`).replace(/^-(?=[\d.])|(?<=to |\()-(?=[\d.])/g, "$-$");
+    const told = rows.map((row) => `${row.map(escaped).join(" & ")} \\\\`);
+    const columns = numeric.map((is) => (is ? "r" : "l")).join("");
+    return [`\\begin{tabular}{${columns}}`, "\\toprule", told[0], "\\midrule", ...told.slice(1), "\\bottomrule", "\\end{tabular}"].join("\n");
+  },
+};
+for (const table of document.querySelectorAll("table[id^=table-]")) {
+  const bar = document.createElement("p");
+  bar.className = "copy screen";
+  bar.append("Copy as ");
+  for (const [name, written] of Object.entries(copied)) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    button.setAttribute("aria-label", `Copy this table as ${name}: ${table.id.replace("table-", "").replaceAll("_", " ")}`);
+    button.addEventListener("click", () => {
+      const text = (cell) => cell.textContent.replaceAll("−", "-").replace(/\s+/g, " ").trim();
+      copy(written([...table.rows].map((row) => [...row.cells].map(text)), [...table.tHead.rows[0].cells].map((head) => head.classList.contains("number"))), button);
+    });
+    bar.append(button, " ");
+  }
+  table.closest(".scroll").after(bar);
 }
 // The seed-luck slider: position i is always the same draw, so that what one saw can be shown to others.
 const luck = document.getElementById("luck-data");
