@@ -62,6 +62,12 @@ def fixed_and_broken(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFra
     return differing.assign(_by=order).sort_values(["_by", "image"], ascending=[False, True]).drop(columns="_by")
 
 
+def confusions(errors: pd.DataFrame) -> pd.DataFrame:
+    """Which class is taken for which, over all runs, most often first: columns label, predicted, errors, images (how many different ones); from a row per run and error."""
+    by = errors.groupby(["label", "predicted"])["index"].agg(errors="size", images="nunique").reset_index()
+    return by.sort_values(["errors", "label", "predicted"], ascending=[False, True, True], ignore_index=True)
+
+
 def flips(wrong: pd.DataFrame) -> Flips:
     """How much of which images are wrong is luck of the seed, and how much changes with the configuration at the same seed."""
     return Flips(_mean_distance(wrong, "configuration"), _mean_distance(wrong, "seed"))

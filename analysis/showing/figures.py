@@ -1,6 +1,7 @@
 """Figures of a report with their words and numbers, and what several of them share. Which there are, their sections say."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +38,11 @@ class Drawing:
     alt: str
     numbers: pd.DataFrame
     narrow: Figure | None = None
+
+
+def both(draw: Callable[..., Figure], *args: object, **words: object) -> tuple[Figure, Figure]:
+    """A figure, and the same for small screens."""
+    return draw(*args, **words), draw(*args, **words, narrow=True)
 
 
 def quantity(found: Findings) -> Quantity:

@@ -38,6 +38,9 @@ ANSWERS = {
 BEGINNINGS = frozenset({"No", "Which", "Every", "Against", "One", "Two", "Nothing"})
 """First words of sentences on a ranking that are no names."""
 
+LEAST_P = 0.001
+"""Below which a p-value says no more."""
+
 FEW = 3
 """Configurations that a sentence names; of more it says how many."""
 
@@ -95,6 +98,16 @@ def level(alpha: float) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
+def p_value(p: float) -> str:
+    """A p-value for a table."""
+    return "< 0.001" if p < LEAST_P else f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"  # noqa: PLR2004  # two digits that say something
+
+
+def p_in_words(p: float) -> str:
+    """To follow the letter p in a sentence."""
+    return p_value(p) if p < LEAST_P else f"= {p_value(p)}"
+
+
 def estimate(judged: Judged) -> str:
     """The deciding contrast with its estimate and the interval that decides, for a table; of a claim made of others, which of them decides."""
     result = judged.deciding
@@ -114,8 +127,8 @@ def _ends(judged: Judged, result: Compared) -> tuple[float, float]:
 
 
 def contrast(result: Compared) -> str:
-    """What is compared with what."""
-    return f"{result.subject} {'∕' if result.scale == 'ratio' else '−'} {result.rival}{_where(result, ', on')}"
+    """What is compared with what: the first minus the second, or divided by it."""
+    return f"{result.subject} vs {result.rival}{_where(result, ', on')}"
 
 
 def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:
@@ -320,7 +333,7 @@ def _corrected(judged: Judged, result: Compared) -> str:
     """Why what is significant by itself does not count."""
     if result.beyond_chance and judged.p_adjusted is not None:
         return (
-            f" Looked at once and by itself it would be; with the other claims and looks counted p = {judged.p_adjusted:.2g}."
+            f" Looked at once and by itself it would be; with the other claims and looks counted p {p_in_words(judged.p_adjusted)}."
         )
     return ""
 

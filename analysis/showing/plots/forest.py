@@ -1,0 +1,99 @@
+"""Every contrast with its interval, a panel per measure."""
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...files.rows import rows
+from .looks import GREY
+from .scales import log_axis
+from .style import INK, NARROW, SMALL, new_figure
+
+SUPPORTED, REFUTED, EQUIVALENT, UNDECIDED = "#00684a", "#a33c00", "#005a8c", "#5a5a5a"
+"""The verdicts' colours, as the page has them."""
+
+VERDICT_LOOK = {
+    "supported": (SUPPORTED, "✓"),
+    "strongly supported": (SUPPORTED, "✓"),
+    "refuted": (REFUTED, "✗"),
+    "practically equivalent": (EQUIVALENT, "≈"),
+    "not by the margin": (UNDECIDED, "<"),
+    "inconclusive": (UNDECIDED, "?"),
+    "no verdict": (UNDECIDED, "–"),
+}
+WIDE_ROW, NARROW_ROW, BETWEEN = 0.42, 0.78, 0.62
+"""Inches of a contrast's row, and of what stands between two panels."""
+
+LABEL, NARROW_LABEL = 26, 46
+"""Characters of a line of a contrast's name."""
+
+
+def forest(contrasts: pd.DataFrame, *, title: str, subtitle: str, narrow: bool = False) -> Figure:
+    """Each contrast with its interval, a panel per quantity; the band is smaller than the margin, estimates and verdicts at the right, or above.
+
+    Columns contrast, quantity, scale, estimate, low, high, margin, told (the estimate in words), verdict, answer (empty where no claim rests on it).
+    """
+    groups = list(contrasts.groupby("quantity", sort=False))
+    row = NARROW_ROW if narrow else WIDE_ROW
+    figure = new_figure(NARROW if narrow else 8.6, row * len(contrasts) + BETWEEN * len(groups), title, subtitle)
+    axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(own) for _, own in groups])
+    for axis, (quantity, own) in zip(axes.flat, groups, strict=True):
+        _panel(axis, str(quantity), own.reset_index(drop=True), narrow=narrow)
+    return figure
+
+
+def _panel(axis: Axes, quantity: str, own: pd.DataFrame, *, narrow: bool) -> None:
+    axis.set_facecolor("none")
+    ratio = own.loc[0, "scale"] == "ratio"
+    axis.set_ylim(len(own) - 0.5, -0.5)
+    axis.grid(visible=False, axis="y")
+    axis.tick_params(axis="y", length=0)
+    axis.axvline(1.0 if ratio else 0.0, color=INK, linewidth=1)
+    for row, contrast in enumerate(rows(own)):
+        _contrast(axis, row + (0.26 if narrow else 0.0), contrast, ratio=ratio)
+        (_above if narrow else _beside)(axis, row, contrast)
+    if narrow:
+        axis.set_yticks([])
+        axis.spines["left"].set_visible(False)
+    else:
+        axis.set_yticks(range(len(own)), [textwrap.fill(str(name), LABEL) for name in own["contrast"]], fontsize=9.5)
+    if ratio:
+        ends = own[["low", "high", "estimate"]].to_numpy(float)
+        ends = ends[np.isfinite(ends) & (ends > 0)]
+        log_axis(axis, float(ends.max() / ends.min()), few=narrow)
+    else:
+        axis.locator_params(axis="x", nbins=5 if narrow else 8)
+    axis.set_title(f"{quantity}{', ratio' if ratio else ''}", fontsize=SMALL, fontweight="bold")
+
+
+def _contrast(axis: Axes, place: float, contrast: dict[str, float], *, ratio: bool) -> None:
+    margin = float(contrast["margin"])
+    low, high = (min(margin, 1 / margin), max(margin, 1 / margin)) if ratio else (-margin, margin)
+    axis.fill_betweenx([place - 0.22, place + 0.22], low, high, color=GREY, alpha=0.16, linewidth=0)
+    colour, _ = VERDICT_LOOK[str(contrast["verdict"])] if contrast["answer"] else (UNDECIDED, "")
+    if np.isfinite([contrast["low"], contrast["high"]]).all():
+        axis.plot([contrast["low"], contrast["high"]], [place, place], color=colour, linewidth=2.5, solid_capstyle="butt")
+    axis.plot(contrast["estimate"], place, "o", color=colour, markersize=6)
+
+
+def _beside(axis: Axes, row: int, contrast: dict[str, float]) -> None:
+    told = f"{contrast['told']}{NEWLINE if contrast['answer'] else ''}{_verdict(contrast)}"
+    axis.text(1.015, row, told, transform=axis.get_yaxis_transform(), va="center", color=INK, fontsize=9)
+
+
+def _above(axis: Axes, row: int, contrast: dict[str, float]) -> None:
+    where = axis.get_yaxis_transform()
+    name = textwrap.shorten(str(contrast["contrast"]), NARROW_LABEL, placeholder=" …")
+    axis.text(0, row - 0.46, name, transform=where, va="top", fontsize=SMALL, fontweight="bold")
+    axis.text(0, row - 0.24, str(contrast["told"]), transform=where, va="top", fontsize=SMALL)
+    axis.text(1, row + 0.26, _verdict(contrast), transform=where, va="center", ha="right", fontsize=SMALL)
+
+
+def _verdict(contrast: dict[str, float]) -> str:
+    return f"{VERDICT_LOOK[str(contrast['verdict'])][1]} {contrast['answer']}" if contrast["answer"] else ""
+
+
+NEWLINE = "\n"
