@@ -188,7 +188,12 @@ def _saying(errors: Errors, own: pd.DataFrame, name: str) -> Saying:
     runs = errors.runs[errors.runs["configuration"] == name]
     by = sorted(own.groupby("predicted"), key=lambda answer: -len(answer[1]))
     answers = [
-        Answer(errors.words(int(str(predicted))), len(those), f"{those['predicted_probability'].mean():.0%}", _blocks(those["seed"]))
+        Answer(
+            errors.words(int(str(predicted))),
+            len(those),
+            f"{those['predicted_probability'].mean():.0%}",
+            _blocks(those["seed"]),
+        )
         for predicted, those in by
     ]
     right = runs.loc[~runs["run_id"].isin(own["run_id"]), "seed"]

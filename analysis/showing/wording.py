@@ -100,7 +100,7 @@ def level(alpha: float) -> str:
 
 def p_value(p: float) -> str:
     """A p-value for a table."""
-    return "< 0.001" if p < LEAST_P else f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"  # noqa: PLR2004  # two digits that say something
+    return "< 0.001" if p < LEAST_P else f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"  # two digits that say something
 
 
 def p_in_words(p: float) -> str:
@@ -332,9 +332,7 @@ _PHRASES = {
 def _corrected(judged: Judged, result: Compared) -> str:
     """Why what is significant by itself does not count."""
     if result.beyond_chance and judged.p_adjusted is not None:
-        return (
-            f" Looked at once and by itself it would be; with the other claims and looks counted p {p_in_words(judged.p_adjusted)}."
-        )
+        return f" Looked at once and by itself it would be; with the other claims and looks counted p {p_in_words(judged.p_adjusted)}."
     return ""
 
 

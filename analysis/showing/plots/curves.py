@@ -46,9 +46,11 @@ def curves(
         _frame(axis, shown, limits)
         axis.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     if told.startswith(f"; {reference}’s"):
-        _name_ghost(next(axis for axis, name in zip(reversed(axes), reversed(names), strict=True) if name != reference), reference, look)
+        _name_ghost(
+            next(axis for axis, name in zip(reversed(axes), reversed(names), strict=True) if name != reference), reference, look
+        )
     figure.supxlabel(quantity.over, fontsize=SMALL)
-    figure.supylabel(quantity.short, fontsize=SMALL)
+    figure.supylabel(quantity.shortest, fontsize=SMALL)
     return figure
 
 
@@ -90,7 +92,14 @@ def _line(axis: Axes, own: pd.DataFrame, look: Look, *, narrow: bool) -> None:
         seeds_thinly(axis, own, "epoch", "value", look.colour)
     marker = look.marker if len(median) <= MARKED else ""
     (line,) = axis.plot(
-        median.index, median, color=look.colour, linestyle=look.dash, linewidth=2, marker=marker, markersize=5, fillstyle=look.fillstyle
+        median.index,
+        median,
+        color=look.colour,
+        linestyle=look.dash,
+        linewidth=2,
+        marker=marker,
+        markersize=5,
+        fillstyle=look.fillstyle,
     )
     of(line, name)
     if own.loc[own["epoch"] == own["epoch"].max(), "value"].isna().all():

@@ -24,9 +24,10 @@ VERDICT_LOOK = {
     "inconclusive": (UNDECIDED, "?"),
     "no verdict": (UNDECIDED, "–"),
 }
-WIDE_ROW, NARROW_ROW, BETWEEN = 0.42, 0.78, 0.62
+WIDE_ROW, NARROW_ROW, BETWEEN = 0.42, 0.95, 0.62
 """Inches of a contrast's row, and of what stands between two panels."""
 
+NEWLINE = "\n"
 LABEL, NARROW_LABEL = 26, 46
 """Characters of a line of a contrast's name."""
 
@@ -51,15 +52,14 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame, *, narrow: bool) -> Non
     axis.set_ylim(len(own) - 0.5, -0.5)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
-    axis.axvline(1.0 if ratio else 0.0, color=INK, linewidth=1)
     for row, contrast in enumerate(rows(own)):
-        _contrast(axis, row + (0.26 if narrow else 0.0), contrast, ratio=ratio)
+        _contrast(axis, row + (0.32 if narrow else 0.0), contrast, ratio=ratio, half=0.15 if narrow else 0.5)
         (_above if narrow else _beside)(axis, row, contrast)
     if narrow:
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
     else:
-        axis.set_yticks(range(len(own)), [textwrap.fill(str(name), LABEL) for name in own["contrast"]], fontsize=9.5)
+        axis.set_yticks(range(len(own)), [_two_lines(str(name)) for name in own["contrast"]], fontsize=9.5)
     if ratio:
         ends = own[["low", "high", "estimate"]].to_numpy(float)
         ends = ends[np.isfinite(ends) & (ends > 0)]
@@ -69,10 +69,13 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame, *, narrow: bool) -> Non
     axis.set_title(f"{quantity}{', ratio' if ratio else ''}", fontsize=SMALL, fontweight="bold")
 
 
-def _contrast(axis: Axes, place: float, contrast: dict[str, float], *, ratio: bool) -> None:
+def _contrast(axis: Axes, place: float, contrast: dict[str, float], *, ratio: bool, half: float) -> None:
+    """Band, line at no difference, interval and estimate; `half` the height of a row."""
     margin = float(contrast["margin"])
     low, high = (min(margin, 1 / margin), max(margin, 1 / margin)) if ratio else (-margin, margin)
-    axis.fill_betweenx([place - 0.22, place + 0.22], low, high, color=GREY, alpha=0.16, linewidth=0)
+    reach = min(half, 0.22)
+    axis.fill_betweenx([place - reach, place + reach], low, high, color=GREY, alpha=0.16, linewidth=0)
+    axis.plot([1.0 if ratio else 0.0] * 2, [place - half, place + half], color=INK, linewidth=1)
     colour, _ = VERDICT_LOOK[str(contrast["verdict"])] if contrast["answer"] else (UNDECIDED, "")
     if np.isfinite([contrast["low"], contrast["high"]]).all():
         axis.plot([contrast["low"], contrast["high"]], [place, place], color=colour, linewidth=2.5, solid_capstyle="butt")
@@ -88,12 +91,16 @@ def _above(axis: Axes, row: int, contrast: dict[str, float]) -> None:
     where = axis.get_yaxis_transform()
     name = textwrap.shorten(str(contrast["contrast"]), NARROW_LABEL, placeholder=" …")
     axis.text(0, row - 0.46, name, transform=where, va="top", fontsize=SMALL, fontweight="bold")
-    axis.text(0, row - 0.24, str(contrast["told"]), transform=where, va="top", fontsize=SMALL)
-    axis.text(1, row + 0.26, _verdict(contrast), transform=where, va="center", ha="right", fontsize=SMALL)
+    told = f"{contrast['told']}{NEWLINE if contrast['answer'] else ''}{_verdict(contrast)}"
+    axis.text(0, row - 0.25, told, transform=where, va="top", fontsize=SMALL, linespacing=1.2)
 
 
 def _verdict(contrast: dict[str, float]) -> str:
-    return f"{VERDICT_LOOK[str(contrast['verdict'])][1]} {contrast['answer']}" if contrast["answer"] else ""
+    """What claims conclude from it, each behind its sign."""
+    parts = [answer for answer in str(contrast["answer"]).split("; ") if answer]
+    return "; ".join(f"{VERDICT_LOOK[answer.partition(': ')[2]][1]} {answer}" for answer in parts)
 
 
-NEWLINE = "\n"
+def _two_lines(name: str) -> str:
+    first, vs, second = name.partition(" vs ")
+    return f"{first}\n{vs.strip()} {second}" if len(name) > LABEL else name

@@ -62,7 +62,14 @@ def _shares(axis: Axes, own: pd.DataFrame, look: Look) -> float:
 
 
 def response(
-    scores: pd.DataFrame, summary: pd.DataFrame, *, factor: str, quantity: Quantity, title: str, subtitle: str, narrow: bool = False
+    scores: pd.DataFrame,
+    summary: pd.DataFrame,
+    *,
+    factor: str,
+    quantity: Quantity,
+    title: str,
+    subtitle: str,
+    narrow: bool = False,
 ) -> Figure:
     """Every seed a dot, the mean with its interval, over one factor; `scores`: value, seed, score; `summary`: value, mean, low, high."""
     places = factor_places(summary["value"].to_numpy(float))

@@ -98,12 +98,11 @@ def dots(
 def contest(table: pd.DataFrame, look: Mapping[str, Look], *, title: str, subtitle: str, narrow: bool = False) -> Figure:
     """How often each wins; columns configuration, share; the last row is the ties."""
     names = [str(name) for name in table["configuration"]]
-    figure = new_figure(
-        NARROW if narrow else 8.0, 0.5 + row_height(len(names), narrow=narrow) * len(names), title, subtitle
-    )
+    figure = new_figure(NARROW if narrow else 8.0, 0.5 + row_height(len(names), narrow=narrow) * len(names), title, subtitle)
     axis = row_axis(figure, names, look)
     for row, (name, share) in enumerate(zip(names, 100 * table["share"].to_numpy(float), strict=True)):
-        (bar,) = axis.barh(row + 0.1 * narrow, share, color=look[name].colour if name in look else GREY, height=0.4 if narrow else 0.6)
+        own = {"color": look[name].colour} if name in look else {"facecolor": "none", "edgecolor": GREY}
+        (bar,) = axis.barh(row + 0.1 * narrow, share, height=0.4 if narrow else 0.6, **own)
         of(bar, name)
         axis.text(share + 1, row + 0.1 * narrow, f"{share:.0f}%", va="center")
     axis.set_xlim(0, 112)
@@ -114,7 +113,7 @@ def contest(table: pd.DataFrame, look: Mapping[str, Look], *, title: str, subtit
 
 def _dots(axis: Axes, row: int, values: "pd.Series[float]", look: Look, name: str) -> None:
     there = values.dropna()
-    spots = row + np.linspace(-JITTER, JITTER, len(there)) * (len(there) > 1)
+    spots = _below_name(axis, row) + np.linspace(-JITTER, JITTER, len(there)) * (len(there) > 1)
     (drawn,) = axis.plot(
         there, spots, look.marker, color=look.colour, markersize=6, alpha=DOT_ALPHA, fillstyle=look.fillstyle, clip_on=False
     )
@@ -124,9 +123,16 @@ def _dots(axis: Axes, row: int, values: "pd.Series[float]", look: Look, name: st
 
 
 def _interval(axis: Axes, row: int, mean: float, low: float, high: float, look: Look, name: str) -> None:
+    place = _below_name(axis, row)
     if np.isfinite(low) and np.isfinite(high):
-        (bar,) = axis.plot([low, high], [row, row], color=look.colour, linewidth=2.5, solid_capstyle="butt")
+        (bar,) = axis.plot([low, high], [place, place], color=look.colour, linewidth=2.5, solid_capstyle="butt")
         of(bar, name)
     if np.isfinite(mean):
-        (middle,) = axis.plot([mean, mean], [row - 0.3, row + 0.3], color=look.colour, linewidth=2.5)
+        (middle,) = axis.plot([mean, mean], [place - 0.27, place + 0.27], color=look.colour, linewidth=2.5)
         of(middle, name)
+
+
+def _below_name(axis: Axes, row: int) -> float:
+    """Where a row's marks are: beneath its name, if that stands above them."""
+    figure = axis.get_figure(root=True)
+    return row + 0.12 * (figure is not None and figure.get_figwidth() <= NARROW)

@@ -8,6 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from regstudy.console.terminal import plural
+
 from .looks import GREY, Look
 from .style import INK, NARROW, SMALL, new_figure, of, row_height, shortened
 
@@ -25,7 +27,14 @@ class Picture:
 
 
 def hardest(
-    counts: pd.DataFrame, seeds: Mapping[str, int], pictures: Sequence[Picture], look: Mapping[str, Look], *, title: str, subtitle: str, narrow: bool = False
+    counts: pd.DataFrame,
+    seeds: Mapping[str, int],
+    pictures: Sequence[Picture],
+    look: Mapping[str, Look],
+    *,
+    title: str,
+    subtitle: str,
+    narrow: bool = False,
 ) -> Figure:
     """Pictures, hardest first, and beneath each in how many of a configuration's seeds it is wrong, as a number and as a shade.
 
@@ -52,7 +61,8 @@ def confusions(table: pd.DataFrame, errors: int, *, title: str, subtitle: str, n
     counts = table["errors"].to_numpy(float)
     axis.barh(range(len(names)), counts, color="#005a9c", height=0.62)
     for row, (count, images) in enumerate(zip(counts, table["images"], strict=True)):
-        axis.text(count, row, f" {count:,.0f} ({count / errors:.0%}), {images:,} images" if images != 1 else f" {count:,.0f} ({count / errors:.0%}), 1 image", va="center", fontsize=SMALL)
+        told = f"{count:,.0f} ({count / errors:.0%}), {plural(int(images), 'image')}"
+        axis.annotate(told, (count, row), (4, 0), textcoords="offset points", va="center", fontsize=SMALL)
     axis.set_yticks(range(len(names)), names, fontweight="bold")
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.set_xlim(0, counts.max() * (1.75 if narrow else 1.3))
@@ -82,7 +92,13 @@ def _band(
     axis.set_aspect("equal", adjustable="box", anchor="W" if narrow else "E")
     for column, picture in enumerate(band):
         drawn = axis.imshow(
-            picture.pixels, cmap="gray", vmin=0, vmax=255, extent=(column + 0.06, column + 0.94, 0.94, 0.06), interpolation="none", aspect="equal"
+            picture.pixels,
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+            extent=(column + 0.06, column + 0.94, 0.94, 0.06),
+            interpolation="none",
+            aspect="equal",
         )
         drawn.set_url(f"#image-{picture.index}")
         axis.text(column + 0.5, 1.0, picture.label[:9], ha="center", va="top", fontsize=SMALL)
@@ -93,7 +109,15 @@ def _band(
 
 
 def _cells(
-    axis: Axes, top: float, band: Sequence[Picture], counts: "pd.Series[int]", seeds: int, look: Look, name: str, *, narrow: bool
+    axis: Axes,
+    top: float,
+    band: Sequence[Picture],
+    counts: "pd.Series[int]",
+    seeds: int,
+    look: Look,
+    name: str,
+    *,
+    narrow: bool,
 ) -> None:
     """A configuration's row: its name left of it, or above it; a count per picture, shaded by its share of the seeds."""
     if narrow:
@@ -106,6 +130,10 @@ def _cells(
     of(label, name)
     for column, picture in enumerate(band):
         count = int(counts[picture.index])
-        axis.fill_between([column + 0.06, column + 0.94], low, high, color=GREY, alpha=0.06 + 0.34 * count / max(seeds, 1), linewidth=0)
+        axis.fill_between(
+            [column + 0.06, column + 0.94], low, high, color=GREY, alpha=0.06 + 0.34 * count / max(seeds, 1), linewidth=0
+        )
         weight = "bold" if count == seeds else "normal"
-        axis.text(column + 0.5, (low + high) / 2, str(count), ha="center", va="center", fontsize=SMALL, color=INK, fontweight=weight)
+        axis.text(
+            column + 0.5, (low + high) / 2, str(count), ha="center", va="center", fontsize=SMALL, color=INK, fontweight=weight
+        )

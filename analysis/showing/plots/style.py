@@ -94,6 +94,11 @@ class Quantity:
         """The label where there is little room."""
         return f"wrong of {self.test_images:,} test images" if self.test_images else self.unit or self.name
 
+    @property
+    def shortest(self) -> str:
+        """The label beside small panels, whose title says more."""
+        return "wrong images" if self.test_images else self.short
+
     def shown(self, values: Any) -> Any:
         """Values as they are drawn: accuracies as counts of wrong test images."""
         return (1 - values) * self.test_images if self.test_images else values
@@ -138,7 +143,9 @@ def row_axis(figure: Figure, names: Sequence[str], look: Mapping[str, Look] | No
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
         where = axis.get_yaxis_transform()
-        labels = [axis.text(0, row - 0.56, shortened(name, 1, WHOLE), transform=where, va="top") for row, name in enumerate(names)]
+        labels = [
+            axis.text(0, row - 0.56, shortened(name, 1, WHOLE), transform=where, va="top") for row, name in enumerate(names)
+        ]
     else:
         lines = 2 if row_height(len(names)) >= TWO_LINES else 1
         short = [shortened(name, lines) for name in names]
@@ -167,7 +174,7 @@ def new_panels(
     """A figure with a small panel per configuration, all on the same axes."""
     columns = min(2 if narrow else COLUMNS, len(names))
     rows = math.ceil(len(names) / columns)
-    height = 1.75 if narrow else 2.5 if rows == 1 else 1.8
+    height = 1.75 if narrow else 2.6 if rows == 1 else 1.8
     figure = new_figure(NARROW if narrow else 8.0, 0.3 + height * rows, title, subtitle)
     axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     characters = int(figure.get_figwidth() / columns / 0.105) - 3
@@ -200,7 +207,7 @@ def second_axis(axis: Axes, quantity: Quantity) -> None:
 def row_height(rows: int, *, narrow: bool = False) -> float:
     """Inches of a row: less, the more there are; in a narrow figure, with its name above."""
     if narrow:
-        return 0.52
+        return 0.56
     return 0.42 if rows <= 12 else 0.26
 
 

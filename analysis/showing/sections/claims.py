@@ -45,8 +45,10 @@ def _forest(material: Material) -> list[Drawing]:
         return []
     table = pd.DataFrame(rows)
     apart = sum(not row["low"] <= (1 if row["scale"] == "ratio" else 0) <= row["high"] for row in rows)
-    title = f"Contrasts: {apart} of {len(rows)} intervals {'excludes' if apart == 1 else 'exclude'} no difference"
-    subtitle = "the first minus the second, or divided by it, with the interval at its share of α; band: smaller than the margin"
+    title = f"Contrasts: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
+    subtitle = (
+        "the first minus the second, or divided by it, with the interval at its share of α; band: smaller than the margin"
+    )
     figure, narrow = both(plots.forest, table, title=title, subtitle=subtitle)
     caption = (
         "Each pair of configurations that a claim compares, once for each measure, with the interval at its share of α; the shaded band is smaller than the claim's margin. A claim's "

@@ -55,17 +55,18 @@ def finding(found: Findings, metric: str, more: str, less: str, at_end: str = ""
         phrases = [f"no difference{at_end} that {plural(seeds, block)} can see"]
     first = [*sides.higher, *sides.lower, *sides.rest][: wording.FEW + 1]
     intervals = "; ".join(sides.told[name] for name in first)
-    many = f"; a difference is called one where the interval for all {len(sides.told)} together shows it" if len(sides.told) > 1 else ""
-    return ["; ".join(phrases), f"Against {found.reference}: {intervals}. 95% intervals, each by itself{many}."]
+    many = f"; what differs is named by intervals that hold for all {len(sides.told)} together" if len(sides.told) > 1 else ""
+    return ["; ".join(phrases), f"Against {found.reference}: {intervals}. Each a 95% interval by itself{many}."]
 
 
-def dots(material: Material, metric: str, words: str, title: str) -> list[Drawing]:
+def dots(material: Material, metric: str, words: str) -> list[Drawing]:
     """The metric of each configuration, every block a dot; none if no run has it, or all have the same."""
     found, block = material.found, material.found.trials.words.block
     own, values = found.comparisons[found.comparisons["measure"] == metric], found.trials.runs
     if own.empty or values[metric].nunique() < 2:
         return []
-    reading = measures.measure(metric)
+    reading, told = measures.measure(metric), finding(found, metric, "higher", "lower")
+    title = f"{words}: {told[0]}" if told else words
     scores = long(wide(values, metric) * reading.factor)
     mean = "geometric mean" if reading.ratio else "mean"
     figures = both(
@@ -73,12 +74,12 @@ def dots(material: Material, metric: str, words: str, title: str) -> list[Drawin
         scores,
         summary(scores, log=reading.ratio),
         material.look,
-        title=title or words,
-        subtitle=f"{words}; {counted(found)}: every dot is a {block}, the bar the {mean}’s 95% interval{'; logarithmic axis' if reading.ratio else ''}",
+        title=title,
+        subtitle=f"{counted(found)}; every dot is a {block}, the bar the {mean}’s 95% interval{'; logarithmic axis' if reading.ratio else ''}",
         label=labelled(reading),
         log=reading.ratio,
     )
-    alt = f"{words} of each configuration: every dot is a {block}. {title}".strip()
+    alt = f"{words} of each configuration: every dot is a {block}. {title}."
     caption = f"{words}. Every dot is a {block}, the bar the {mean}'s 95% interval."
     return [Drawing(file_name(metric), figures[0], caption, alt, scores, figures[1])]
 
@@ -124,8 +125,8 @@ class Asked:
         return [f"{self.heading}: {told[0]}", *told[1:]] if told else []
 
     def drawn(self, material: Material) -> list[Drawing]:
-        """Its figure, under the same heading."""
-        return dots(material, self.metric, self.words, next(iter(self.said(material)), ""))
+        """Its figure."""
+        return dots(material, self.metric, self.words)
 
 
 def _section(name: str, question: str, asked: Asked, keys: Sequence[str], table: str = "") -> Section:
@@ -142,9 +143,7 @@ def _section(name: str, question: str, asked: Asked, keys: Sequence[str], table:
 SMOOTH = _section(
     "smooth",
     "Is it smoother?",
-    Asked(
-        Summary.ROUGHNESS_TEST_ACCURACY, "Roughness of the test accuracy", "Smoothness", "rougher curves", "smoother curves"
-    ),
+    Asked(Summary.ROUGHNESS_TEST_ACCURACY, "Roughness of the test accuracy", "Smoothness", "rougher curves", "smoother curves"),
     (Summary.ROUGHNESS_TEST_ACCURACY, Summary.ROUGHNESS_TEST_LOSS),
     "roughness",
 )
@@ -153,7 +152,7 @@ OVERFITTING = _section(
     "Does it overfit?",
     Asked(
         Summary.GAP_ACCURACY,
-        "Gap: accuracy on training images minus test accuracy",
+        "Gap in accuracy, training − test images",
         "Overfitting",
         "a wider gap",
         "a narrower gap",

@@ -13,7 +13,7 @@ from ...judging.ranking import Relation
 from ...judging.statistics import LEAST
 from ...reading.measures import Curve
 from .. import plots, wording
-from ..figures import Drawing, both, counted, curve_quantity, drawn_blocks, drawn_of, of_all
+from ..figures import Drawing, counted, curve_quantity, drawn_blocks, drawn_of, of_all
 from .compared import finding
 from .section import Material, Section
 
@@ -35,7 +35,10 @@ def _ends(found: Findings) -> str:
         return f"too few {found.trials.words.block}s to tell which ends better"
     apart = pairs[pairs["relation"] == Relation.SEPARATED]
     own = [*each(apart[apart["first"] == reference]), *each(apart[apart["second"] == reference])]
-    higher = {str(row["second" if row["first"] == reference else "first"]): (row["mean"] < 0) == (row["first"] == reference) for row in own}
+    higher = {
+        str(row["second" if row["first"] == reference else "first"]): (row["mean"] < 0) == (row["first"] == reference)
+        for row in own
+    }
     counts = found.trials.curves[0].counts_images if found.trials.curves else False
     words = {True: "fewer images wrong", False: "more images wrong"} if counts else {
         True: f"higher {found.endpoint.words}", False: f"lower {found.endpoint.words}"
@@ -53,16 +56,26 @@ def _ends(found: Findings) -> str:
 def _curves(material: Material) -> list[Drawing]:
     found, look = material.found, {name: material.look[name] for name in material.look if name in set(drawn_of(material.found))}
     block = found.trials.words.block
-    subtitle = f"{counted(found)}; {block}s thin and pale, in a narrow figure their range; the median bold"
     made = []
     for curve, own in _drawn(material):
         title = _title(found, curve, own)
-        figures = both(
-            plots.curves, own, look, quantity=curve_quantity(found, curve), title=title, subtitle=subtitle, reference=found.reference
+        shown = curve_quantity(found, curve)
+        of_images = f"of {shown.test_images:,} test images; " if shown.test_images else ""
+        figure, narrow = (
+            plots.curves(
+                own,
+                look,
+                quantity=shown,
+                title=title,
+                subtitle=f"{of_images}{counted(found)}; {pale}, median bold",
+                reference=found.reference,
+                narrow=small,
+            )
+            for pale, small in ((f"{block}s thin", False), (f"pale: the range of {block}s", True))
         )
         alt = f"{title}. {curve.title} for {', '.join(look)}: a thin line per {block}, a bold median."
         caption = f"{curve.title}. {block.capitalize()}s are thin lines, the median is bold.{of_all(found)}"
-        made.append(Drawing(curve.name, figures[0], caption, alt, own, figures[1]))
+        made.append(Drawing(curve.name, figure, caption, alt, own, narrow))
     return made
 
 
@@ -83,13 +96,13 @@ def _title(found: Findings, curve: Curve, own: pd.DataFrame) -> str:
     """What the curve's own test shows, else where the medians end."""
     what = curve.title.replace("Test accuracy", "Wrong test images") if curve.counts_images else curve.title
     if curve is found.trials.curves[0] and (told := _ends(found)):
-        return f"{what}: {told}"
+        return f"{what}: {told.replace('more images wrong', 'more').replace('fewer images wrong', 'fewer')}"
     if curve.metric == Metric.TEST_LOSS:
         told = finding(found, Summary.ENDPOINT_TEST_LOSS, "higher at the end", "lower at the end", " at the end")
         if told:
             return f"{what}: {told[0]}"
-    quantity = plots.Quantity(curve.words) if not curve.counts_images else None
-    return f"{what}: {_medians(own)}" if quantity and _medians(own) else what
+    medians = "" if curve.counts_images else _medians(own)
+    return f"{what}: {medians}" if medians else what
 
 
 def _medians(own: pd.DataFrame) -> str:

@@ -11,7 +11,6 @@ from ..figures import Drawing, both, quantity
 from ..grids import Column, Grid, is_number
 from .section import Material, Section
 
-
 CROSS = "×"
 """In the name of an interaction."""
 
@@ -42,7 +41,11 @@ def _response(found: Findings, response: Response) -> str:
         if (which := [value for value, is_better in better.items() if is_better is side])
     ]
     called = factorial.called(response.factor)
-    return f"{called} {' and '.join(told)}" if told else f"no strength of {called} is shown to be better or worse than {plain(first)}"
+    return (
+        f"{called} {' and '.join(told)}"
+        if told
+        else f"no strength of {called} is shown to be better or worse than {plain(first)}"
+    )
 
 
 def _names(found: Findings, response: Response) -> dict[float, str]:
@@ -82,7 +85,11 @@ def _factors(material: Material) -> list[str]:
     main = [row for row in apart if CROSS not in str(row["effect"])]
     crossed = [row for row in apart if CROSS in str(row["effect"])]
     told = [f"{row['effect']} {'raises' if row['estimate'] > 0 else 'lowers'} {reading.words}" for row in main]
-    told += [f"{wording.names([str(row['effect']) for row in crossed])} {'interact' if len(crossed) > 1 else 'interacts'}"] if crossed else []
+    told += (
+        [f"{wording.names([str(row['effect']) for row in crossed])} {'interact' if len(crossed) > 1 else 'interacts'}"]
+        if crossed
+        else []
+    )
     n = plural(int(found.effects["blocks"].max()), found.trials.words.block)
     told += [] if crossed or not rows else [f"no interaction that {n} can see"]
     if not rows:
@@ -124,7 +131,11 @@ def _which(material: Material) -> list[str]:
     if found.parameters is None or found.parameters.empty:
         return []
     clear = [str(row["parameter"]) for row in each(found.parameters) if row["p_adjusted"] < found.alpha]
-    told = f"{found.endpoint.words} goes with {wording.names(clear)}" if clear else f"none is shown to go with {found.endpoint.words}"
+    told = (
+        f"{found.endpoint.words} goes with {wording.names(clear)}"
+        if clear
+        else f"none is shown to go with {found.endpoint.words}"
+    )
     return [f"Parameters: {told} in {plural(len(found.trials.runs), 'run')}"]
 
 

@@ -58,7 +58,9 @@ def _hardest(material: Material) -> list[Drawing]:
     subtitle = f"the hardest first, under each its actual class; numbers: in how many of its runs ({_runs_of(seeds.tolist())}) a configuration is wrong, bold: in all"
     counts, look = table[names], {name: material.look[name] for name in names}
     figure, narrow = (
-        plots.hardest(counts, seeds.to_dict(), pictures[:n], look, title=f"The hardest images: {most}", subtitle=subtitle, narrow=small)
+        plots.hardest(
+            counts, seeds.to_dict(), pictures[:n], look, title=f"The hardest images: {most}", subtitle=subtitle, narrow=small
+        )
         for n, small in ((HARDEST, False), (HARDEST_NARROW, True))
     )
     hidden = len(seeds) - len(names)
@@ -74,7 +76,9 @@ def _runs_of(counts: list[int]) -> str:
 
 def _confusions(errors: Errors) -> list[Drawing]:
     table = images.confusions(errors.rows)
-    pairs = [f"{errors.words(int(a))} → {errors.words(int(b))}" for a, b in zip(table["label"], table["predicted"], strict=True)]
+    pairs = [
+        f"{errors.words(int(a))} → {errors.words(int(b))}" for a, b in zip(table["label"], table["predicted"], strict=True)
+    ]
     table = table.assign(pair=pairs)
     total, first = int(table["errors"].sum()), table.iloc[0]
     title = f"Confusions: {first['pair']} most often, {first['errors']:,} of {plural(total, 'error')}"

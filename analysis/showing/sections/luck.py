@@ -55,7 +55,9 @@ def _contest(material: Material) -> list[Drawing]:
     caption = f"If each configuration had run once, and its best epoch had counted: how often each would have won. '{TIED}' is an exact tie."
     first = max((row for row in each(table) if row["configuration"] != TIED), key=lambda row: row["share"])
     title = f"Single runs: {first['configuration']} wins most often, {first['share']:.0%} of contests"
-    subtitle = f"share of contests won; in each, one {material.found.trials.words.block} per configuration, and its best epoch counts"
+    subtitle = (
+        f"share of contests won; in each, one {material.found.trials.words.block} per configuration, and its best epoch counts"
+    )
     figure, narrow = both(plots.contest, table, material.look, title=title, subtitle=subtitle)
     return [Drawing("contest", figure, caption, f"Winners of contests of single runs: {told}.", table, narrow)]
 

@@ -53,9 +53,7 @@ def _detectable(material: Material) -> list[Drawing]:
         subtitle=f"true difference found in 80% of studies, for one comparison, by the number of {block}s",
     )
     alt = f"With {plural(power.seeds, block)}, differences of {reading.margin(power.found_here)} are found in 80% of studies; more {block}s find smaller ones."
-    caption = (
-        f"What differences so many {block}s find, for a single comparison that varies as these do on average; from few {block}s, a rough guess. {alt}"
-    )
+    caption = f"What differences so many {block}s find, for a single comparison that varies as these do on average; from few {block}s, a rough guess. {alt}"
     return [Drawing("power", figures[0], caption, alt, table, figures[1])]
 
 

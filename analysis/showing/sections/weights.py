@@ -34,7 +34,7 @@ def _finding(material: Material) -> list[str]:
 
 
 def _figures(material: Material) -> list[Drawing]:
-    return dots(material, DEAD, "Dead kernels", next(iter(_finding(material)), "")) + _sparsity(material)
+    return dots(material, DEAD, "Dead kernels") + _sparsity(material)
 
 
 def _tables(material: Material) -> list[Grid | None]:
