@@ -91,7 +91,7 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
         "names": names,
         "more_names": len(set(errors.runs["configuration"])) - len(names),
         "runs": len(wrong),
-        "images": [_told_of(errors, image, labels[image], int(table.loc[image, "runs"]), names) for image in shown],
+        "images": [_told_of(errors, image, labels[image], int(str(table.loc[image, "runs"])), names) for image in shown],
         "labels": [(label, words(label)) for label in sorted(set(labels.values()))],
         "total": len(wrong.columns),
         "told": in_words(errors),

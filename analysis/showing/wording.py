@@ -98,8 +98,10 @@ def level(alpha: float) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
-def p_value(p: float) -> str:
+def p_value(p: float | None) -> str:
     """A p-value for a table."""
+    if p is None or math.isnan(p):
+        return "–"
     return "< 0.001" if p < LEAST_P else f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"  # two digits that say something
 
 

@@ -224,6 +224,6 @@ def seeds_thinly(axis: Axes, own: pd.DataFrame, across: str, up: str, colour: st
 
 def seeds_as_band(axis: Axes, own: pd.DataFrame, across: str, up: str, colour: str) -> None:
     """From the lowest seed to the highest: where there is too little room for lines."""
-    if own["seed"].nunique() > 1:
+    if len(own["seed"].unique()) > 1:
         ends = own.groupby(across)[up].agg(["min", "max"])
         axis.fill_between(ends.index.to_numpy(float), ends["min"], ends["max"], color=colour, alpha=0.25, linewidth=0)

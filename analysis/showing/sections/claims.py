@@ -44,7 +44,7 @@ def _forest(material: Material) -> list[Drawing]:
     if not rows:
         return []
     table = pd.DataFrame(rows)
-    apart = sum(not row["low"] <= (1 if row["scale"] == "ratio" else 0) <= row["high"] for row in rows)
+    apart = int(((table["low"] > table["none"]) | (table["high"] < table["none"])).sum())
     title = f"Contrasts: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
     subtitle = (
         "the first minus the second, or divided by it, with the interval at its share of α; band: smaller than the margin"
@@ -55,7 +55,7 @@ def _forest(material: Material) -> list[Drawing]:
         "verdict stands beside the contrast that decides it."
     )
     alt = "; ".join(f"{row['contrast']}, {row['quantity']}: {row['told']}" for row in rows)
-    return [Drawing("contrasts", figure, caption, alt, table.drop(columns="told"), narrow)]
+    return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "none"]), narrow)]
 
 
 def _once(found: Findings) -> list[dict[str, object]]:
@@ -103,6 +103,7 @@ def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str
         "contrast": wording.contrast(result),
         "quantity": f"{reading.words}{f', {unit}' if unit else ''}",
         "scale": result.scale,
+        "none": 1.0 if ratio else 0.0,
         "estimate": show(mean),
         "low": show(low),
         "high": show(high),

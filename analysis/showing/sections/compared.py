@@ -38,7 +38,7 @@ def apart(found: Findings, metric: str) -> Apart:
         sides[int(low > 0) - int(high < 0)].append(str(row["configuration"]))
         difference = f"{reading.difference(row['difference'])}{reading.difference_unit}"
         told[str(row["configuration"])] = f"{row['configuration']} {difference} ({reading.interval(row['low'], row['high'])})"
-    return Apart(*(tuple(sides[side]) for side in (1, -1, 0)), told)
+    return Apart(tuple(sides[1]), tuple(sides[-1]), tuple(sides[0]), told)
 
 
 def finding(found: Findings, metric: str, more: str, less: str, at_end: str = "") -> list[str]:

@@ -87,7 +87,7 @@ def _drawn(material: Material) -> list[tuple[Curve, pd.DataFrame]]:
     for curve in found.trials.curves:
         own = found.trials.epochs[["configuration", "seed", "epoch", curve.metric]].rename(columns={curve.metric: "value"})
         own = own[own["configuration"].isin(shown_of) & own["seed"].isin(blocks)]
-        if own["epoch"].nunique() > 1 and own["value"].notna().any():
+        if len(own["epoch"].unique()) > 1 and own["value"].notna().any():
             made.append((curve, _thinned(own, MOST_POINTS if len(shown_of) <= MANY else MOST_OF_MANY)))
     return made
 

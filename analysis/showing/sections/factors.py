@@ -52,7 +52,7 @@ def _names(found: Findings, response: Response) -> dict[float, str]:
     """The configuration of each strength, in ascending order."""
     runs, scores = found.trials.runs, response.scores
     own = runs.merge(scores, left_on=[response.factor, "seed", found.endpoint.key], right_on=["value", "seed", "score"])
-    return {float(value): str(those["configuration"].iloc[0]) for value, those in own.groupby("value")}
+    return {float(str(value)): str(those["configuration"].iloc[0]) for value, those in own.groupby("value")}
 
 
 def _responses(material: Material) -> list[Drawing]:

@@ -42,8 +42,8 @@ def _hardest(material: Material) -> list[Drawing]:
     errors = material.errors
     wrong, labels = errors.wrong, errors.labels
     table = images.hardest(wrong).head(HARDEST)
-    seeds = errors.runs.groupby("configuration", sort=False).size()
-    names = [str(name) for name in seeds.index][:MOST_ROWS]
+    seeds = {str(name): len(own) for name, own in errors.runs.groupby("configuration", sort=False)}
+    names = list(seeds)[:MOST_ROWS]
     pixels = errors.rows.drop_duplicates("index").set_index("index").get("pixels")
     pictures = [
         plots.Picture(
@@ -55,12 +55,10 @@ def _hardest(material: Material) -> list[Drawing]:
     ]
     first = pictures[0]
     most = f"image {first.index}, {'an' if first.label[:1] in '8aeiou' else 'a'} {first.label}, is wrong in {int(table['runs'].iloc[0])} of {plural(len(wrong), 'run')}"
-    subtitle = f"the hardest first, under each its actual class; numbers: in how many of its runs ({_runs_of(seeds.tolist())}) a configuration is wrong, bold: in all"
+    subtitle = f"the hardest first, under each its actual class; numbers: in how many of its runs ({_runs_of(list(seeds.values()))}) a configuration is wrong, bold: in all"
     counts, look = table[names], {name: material.look[name] for name in names}
     figure, narrow = (
-        plots.hardest(
-            counts, seeds.to_dict(), pictures[:n], look, title=f"The hardest images: {most}", subtitle=subtitle, narrow=small
-        )
+        plots.hardest(counts, seeds, pictures[:n], look, title=f"The hardest images: {most}", subtitle=subtitle, narrow=small)
         for n, small in ((HARDEST, False), (HARDEST_NARROW, True))
     )
     hidden = len(seeds) - len(names)
