@@ -18,13 +18,13 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-$(READY): requirements.txt requirements-dev.txt requirements-ray.txt constraints.txt
+$(READY): requirements.txt requirements-dev.txt requirements-ray.txt requirements-mcp.txt requirements-trackers.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: error: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@test -d $(VENV) && echo "Bringing the environment $(VENV) up to date." || \
 	  echo "Making the environment $(VENV): downloads about 3.5 GB on Linux (PyTorch with CUDA), 0.6 GB on macOS. Once; some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -r requirements-dev.txt -r requirements-ray.txt -c constraints.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -r requirements-dev.txt -r requirements-ray.txt -r requirements-mcp.txt -r requirements-trackers.txt -c constraints.txt
 	@touch $@
 
 demo: $(READY) ## train the four published configurations for a few epochs with three seeds each, and compare them
@@ -40,7 +40,7 @@ test: $(READY) ## run the tests that need neither a network nor minutes
 
 ui: $(READY) ## open MLflow's UI on this folder's store, on a free port
 	@port=$$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
-	  echo "MLflow's UI: http://127.0.0.1:$$port (Ctrl-C ends it)"; exec mlflow ui --host 127.0.0.1 --port $$port
+	  echo "Your training runs: http://127.0.0.1:$$port/#/experiments/$${MLFLOW_EXPERIMENT_ID:-0}/runs?workflowType=machine_learning (Ctrl-C ends MLflow's UI)"; exec mlflow ui --host 127.0.0.1 --port $$port
 
 results: $(READY) ## write the reports in results/ and the README's opening anew, from the committed snapshots
 	@python -m results.rebuild

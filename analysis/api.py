@@ -15,9 +15,9 @@ from regstudy.schema import LAST_EPOCHS
 from .commands import cli, commands
 from .commands import verify as verification
 from .files import folders
-from .judging import findings
+from .judging import findings, pair
 from .judging.findings import Findings
-from .reading import foreign
+from .reading import filters, foreign
 from .reading.trials import Trials
 from .reports import report as report_files
 from .showing import csv_numbers, grids, methods, rendering, terminal_tables, wording
@@ -74,7 +74,7 @@ def read(
 ) -> Trials:
     """Read regstudy's finished, comparable trials from MLflow's store, or from snapshots.
 
-    `where` keeps runs with these values, a list being any of them; `allow` names fields in which they may differ; `planned` is how many seeds were fixed before any was looked at, 0 if none were, for
+    `where` keeps runs with these values, a list being any of them (a text with commas is several too, unless it is in a list); `allow` names fields in which they may differ; `planned` is how many seeds were fixed before any was looked at, 0 if none were, for
     studies that did not record it. NothingToAnalyse or NotComparable
     says what stands in the way.
     """
@@ -103,15 +103,16 @@ def read_runs(
     experiment: str | Sequence[str] = "",
     where: Mapping[str, object] | None = None,
     files: str | Path | Iterable[str | Path] = (),
+    stores: str | Path | Iterable[str | Path] = (),
     planned: int | None = None,
 ) -> Trials:
     """Read the finished runs of any code: `group_by` and `block` name parameters or tags (`params.lr`), `better` is higher or lower where the metric's name does not say.
 
     Without `block` runs are paired by params.seed, where they have it; with "none" they are two samples. `value` says which number of a curve counts: last (the mean of the `last`
     steps), best, min, max or step:N. Several of `group_by`, `block` and `experiment` are taken together. `files` are CSV or Parquet files of results,
-    instead of a store: a row per run, or long, whose columns are parameters.
+    a row per run, or long, whose columns are parameters; or folders that TensorBoard or Weights & Biases wrote; `stores` are MLflow's, SQLite files, folders or addresses. Both are read instead of the store in use, all as one; `store` is a name to group by.
     """
-    paths = [files] if isinstance(files, (str, Path)) else files
+    paths = [path for named in (files, stores) for path in ([named] if isinstance(named, (str, Path)) else named)]
     groups, blocks, experiments = (
         [given] if isinstance(given, str) and given else list(given) for given in (group_by, block, experiment)
     )
@@ -150,7 +151,7 @@ def compare(trials: Trials, first: str, second: str) -> Pair:
     """Compare two configurations, by name, in the blocks that they share."""
     commands.known([first, second], trials)
     found = findings.find(trials)
-    said = terminal_tables.judgement(found, terminal_tables.endpoint(found, first, second))
+    said = terminal_tables.judgement(found, pair.endpoint(found, first, second))
     rows = tuple(terminal_tables.pair_rows(found, first, second))
     headings = ("measure", first, second, "first against second", "n")
     caption = f"{first} against {second}: means over {found.trials.words.block}s, unadjusted 95% intervals"
@@ -180,7 +181,7 @@ def report(trials: Trials, folder: str | Path, *, publish: bool = False) -> Path
 
 
 def verify(folder: str | Path) -> None:
-    """Compute every number of a report anew; VerificationError says which differ."""
+    """Write a report anew; VerificationError says in what any of its files differs."""
     verification.verify(str(folder), cli.parse)
 
 
@@ -193,8 +194,10 @@ def _plan(planned: int | None) -> list[str]:
 
 
 def _values(value: object) -> str:
-    values = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-    return ",".join(str(one) for one in values)
+    """A text as the option takes it; of a list, each value exactly as it stands."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return str(value)
+    return ",".join(filters.as_given(one) for one in value)
 
 
 def _ranking(found: Findings) -> Ranking:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.reading.records import snapshot
-from analysis.reading.records.snapshot import Record, SnapshotRecords
+from analysis.reading.records.record import Record
+from analysis.reading.records.snapshot import SnapshotRecords
 from benchmarks import process
 from regstudy.config import RunConfig
 from regstudy.schema import TRIAL, Tag

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import analysis as an
-from analysis.commands.decided import decision
+from analysis.commands.documents import decision
 from analysis.judging import findings
 from analysis.reading.trials import Trials
 from regstudy.console import terminal

@@ -149,11 +149,11 @@ def _changed(
 
 
 def _run(run_id: str) -> Run:
-    from regstudy.schema import Tag
+    from regstudy.schema import Tag, by_either_name
     from regstudy.store import store
 
     data = store.client().get_run(run_id).data
-    return Run(run_id, Config.from_record(data.tags[Tag.CONFIG]), data.metrics)
+    return Run(run_id, Config.from_record(data.tags[Tag.CONFIG]), by_either_name(data.metrics))
 
 
 def _study(planned: "Plan") -> Study:

@@ -101,6 +101,9 @@ WHERE_NOT_WHAT = frozenset({"recipe", "data_root", "device", "threads", "images"
 FILLED_IN = frozenset({"own_code"})
 """Fields that nobody gives: they follow from what the others name."""
 
+LONGEST_NAME = 120
+"""Characters of a run's name."""
+
 ALWAYS_NAMED = frozenset({"l1", "l2", "seed"}) | WHERE_NOT_WHAT | FILLED_IN | {"dataset"}
 """Fields that a run's name has in its own way, or never."""
 
@@ -309,16 +312,18 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
             name: value for name, value in self.model_dump().items() if value != getattr(defaults, name) or name == "recipe"
         }
 
-    def run_name(self) -> str:
-        """The configuration in a line: the factors and the seed always, other fields where they are not the recipe's."""
-        given = {name: value for name, value in self.overrides().items() if name not in ALWAYS_NAMED}
-        others = [
-            f"{name}={plain(_without_folder(value) if isinstance(value, str) else value)}" for name, value in given.items()
-        ]
+    def run_name(self, called: str = "") -> str:
+        """The configuration in a line: what it is called and the seed first, since MLflow's lists cut names; other fields where they are not the recipe's."""
+        on = {words: getattr(self, name) for name, words in strengths().items() if getattr(self, name)}
+        given = {name: value for name, value in self.overrides().items() if name not in ALWAYS_NAMED | strengths().keys()}
+        others = [f"{name} {plain(dataset_name(value) if isinstance(value, str) else value)}" for name, value in given.items()]
+        factors = [f"{words} {plain(value)}" for words, value in on.items()]
         recipe = [] if self.recipe == "published" else [self.recipe]
         dataset = [] if self.dataset == "mnist" else [dataset_name(self.dataset)]
-        factors = [f"l1={plain(self.l1)}", f"l2={plain(self.l2)}", f"seed={self.seed}"]
-        return " ".join(factors + others + recipe + dataset)
+        first = called or " + ".join(factors) or "none"
+        more = [part for part in (*factors, *others, *recipe, *dataset) if part not in first]
+        name = " · ".join([first, f"seed {self.seed}", *more])
+        return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
     def _lasting(self) -> dict[str, object]:
         if self.dataset == "auto":

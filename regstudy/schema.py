@@ -4,6 +4,7 @@
 Accuracies are fractions in [0, 1]; losses are mean negative log-likelihoods in nats; epochs count from 0, as the published study's do.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 NUMERICS_VERSION = 2
@@ -73,6 +74,34 @@ class Summary(StrEnum):
     L1_REACH = "l1_reach/{}"
     INITIAL_SCALE = "initial_scale/{}"
     WALL_SECONDS = "time/wall_seconds"
+
+
+STORED_AS: Mapping[str, str] = {
+    Summary.ENDPOINT_EPOCHS: "time/epochs_averaged",
+    Summary.BEST_TEST_ACCURACY: "with_hindsight/best_epoch_test_accuracy",
+    Summary.BEST_EPOCH: "with_hindsight/best_epoch",
+    Summary.CALIBRATION_NLL: "probabilities/negative_log_likelihood",
+    Summary.CALIBRATION_BRIER: "probabilities/brier_score",
+    Summary.CALIBRATION_ECE: "probabilities/expected_calibration_error",
+}
+"""What a store holds some of these metrics as, where MLflow sorts sections by name: the endpoint comes first, what was chosen by its result last.
+
+Designs, whose digests cover them, snapshots and frames keep the first name for ever; so do runs of earlier versions, which are read as well.
+"""
+
+FIRST_NAMES: Mapping[str, str] = {stored: name for name, stored in STORED_AS.items()}
+
+
+OTHER_NAMES: Mapping[str, str] = {**STORED_AS, **FIRST_NAMES}
+
+
+def by_either_name(metrics: Mapping[str, float]) -> dict[str, float]:
+    """A trial's metrics, as a store of whatever version holds them, by both names."""
+    return {**{OTHER_NAMES[name]: value for name, value in metrics.items() if name in OTHER_NAMES}, **metrics}
+
+
+SYSTEM = "system/"
+"""What the names of MLflow's system metrics begin with."""
 
 
 class Progress(StrEnum):
@@ -157,8 +186,9 @@ OWN_SOURCE = "source/own"
 LONGEST_TAG = 4_000
 """Characters; MLflow takes 8,000, and more of class names nobody reads."""
 
-MODEL_NAME = "squeeze_expand"
-OWN_MODEL_NAME = "own_network"
+MODEL_NAME, OWN_MODEL_NAME = "cnn", "own_network"
+"""What logged models' names begin with; of runs of earlier versions `squeeze_expand` or `own_network` is the whole of it. Models are found by their run."""
+
 WEIGHTS_FILE = "weights.safetensors"
 CONTACT_SHEET_KEY = "misclassified"
 DESIGN_FILE = "design.yaml"

@@ -19,9 +19,9 @@ import servers
 import torch
 from hypothesis import settings
 
-# Before mlflow is imported anywhere: no telemetry, and nothing of a surrounding `mlflow run`.
+# Before mlflow is imported anywhere: no telemetry, and nothing of a surrounding `mlflow run`; nor a surrounding terminal's width.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-for _name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
+for _name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "COLUMNS"):
     os.environ.pop(_name, None)
 
 import mlflow
@@ -31,6 +31,7 @@ from analysis.commands import cli
 from analysis.files import folders
 from analysis.judging.findings import Findings
 from analysis.reports import report
+from analysis.showing import plots
 from regstudy.config import RunConfig
 from regstudy.data import sources
 from regstudy.run.trial import run
@@ -188,7 +189,7 @@ def instead_of_writing(reported: Reported) -> Callable[[], AbstractContextManage
         def put(found: Findings, folder: Path, _command: str) -> Path:
             had.append(found)
             manifest = shutil.ignore_patterns(folders.REPORT_MANIFEST)
-            with folders.replacing_report(folder) as new:
+            with folders.replacing_report(folder, plots.drawn_with()) as new:
                 shutil.copytree(reported.report, new, dirs_exist_ok=True, ignore=manifest)
             return folder / "report.html"
 

@@ -4,13 +4,14 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import mlflow.store.db_migrations
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from mlflow.store.db.utils import InitialBase
 from sqlalchemy import create_engine
 
@@ -26,12 +27,25 @@ def older_tables(file: Path, revision: str | None = OLDER) -> Path:
     InitialBase.metadata.create_all(engine)
     engine.dispose()
     if revision is not None:
-        migrations = Path(mlflow.store.db_migrations.__file__).parent
-        config = Config(migrations / "alembic.ini")
-        config.set_main_option("script_location", str(migrations))
-        config.set_main_option("sqlalchemy.url", f"sqlite:///{file}".replace("%", "%%"))
-        command.upgrade(config, revision)
+        command.upgrade(_migrations(file), revision)
     return file
+
+
+def every_revision(file: Path) -> Iterator[str]:
+    """Such a store at each revision of its tables, in turn, from MLflow 1.0's to today's."""
+    config = _migrations(older_tables(file, None))
+    revisions = [held.revision for held in ScriptDirectory.from_config(config).walk_revisions()]
+    for revision in reversed(revisions):
+        command.upgrade(config, revision)
+        yield revision
+
+
+def _migrations(file: Path) -> Config:
+    migrations = Path(mlflow.store.db_migrations.__file__).parent
+    config = Config(migrations / "alembic.ini")
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("sqlalchemy.url", f"sqlite:///{file}".replace("%", "%%"))
+    return config
 
 
 def fill(older: Path, current: Path) -> None:

@@ -75,6 +75,10 @@ def test_runs_that_nothing_pairs_are_two_samples(workspace, rng, capsys):
     assert found["p"] == pytest.approx(test.pvalue)
     low, high = test.confidence_interval()
     assert (found["low"], found["high"]) == pytest.approx((low, high))
+    both = an.compare(an.read_runs("f1", "params.model"), "model rich", "model plain")
+    assert f"95% interval +{low:.4f} to +{high:.4f}, n = 5." in str(both)
+    assert f"Welch's t test p = {test.pvalue:.3g}; not adjusted" in str(both)
+    assert f"(+{low:.4f} to +{high:.4f})" in both.table["first_against_second"].iloc[0]
     again = pair(Asked("f1", GROUP, ("params.random_state",)))
     assert again["p"] == found["p"]
     assert cli.main([*COMPARE, "--metric", "f1", "--block", "params.random_state"]) == 0
@@ -114,6 +118,8 @@ def test_blocks_of_several_columns_are_pairs(folds):
     assert given["mean"] == pytest.approx(difference.mean())
     assert given["p"] == pytest.approx(2 * stats.t.sf(abs(t), n - 1))
     assert "training sets of 5 folds overlap" in " ".join(found.notices)
+    both = an.compare(found, "model forest", "model svm")
+    assert f"corrected for training sets that overlap, p = {given['p']:.3g}; not adjusted" in str(both)
 
 
 def test_more_folds_of_the_same_data_are_not_taken_for_independent_ones(folds):

@@ -163,9 +163,13 @@ def test_negative_zero_is_zero():
 
 
 def test_run_name_says_the_configuration():
-    assert RunConfig(l1=0.001, dataset="mnist").run_name() == "l1=0.001 l2=0 seed=0"
+    assert RunConfig(l1=0.001, dataset="mnist").run_name() == "L1 0.001 · seed 0"
     name = RunConfig(recipe="corrected", l2=5e-4, seed=3, epochs=2, lr=0.01, dataset="mnist-5k", validation_size=0).run_name()
-    assert name == "l1=0 l2=0.0005 seed=3 epochs=2 lr=0.01 validation_size=0 corrected mnist-5k"
+    assert name == "L2 0.0005 · seed 3 · epochs 2 · lr 0.01 · validation_size 0 · corrected · mnist-5k"
+    named = RunConfig(l1=0.001, lr=0.1, dataset="mnist-5k").run_name
+    assert named("L1 0.001, lr 0.1") == "L1 0.001, lr 0.1 · seed 0 · mnist-5k", "nothing is said twice"
+    assert named("ours") == "ours · seed 0 · L1 0.001 · lr 0.1 · mnist-5k"
+    assert len(RunConfig(regulariser=f"{'module_' * 40}:C", strength=1).run_name()) == 120
 
 
 def test_every_field_says_what_it_takes():

@@ -125,10 +125,10 @@ def test_the_schema_is_the_committed_one_and_holds_the_shipped_designs():
         ("{l1: 0, l2: 0}", "{lone: 0}", "line 7: configurations.0.lone: expected one of l1, l2, epochs"),
         ("{l1: 0, l2: 0}", "{dataset: mnist}", "line 7: configurations.0.dataset: expected one of l1, l2, epochs"),
         ("{l1: 0, l2: 0}", "{l1: 0.001, l2: 0.0}", "line 8: configurations.1: this configuration is there twice"),
-        ("recipe: published", "recipe: publshed", "line 5: recipe: input should be 'published' or 'corrected', got 'publshed'"),
+        ("recipe: published", "recipe: publshed", "line 5: recipe: expected 'published' or 'corrected', got 'publshed'"),
         ("alpha: 0.05", "alpha: 2", "line 14: alpha: input should be less than 1, got 2"),
         ("alpha: 0.05", "alfa: 0.05", "line 14: alfa: unknown field, expected one of name, about"),
-        ("expect: higher", "expect: big", "line 19: claims.0.contrasts.0.expect: input should be 'higher', 'lower'"),
+        ("expect: higher", "expect: big", "line 19: claims.0.contrasts.0.expect: expected 'higher', 'lower'"),
         ("of: {l1: 0.001}", "of: {l1: 0.002}", "line 19: claims.0.contrasts.0.of: l1 0.002 is no configuration of this study"),
         ("of: {l1: 0.001}", "of: {l1: yes}", "line 19: claims.0.contrasts.0.of.l1: expected a number or a word, got True"),
         (

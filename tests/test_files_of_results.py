@@ -48,6 +48,7 @@ def test_the_same_numbers_as_from_a_store(results):
 
 def test_a_report_of_a_file_is_verified_and_a_changed_file_is_noticed(results, workspace, capsys):
     assert cli.main([*COMPARE, "--from", "results.csv", "--output", "report"]) == 0
+    assert 'from "results" of `results.csv`' in (workspace / "report" / "report.md").read_text(), "not a snapshot"
     assert cli.main(["verify", "report"]) == 0
     results.assign(acc=results["acc"] + np.arange(10) / 1000).to_csv("results.csv", index=False)
     capsys.readouterr()
@@ -112,7 +113,6 @@ def test_a_measured_column_is_no_parameter_to_group_by(results, capsys):
 
 def test_a_snapshot_is_no_file_of_results(workspace, capsys):
     assert cli.main([*COMPARE, "--from", "snapshot"]) == 2
-    assert "--from snapshot: with --metric expected a file of results" in capsys.readouterr().err
+    assert "--from snapshot: there is no such file or folder: expected a file of results" in capsys.readouterr().err
     with pytest.raises(SnapshotError, match="cannot be read"):
         table.load(["nowhere.parquet"])
-    assert cli.TABLES == table.SUFFIXES

@@ -103,7 +103,7 @@ def test_a_later_version_verifies_committed_reports(later):
     command = [sys.executable, "-P", "-c", EACH, *(str(report.relative_to(ROOT)) for report in REPORTS)]
     done = subprocess.run(command, check=False, cwd=ROOT, env=environment, text=True, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("every number is what") == len(REPORTS)
+    assert done.stdout.count("every file is what") == len(REPORTS)
 
 
 @pytest.mark.slow

@@ -3,12 +3,15 @@
 import itertools
 import re
 import warnings
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -16,7 +19,7 @@ from analysis.showing import plots, svg
 from analysis.showing.plots import Quantity
 from analysis.showing.plots.curves import zoom
 from analysis.showing.plots.lines import factor_places
-from analysis.showing.plots.style import row_axis
+from analysis.showing.plots.style import row_axis, style
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +62,16 @@ def curves(data, names=NAMES, quantity=ACCURACY):
     return plots.curves(data, plots.looks(names), quantity=quantity, title="Title", subtitle="subtitle")
 
 
-def ranking(names, scores, margin=5e-4):
-    look = plots.looks(names)
-    return plots.ranking(summary_of(scores), scores, look, reference=names[0], margin=margin, quantity=ACCURACY)
+def opening(names, scores, band=(-0.5, 0.5), width=11.0):
+    wide = scores.pivot(index="block", columns="configuration", values="value")[names]
+    differences = pd.DataFrame(
+        [(name, 0.2 + i, i - 0.4, i + 0.8, "as good (−1 to +2)") for i, name in enumerate(names[1:])],
+        columns=["configuration", "mean", "low", "high", "told"],
+    )
+    labels = (("Wrong of 1,000 test images", "a mark is one seed"), (f"More wrong than with {names[0]}", "bar: interval"))
+    return plots.opening(
+        1_000 * (1 - wide), differences, plots.looks(names), anchor=names[0], band=band, labels=labels, width=width
+    )
 
 
 def assert_inside(figure):
@@ -142,26 +152,29 @@ def test_a_diverged_line_is_said_to_be():
     assert "none (diverged)" in {text.get_text() for text in axis.texts}
 
 
-def test_ranking_shows_every_seed_interval_and_margin():
+def test_the_first_figure_shows_every_seed_each_difference_and_the_margin():
     scores = seeds_of(NAMES)
-    axis = ranking(NAMES, scores).axes[0]
-    dots = np.sort(np.concatenate([line.get_xdata() for line in axis.lines if line.get_marker() not in {"None", ""}]))
+    runs, beside = opening(NAMES, scores).axes
+    dots = np.sort(np.concatenate([line.get_xdata() for line in runs.lines if line.get_marker() not in {"None", ""}]))
     assert dots == pytest.approx(np.sort(1_000 * (1 - scores["value"])))
-    assert [label.get_text() for label in axis.get_yticklabels()] == NAMES
-    band = axis.patches[0].get_extents().transformed(axis.transData.inverted())
-    middle = 1_000 * (1 - summary_of(scores).loc[0, "mean"])
-    assert (band.x0, band.x1) == pytest.approx((middle - 0.5, middle + 0.5))
+    assert [label.get_text() for label in runs.get_yticklabels()] == NAMES
+    band = beside.patches[0].get_extents().transformed(beside.transData.inverted())
+    assert (band.x0, band.x1) == pytest.approx((-0.5, 0.5))
+    bars = [list(line.get_xdata()) for line in beside.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 3.5]
+    assert bars == [[i - 0.4, i + 0.8] for i in range(len(NAMES) - 1)]
+    assert sum(text.get_text() == "as good (−1 to +2)" for text in beside.texts) == len(NAMES) - 1
 
 
 def test_without_a_margin_there_is_no_band():
-    assert not ranking(NAMES, seeds_of(NAMES), margin=None).axes[0].patches
+    assert not any(axis.patches for axis in opening(NAMES, seeds_of(NAMES), band=None).axes)
 
 
 @pytest.mark.parametrize("n", [1, 4, 60])
 def test_long_names_stay_inside(n):
     names = [LONG.format(i) for i in range(n)]
     scores = seeds_of(names)
-    assert_inside(ranking(names, scores))
+    assert_inside(opening(names, scores))
+    assert_inside(opening(names, scores, width=plots.NARROW))
     summary = summary_of(scores)
     assert_inside(plots.dots(scores, summary, plots.looks(names), title="T", subtitle="s", label="x"))
 
@@ -315,3 +328,10 @@ def test_a_figures_ids_are_numbered_so_that_every_processor_writes_the_same():
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', text)) <= set(ids)
     assert not re.search(r"[0-9a-f]{10}", text)
+
+
+def test_text_is_measured_by_the_fonts_that_come_with_matplotlib():
+    """Another edition of the same font, as Debian has it, is as wide elsewhere: verify would find other figures."""
+    with style():
+        fonts = {Path(font_manager.findfont(font_manager.FontProperties(weight=weight))) for weight in ("normal", "bold")}
+    assert fonts == {Path(mpl.get_data_path(), "fonts", "ttf", name) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")}

@@ -1,11 +1,9 @@
 """What so many seeds can find, said before any is trained."""
 
-import re
-
 import pytest
 
 from analysis.commands import cli
-from analysis.commands.power import recommendation
+from analysis.commands.power import enough_for, recommendation
 from analysis.judging import looks
 from regstudy.commands import cli as writing
 from regstudy.design import design_file
@@ -22,11 +20,12 @@ def test_the_smallest_margin_is_shown_with_that_power(n, alpha):
 
 def test_what_is_recommended_decides_either_way():
     alpha, sd = 0.045 / 8, 0.0707
-    n = int(re.match(r"Plan (\d+) seeds", recommendation(PUBLISHED, "published", sd, alpha))[1])
+    n = enough_for(PUBLISHED.margin, sd, alpha)
+    assert recommendation(n, "0.05").startswith(f"Plan {n} seeds: they decide a claim with the margin of 0.05")
     assert looks.power(0.05, sd, n, alpha) >= 0.8
     assert looks.equivalence_power(0.05, sd, n, alpha) >= 0.8
     assert min(looks.power(0.05, sd, n - 1, alpha), looks.equivalence_power(0.05, sd, n - 1, alpha)) < 0.8
-    assert recommendation(PUBLISHED, "published", 9.0, alpha).startswith("More than 1,000 seeds would be needed")
+    assert recommendation(enough_for(PUBLISHED.margin, 9.0, alpha), "0.05").startswith("More than 1,000 seeds would be needed")
 
 
 def test_without_any_run_a_guess_is_said_to_be_one(workspace, capsys):

@@ -1,5 +1,6 @@
 """MLproject ⊂ configuration = command line = documentation; one list of dependencies; no stray names."""
 
+import importlib
 import pkgutil
 import re
 import subprocess
@@ -13,7 +14,7 @@ from benchmarks import tracking_cost
 from regstudy.commands.cli import parser
 from regstudy.config import FILLED_IN, RECIPES, RunConfig, expected
 from regstudy.errors import ConfigError
-from regstudy.schema import DESIGN_FILE, Artifact, Metric, PerConfiguration, Progress, Summary, Tag
+from regstudy.schema import DESIGN_FILE, STORED_AS, Artifact, Metric, PerConfiguration, Progress, Summary, Tag
 
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
 
@@ -45,7 +46,7 @@ def test_mlproject_hands_every_declared_parameter_to_an_option():
 
 def test_the_command_line_has_exactly_the_fields():
     options = vars(parser().parse_args(["train", *(f"--{name.replace('_', '-')}=x" for name in GIVEN)]))
-    assert list(options) == ["command", *GIVEN]
+    assert list(options) == ["command", "json", "system_metrics", *GIVEN]
 
 
 def test_the_documentation_lists_exactly_the_fields():
@@ -76,8 +77,15 @@ def test_the_documented_recipes_are_the_recipes():
 
 def test_the_documentation_lists_exactly_the_names_of_the_store():
     documented = set(re.findall(r"`([a-z0-9_]+[/.][a-z0-9_{}./]+)`", read("docs/guides/runs.md")))
-    names = {name.value for kind in (Metric, Summary, Progress, PerConfiguration, Tag, Artifact) for name in kind}
-    assert documented - {"weights.safetensors", "regstudy.training.network.SqueezeExpandNet"} == names | {DESIGN_FILE}
+    names = {
+        STORED_AS.get(name, name.value)
+        for kind in (Metric, Summary, Progress, PerConfiguration, Tag, Artifact)
+        for name in kind
+    }
+    assert (
+        documented - {"weights.safetensors", "regstudy.training.network.SqueezeExpandNet"}
+        == names | {DESIGN_FILE} | STORED_AS.keys()
+    )
 
 
 def test_one_list_of_dependencies():
@@ -89,7 +97,9 @@ def test_one_list_of_dependencies():
     wanted = re.findall(r"^([a-z0-9-]+)", read("requirements.txt"), re.M)
     assert {"torch", "torchvision", "mlflow", "matplotlib", "pandas"} <= set(wanted)
     locked = {re.split("==", line)[0].lower().replace("_", "-") for line in read("constraints.txt").splitlines()}
-    developers = re.findall(r"^([a-z][a-z0-9-]*)", read("requirements-dev.txt") + read("requirements-ray.txt"), re.M)
+    developers = re.findall(
+        r"^([a-z][a-z0-9-]*)", "".join(read(f"requirements-{name}.txt") for name in ("dev", "ray", "mcp", "trackers")), re.M
+    )
     assert set(wanted) | set(developers) <= locked
 
 
@@ -153,3 +163,8 @@ def test_an_unknown_parameter_lists_the_known_ones():
 def test_what_the_benchmark_times_exists():
     for _, path, _ in tracking_cost.PARTS:
         assert callable(pkgutil.resolve_name(path)), path
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "__main__"))
+def test_a_benchmark_finds_what_it_imports(name):
+    importlib.import_module(f"benchmarks.{name}")

@@ -10,7 +10,7 @@ from conftest import ROOT
 from analysis.reading import query
 from analysis.reading.query import Wanted
 from analysis.reading.trials import AVERAGED, EVERY_EPOCH, EVERY_RUN, OF_A_CURVE, OF_A_TRIAL, TEST_IMAGES
-from regstudy.design import design
+from regstudy.design import labels
 from regstudy.errors import NotComparable, NothingToAnalyse, UsageError
 from regstudy.schema import REPORT, STUDY, TRIAL, Metric, Summary, Tag
 
@@ -111,10 +111,10 @@ def test_one_study_is_told_from_the_rest(own_copy):
 def test_varying_fields_become_part_of_the_label():
     base = {"l1": 0.0, "l2": 0.0, "seed": 0, "lr": 0.1, "epochs": 3, "threads": 1}
     other = base | {"l1": 0.001, "l2": 0.0005, "epochs": 5, "threads": 2, "seed": 4}
-    assert design.labels([base, other]) == ["none, epochs 3", "L1 0.001 + L2 0.0005, epochs 5"]
-    assert design.labels([base]) == ["none"]
+    assert labels.labels([base, other]) == ["none, epochs 3", "L1 0.001 + L2 0.0005, epochs 5"]
+    assert labels.labels([base]) == ["none"]
     close = [base | {"l1": 0.001}, base | {"l1": 0.001 + 1e-12}]
-    assert len(set(design.labels(close))) == 2
+    assert len(set(labels.labels(close))) == 2
 
 
 def test_an_absent_store_is_named_and_not_made(tmp_path, monkeypatch):

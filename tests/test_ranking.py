@@ -226,12 +226,12 @@ def test_the_table_is_in_order_of_rank_though_who_varies_more_is_beaten_by_fewer
 def test_a_tie_that_is_equivalence_is_told_as_such():
     close = scores(0.99, 0.99)
     ranked = ranking.rank(close, Scale(margin=5e-3))
-    assert wording.headline(ranked, [], "10 seeds each") == "2 configurations are practically equivalent with 10 seeds each"
+    assert wording.order(ranked, "10 seeds each") == "2 configurations are practically equivalent with 10 seeds each"
     assert standing(ranked) == "b and a are shown to be practically equivalent (10 seeds each)."
 
 
 def test_nothing_is_called_best_where_the_order_is_not_known():
     ranked = ranking.rank(scores(0.99, 0.99, 0.99), Scale())
-    assert wording.headline(ranked, [], "10 seeds") == "Which of 3 configurations is best is not known with 10 seeds"
+    assert wording.order(ranked, "10 seeds") == "Which of 3 configurations is best is not known with 10 seeds"
     assert "better than all others" in standing(ranked)
     assert math.isfinite(ranked.table["mean"].sum())

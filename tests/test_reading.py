@@ -80,48 +80,9 @@ def test_runs_by_sql_are_the_clients(untidy):
         assert repr(sorted(ours.metrics.items())) == repr(sorted((k, float(v)) for k, v in theirs.metrics.items()))
 
 
-def test_nothing_asked_is_nothing_given(untidy):
-    for ids, names in (([], ["a/b"]), (untidy, []), (untidy, ["nonesuch"])):
-        found = by_sql(tables.open_tables(mlflow.get_tracking_uri()), ids, names)
-        assert found.empty
-        assert list(found.columns) == ["run_id", "metric", "step", "value"]
-
-
 def test_reading_cannot_write(untidy):
     with pytest.raises(TrackingError, match="readonly"), database.reading(mlflow.get_tracking_uri()) as connection:
         connection.exec_driver_sql("DELETE FROM runs")
-
-
-REVISIONS = {
-    "0.9.1": None,
-    "with steps": "451aebb31d03",
-    "with NaN": "181f10493468",
-    "with latest values": "89d4b8295536",
-    "2.14.3": foreign.OLDER,
-}
-
-
-@pytest.mark.parametrize("revision", REVISIONS.values(), ids=REVISIONS)
-def test_every_schema_with_the_columns_is_read_and_left_as_it_was(untidy, workspace, revision):
-    current = workspace / "mlflow.db"
-    older = foreign.older_tables(workspace / "older.db", revision)
-    foreign.fill(older, current)
-    before, uri = older.read_bytes(), f"sqlite:///{older}"
-    held, known = tables.open_tables(uri), tables.open_tables(f"sqlite:///{current}")
-    assert [(one.name, one.deleted) for one in held.experiments()] == [("Default", False), ("other", False)]
-    names = ["a/b", "c"] if "is_nan" in held.columns["metrics"] else ["a/b"]  # what a schema without NaN can hold
-    with_steps = "step" in held.columns["metrics"]
-    found = by_sql(held, untidy, names)
-    if with_steps:
-        pd.testing.assert_frame_equal(found, by_sql(known, untidy, names), check_exact=True)
-    else:
-        assert set(found["step"]) == {0}, "as MLflow's migration has it"
-    for run, same in zip(held.runs("0"), known.runs("0"), strict=True):
-        assert run[:4] == same[:4]
-        assert run.params == same.params
-        assert run.tags == same.tags
-        assert not with_steps or run.metrics.get("a/b") == same.metrics.get("a/b")
-    assert older.read_bytes() == before
 
 
 def test_a_table_without_a_column_that_is_needed_is_named(workspace):
@@ -191,68 +152,6 @@ for number in range(100_000):
         writer.kill()
         writer.wait()
     assert all(count % 2 == 0 for count in counts)
-
-
-def test_an_address_of_sqlites_own_is_understood(workspace):
-    mlflow.set_tracking_uri(f"sqlite:///file:{workspace}/mlflow.db?mode=ro&uri=true")
-    assert stores.from_store(None).experiment == "Default"
-
-
-def test_a_path_without_its_scheme_is_named_with_it(workspace, monkeypatch):
-    mlflow.set_tracking_uri(f"{workspace}/mlflow.db")
-    with pytest.raises(
-        TrackingError, match=f"is a file's path, .*: for the store in a SQLite file, write sqlite:///{workspace}/mlflow.db"
-    ):
-        stores.from_store(None)
-    mlflow.set_tracking_uri(str(workspace))
-    with pytest.raises(
-        TrackingError, match=r"is no MLflow store \(no meta.yaml below it\): .* such as sqlite:////.*/mlflow.db"
-    ):
-        stores.from_store(None)
-
-
-@pytest.fixture
-def in_files(workspace, monkeypatch):
-    """The untidy runs in MLflow's old store of files, of which a clone has lost the empty folders."""
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    mlflow.set_tracking_uri(f"file://{workspace}/a%20folder/mlruns")
-    ids = make_untidy()
-    gone = mlflow.create_experiment("gone")
-    mlflow.delete_experiment(gone)
-    by_client = Server(mlflow.get_tracking_uri())
-    expected = by_client.runs("0"), ordered(pd.DataFrame(by_client.points(ids, ["a/b", "c"]), columns=stores.COLUMNS))
-    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
-    for empty in [*(workspace / "a folder" / "mlruns").glob("*/*/artifacts"), workspace / "a folder" / "mlruns" / "models"]:
-        shutil.rmtree(empty, ignore_errors=True)
-    return ids, expected
-
-
-def test_a_store_of_files_is_read_as_the_client_reads_it_and_left_as_it_was(in_files, workspace):
-    ids, (runs, points) = in_files
-    before, source = foreign.state(workspace), stores.from_store(None)
-    assert [run.run_id for run in source.runs()] == ids
-    for ours, theirs in zip(source.runs(), runs, strict=True):
-        assert (ours.name, ours.status, ours.start_time, ours.tags, ours.params) == (
-            theirs.name,
-            theirs.status,
-            theirs.start_time,
-            theirs.tags,
-            theirs.params,
-        )
-        assert repr(sorted(ours.metrics.items())) == repr(sorted(theirs.metrics.items()))
-    pd.testing.assert_frame_equal(source.epochs(ids, ["a/b", "c"]), points, check_exact=True)
-    with pytest.raises(TrackingError, match=r"experiment 'gone' .* is deleted"):
-        stores.from_store("gone")
-    assert source.predictions(ids[0]) is None
-    assert foreign.state(workspace) == before
-
-
-def test_a_damaged_metric_of_a_store_of_files_is_named(in_files, workspace):
-    ids, _ = in_files
-    damaged = next((workspace / "a folder" / "mlruns").glob(f"*/{ids[0]}/metrics/a/b"))
-    damaged.write_text("not a point")
-    with pytest.raises(TrackingError, match="metrics/a/b is not as MLflow writes a metric"):
-        stores.from_store(None).runs()
 
 
 @pytest.mark.parametrize("spelling", ["{}", "file://{}", "relative"])

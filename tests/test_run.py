@@ -23,7 +23,7 @@ from regstudy.data import datasets
 from regstudy.data.sources import Source
 from regstudy.errors import ConfigError
 from regstudy.run import trial
-from regstudy.schema import MODEL_NAME, NUMERICS_VERSION, Artifact, Metric, Summary, Tag
+from regstudy.schema import NUMERICS_VERSION, STORED_AS, Artifact, Metric, Summary, Tag, by_either_name
 from regstudy.training import network, scores
 
 
@@ -35,7 +35,7 @@ def only_run(folder: Path) -> mlflow.entities.Run:
 def finished(trained: Path) -> mlflow.entities.Run:
     """The run of L1 0.001 with seed 1."""
     runs = mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db").search_runs(["0"])
-    return next(r for r in runs if r.info.run_name == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k")
+    return next(r for r in runs if r.info.run_name == "L1 0.001 · seed 1 · epochs 1 · mnist-5k")
 
 
 @pytest.fixture
@@ -67,7 +67,8 @@ def test_it_is_finished_and_says_what_it_is(finished):
 
 
 def test_every_metric_of_the_vocabulary_is_there(finished):
-    metrics = set(finished.data.metrics)
+    assert not STORED_AS.keys() & finished.data.metrics.keys()
+    metrics = set(by_either_name(finished.data.metrics))
     absent = {Metric.VALIDATION_ACCURACY, Metric.VALIDATION_LOSS}  # this recipe has no validation images
     assert {m.value for m in Metric if m not in absent} <= metrics
     patterns = {Summary.BELOW, Summary.RECALL, Summary.L1_REACH, Summary.INITIAL_SCALE}
@@ -96,7 +97,7 @@ def test_the_data_set_is_an_input_with_its_digest(finished):
 def test_metrics_are_linked_to_the_model_and_the_data(finished, client):
     logged = mlflow.get_logged_model(finished.outputs.model_outputs[0].model_id)
     assert logged.status == "READY"
-    assert logged.name == MODEL_NAME
+    assert logged.name == "cnn-l1-1e-3-seed-1"
     linked = {m.key: m for m in logged.metrics}
     assert linked["test/accuracy"].value == finished.data.metrics["test/accuracy"]
     assert linked["test/accuracy"].dataset_name == "mnist-5k"
@@ -184,9 +185,12 @@ def test_plain_lines_where_there_is_no_terminal(again):
     _, said, warned = again
     assert warned == ""
     lines = said.splitlines()
-    assert lines[0] == "l1=0.001 l2=0 seed=1 epochs=1 mnist-5k: 1 epoch of 4,000 images on cpu"
+    assert lines[0] == "L1 0.001 · seed 1 · epochs 1 · mnist-5k: 1 epoch of 4,000 images on cpu"
     assert lines[1].startswith("epoch 1/1  train loss ")
-    assert lines[-1].startswith("compare your runs: python -m analysis report")
+    assert lines[-1].startswith("next: python -m analysis report --where epochs=")
+    assert lines[-2] == (
+        "look at your runs: mlflow ui, then http://127.0.0.1:5000/#/experiments/0/runs?workflowType=machine_learning"
+    )
     assert "\x1b" not in said
 
 
@@ -242,7 +246,7 @@ def test_an_adopted_run_keeps_what_mlflow_run_has_logged(workspace, monkeypatch)
     assert adopted.data.params["l1"] == "1e-3"
     assert adopted.data.params["epochs"] == "1"
     assert adopted.data.params["seed"] == "0"
-    assert adopted.info.run_name == "l1=0.001 l2=0 seed=0 epochs=1 mnist-5k"
+    assert adopted.info.run_name == "L1 0.001 · seed 0 · epochs 1 · mnist-5k"
     assert json.loads(adopted.data.tags[Tag.CONFIG])["l1"] == 0.001
 
 

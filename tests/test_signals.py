@@ -17,10 +17,12 @@ def afterwards(monkeypatch) -> Iterator[list[int]]:
     """What was done at the signals that came after the first."""
     done: list[int] = []
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    before = signal.getsignal(signal.SIGTERM)
-    signals.interrupt_on([signal.SIGTERM], done.append)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    signals.interrupt_on(numbers, done.append)
     yield done
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 class Noisy:
@@ -41,7 +43,21 @@ def test_a_signal_that_falls_into_a_finalizer_is_heard(afterwards):
     assert not afterwards
 
 
-def test_the_first_signal_is_raised_and_the_others_are_handed_on(afterwards):
+def test_another_signal_asks_for_what_is_being_done(afterwards):
+    """As mlflow run does at Ctrl+C."""
+
+    def stopped() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+
+    with pytest.raises(Interrupted) as caught:
+        stopped()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert not afterwards
+    assert caught.value.exit_status == 130
+
+
+def test_the_first_signal_is_raised_and_the_same_again_is_handed_on(afterwards):
     def told_to_end() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)

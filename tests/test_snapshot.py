@@ -17,7 +17,7 @@ from analysis.reading import query
 from analysis.reading.query import Wanted
 from analysis.reading.records import snapshot, stores
 from regstudy.errors import SnapshotError
-from regstudy.schema import Metric, Summary, Tag
+from regstudy.schema import FIRST_NAMES, STORED_AS, Metric, Summary, Tag
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,8 @@ def test_frames_are_equal_to_the_last_bit(taken, own_copy):
 def test_every_metric_and_epoch_is_there(taken):
     runs = {run.run_id: run for run in stores.from_snapshots(["snap"]).runs()}
     for run in mlflow.MlflowClient().search_runs(["0"], f"tags.`{Tag.KIND}` = 'trial'"):
-        assert runs[run.info.run_id].metrics == run.data.metrics
+        first_names = {FIRST_NAMES.get(name, name): value for name, value in run.data.metrics.items()}
+        assert runs[run.info.run_id].metrics == first_names
     epochs = pq.read_table(taken / "epochs.parquet").to_pandas()
     assert set(epochs["metric"]) == {m.value for m in Metric if "validation" not in m}
 
@@ -76,7 +77,7 @@ def test_every_metric_and_epoch_is_there(taken):
 def test_columns_are_named_as_mlflow_names_them(taken):
     theirs = set(mlflow.search_runs(["0"]).columns)
     ours = set(pq.read_table(taken / "runs.parquet").column_names)
-    assert ours - theirs == {"run_name"}
+    assert ours - theirs == {"run_name", *(f"metrics.{name}" for name in STORED_AS)}
     assert {"tags.regstudy.config", "metrics.endpoint/test_accuracy", "run_id", "status"} <= ours
 
 

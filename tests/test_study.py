@@ -227,7 +227,7 @@ def test_more_seeds_mean_only_the_new_ones(done, capsys):
     assert cli.main(["study", "status", "small.yaml", "--seeds", "0,1,5"]) == 0
     out = capsys.readouterr().out
     assert "study small on mnist-5k: 2 configurations × 3 seeds" in out
-    assert "go on with: python -m regstudy study run small.yaml --seeds 0,1,5" in out
+    assert "next: python -m regstudy study run small.yaml --seeds 0,1,5" in out
 
 
 def test_an_epoch_more_is_another_trial_and_status_says_which_are_there(done, capsys):

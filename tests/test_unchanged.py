@@ -81,7 +81,7 @@ def test_what_reads_a_store_leaves_it_as_it_was(store, trained, capsys, unmeasur
         assert ends(analysis_cli.main, command, store) == 0, (command, capsys.readouterr().err)
     capsys.readouterr()
     assert ends(cli.main, PLANNED[0], store) == 0
-    assert "go on with" not in capsys.readouterr().out, "all four runs were found"
+    assert "missing" not in capsys.readouterr().out, "all four runs were found"
     assert ends(cli.main, PLANNED[1], store) == 0
     assert foreign.state(store, trained) == before
 

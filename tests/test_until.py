@@ -17,7 +17,7 @@ from test_claims import NAMES
 
 import regstudy as rs
 from analysis.commands import cli as analysis
-from analysis.commands.decided import decision
+from analysis.commands.documents import decision
 from analysis.judging import findings
 from regstudy.commands import cli
 from regstudy.design.design import Design

@@ -12,6 +12,7 @@ from analysis.judging import findings
 from analysis.judging.claims import Verdict
 from analysis.reports import report
 from analysis.showing import grids, methods, wording
+from analysis.showing.words import opening
 from regstudy.design.history import Plan
 
 KEY = findings.Summary.ENDPOINT_TEST_ACCURACY.value
@@ -59,11 +60,15 @@ def holds(number: int) -> None:
         assert found.table["seeds"].max() >= 3
     assert ("Use " in methods.advice(found)) == bool(ranked.advised)
     headline = report.headline(found)
-    assert ("comes first" in headline) == (
+    assert headline.startswith("Use ") <= bool(ranked.advised)
+    assert ("comes first" in headline) <= (
         len(ranked.leading) == 1 and found.table["seeds"].max() >= 3 and len(found.table) > 1 and not wording.untested(ranked)
     )
+    anchor = opening.compared_with(found)
+    for row in opening.against(found, anchor).to_dict("records") if anchor else ():
+        inside, apart = abs(row["low"]) < margin and abs(row["high"]) < margin, row["low"] > 0 or row["high"] < 0
+        assert {"equivalent": inside, "separated": apart, "unresolved": True}[row["relation"]], "a bar contradicts its word"
     for judged in found.judged:
-        assert (judged.text in headline) <= (judged.verdict == Verdict.SUPPORTED)
         if judged.verdict == Verdict.INCONCLUSIVE:
             assert f"Open to “{judged.text}”" in said or f"“{judged.text}”" in said
     assert "settle" not in told

@@ -8,22 +8,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from regstudy.console import terminal
+from regstudy.console import document, terminal
 from regstudy.console.redaction import redacted
 from regstudy.errors import RegstudyError, UsageError
 
-from ..files import folders
+from ..files import folders, places
 
 PROGRAM = "python -m analysis"
 ABOUT = "Compare the runs that regstudy, or anybody, has tracked."
-EPILOG = "Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
+EPILOG = "Tables are as wide as the terminal or COLUMNS; in a pipe or file each row is one line, however long. Reads MLflow's default store and experiment: mlflow.db in this folder, or what MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."
 REPORT = "report"
-TABLES = (".csv", ".tsv", ".parquet")
-"""Ends of the names of files of results: those of analysis.reading.records.table; a test holds the two together."""
-
 PLANNED_WORDS = {"": None, "none": 0}
 CHOICES = "choices"
 """What `compare` does where nobody says what to compare: it says what there is."""
+
+JSON = "--json"
+"""Changes how a result is told, so it is no part of the command that made it."""
 
 MOST_PLANNED = 100_000
 ALLOWED = ("data", "split", "epochs", "recipe", "parameters", "numerics", "metrics", "seeds", "unknown")
@@ -52,7 +52,10 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         "claims", parents=[source, asserted], help="print the verdict on each claim, of a study or of a file", epilog=EPILOG
     )
     commands.add_parser(
-        "decided", parents=[source], help="say as JSON what of a study is decided, and what needs further seeds", epilog=EPILOG
+        "decided",
+        parents=[source],
+        help="say what of a study is decided, and what needs further seeds; as JSON, with or without --json",
+        epilog=EPILOG,
     )
     power = commands.add_parser(
         "power", parents=[source], help="say what numbers of seeds of a design can find, before any is trained", epilog=EPILOG
@@ -72,6 +75,9 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         default=10_000,
         help="test images, which the guess without any run goes by; default: %(default)s",
     )
+    power.add_argument(
+        "--embedded", action="store_true", help=argparse.SUPPRESS
+    )  # of `study plan`, which says itself what is next
     compare = commands.add_parser(
         "compare",
         parents=[source],
@@ -92,8 +98,9 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
     )
     _add_gate(commands)
-    verify = commands.add_parser("verify", help="compute every number of a report anew, and say which differ", epilog=EPILOG)
+    verify = commands.add_parser("verify", help="write a report anew, and say in what its files differ", epilog=EPILOG)
     verify.add_argument("report", metavar="REPORT", help="a report's folder, or its report.html")
+    document.add_option(verify)
     promote = commands.add_parser(
         "promote",
         parents=[source],
@@ -109,6 +116,29 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         epilog=EPILOG,
     )
     snapshot.add_argument("folder", metavar="DIR", help="folder to write; an earlier snapshot there is replaced")
+    _add_mcp(commands)
+
+
+def _add_mcp(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
+    served = commands.add_parser(
+        "mcp", help="answer a coding agent, read-only, by the Model Context Protocol over stdin and stdout", epilog=EPILOG
+    )
+    served.add_argument(
+        "--experiment",
+        metavar="NAME",
+        dest="experiments",
+        action="append",
+        default=[],
+        help="MLflow experiment, where the agent names none; default: MLflow's own; may be repeated",
+    )
+    served.add_argument(
+        "--from",
+        metavar="DIR",
+        dest="snapshots",
+        action="append",
+        default=[],
+        help="a snapshot, or a file of results, that is read instead where the agent names none; may be repeated",
+    )
 
 
 def _source() -> terminal.Parser:
@@ -129,15 +159,15 @@ def _source() -> terminal.Parser:
         metavar="FIELD=VALUE",
         action="append",
         default=[],
-        help="only runs with this value, or one of A,B,C; may be repeated",
+        help="only runs with this value, or one of A,B,C; a value with commas in double quotes: 'opt=\"adam, fused\"'; may be repeated",
     )
     shared.add_argument(
         "--from",
-        metavar="DIR",
+        metavar="WHERE",
         dest="snapshots",
         action="append",
         default=[],
-        help="read a snapshot instead; or, with compare --metric, a CSV or Parquet file of results; may be repeated",
+        help="read a snapshot instead; or, with compare --metric, another store, a CSV or Parquet file of results, or a folder that TensorBoard or Weights & Biases wrote; may be repeated",
     )
     shared.add_argument(
         "--planned",
@@ -152,6 +182,7 @@ def _source() -> terminal.Parser:
         default=[],
         help=f"compare runs although they differ in one of {', '.join(ALLOWED)}; the report says so; may be repeated",
     )
+    document.add_option(shared)
     return shared
 
 
@@ -177,7 +208,7 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
         metavar="params.NAME",
         action="append",
         default=[],
-        help="what makes runs the same configuration: params.NAME, tags.NAME, experiment or run_name; may be repeated",
+        help="what makes runs the same configuration: params.NAME, tags.NAME, experiment, run_name or store; may be repeated",
     )
     anyone.add_argument(
         "--status",
@@ -237,7 +268,7 @@ def _add_gate(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
             action="append",
             default=[],
             required=True,
-            help="its runs: FIELD=VALUE such as tags.branch=main, experiment=NAME, or a CSV or Parquet file; may be repeated, all must hold",
+            help="its runs: FIELD=VALUE such as tags.branch=main, experiment=NAME, a CSV or Parquet file, or a folder of TensorBoard’s or Weights & Biases’ files; may be repeated, all must hold",
         )
     _add_metric(gate)
     _add_number(gate)
@@ -287,26 +318,40 @@ def _run(given: list[str], program: str) -> None:
     if arguments.command == "verify":
         from . import verify
 
-        verify.verify(arguments.report, parse)
+        with document.alone(arguments.json):
+            checked = verify.verify(arguments.report, parse)
+        if arguments.json:
+            document.give(checked)
+        return
+    if arguments.command == "mcp":
+        from .agents import server
+
+        server.serve(arguments, parse)
         return
     made = _make_folder(arguments)
-    command = as_command(given)
+    command = as_command([word for word in given if word != JSON])
     try:
         from . import choices, commands, gate, power, promote
-        from . import decided as decisions
 
         own = {
-            "decided": decisions.decided,
             "power": power.power,
             CHOICES: choices.choices,
             "gate": gate.gate,
             "promote": promote.promote,
         }
         run = own[arguments.command] if arguments.command in own else getattr(commands, arguments.command)
-        run(arguments, command)
+        with document.alone(_as_json(arguments)):
+            told = run(arguments, command)
+        if told is not None:
+            document.give(told)
     except BaseException:
         folders.unmake(made)
         raise
+
+
+def _as_json(arguments: argparse.Namespace) -> bool:
+    """Whether stdout is a document's alone; `gate` takes a file instead."""
+    return arguments.command == "decided" or (arguments.command != "gate" and arguments.json)
 
 
 def _images(text: str) -> int:
@@ -351,7 +396,7 @@ def _make_folder(arguments: argparse.Namespace) -> list[Path]:
 def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     """Options that make sense together; UsageError says which do not."""
     arguments = parser(program).parse_args(given)
-    if arguments.command == "verify":
+    if arguments.command in {"verify", "mcp"}:
         return arguments
     if arguments.command == "gate":
         _check_gate(arguments)
@@ -369,8 +414,7 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     arguments.experiment = arguments.experiments[0] if arguments.experiments else ""
     arguments.metric = arguments.metrics[0] if getattr(arguments, "metrics", []) else ""
     _check_experiments(arguments)
-    if arguments.experiment and arguments.snapshots:
-        raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
+    _check_from(arguments)
     if getattr(arguments, "claims_file", "") and _narrows(arguments):
         raise UsageError("--design reads an experiment as it is: of the other options it takes --experiment and --planned only")
     if arguments.command == "compare":
@@ -387,6 +431,19 @@ def _check_experiments(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"--experiment {several[1]}: one experiment at a time, unless runs of any code are compared with --metric"
         )
+
+
+def _check_from(arguments: argparse.Namespace) -> None:
+    """Files of results and stores are for runs of any code; all else reads snapshots."""
+    anybodys = arguments.command == "compare" and not arguments.configurations and not _narrows_to_ours(arguments)
+    for place in arguments.snapshots if arguments.metric or anybodys else ():
+        places.check(place, "--from")
+    if not arguments.experiment or not arguments.snapshots:
+        return
+    if not (arguments.metric or anybodys):
+        raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
+    if all(places.is_results(place) for place in arguments.snapshots):
+        raise UsageError("--experiment names one of a store's, --from a file of results: give one of the two")
 
 
 def _planned(text: str) -> int | None:
@@ -438,11 +495,6 @@ def _check_what_is_read(arguments: argparse.Namespace) -> None:
         raise UsageError(
             "--metric reads an experiment as it is: of the other options it takes --experiment, --from, --where and --planned only"
         )
-    for name in arguments.snapshots:
-        if Path(name).suffix.lower() not in TABLES:
-            raise UsageError(
-                f"--from {name}: with --metric expected a file of results, {', '.join(TABLES)}: a snapshot holds no parameters"
-            )
 
 
 def _check_how(arguments: argparse.Namespace) -> None:
@@ -456,6 +508,9 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
     """What pairs runs, and which number of each counts."""
     if len(set(arguments.metrics)) < len(arguments.metrics):
         raise UsageError(f"--metric {arguments.metrics[-1]} is there twice: name each once")
+    for option, names in (("--group-by", getattr(arguments, "group_by", [])), ("--block", arguments.block)):
+        if len(set(names)) < len(names):
+            raise UsageError(f"{option} {names[-1]} is there twice: name each once")
     if "none" in arguments.block and len(arguments.block) > 1:
         raise UsageError("--block none and another --block: give one of the two")
     if arguments.margin is not None and not 0 < arguments.margin < math.inf:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from regstudy.console import terminal
+from regstudy.console.document import Document
 from regstudy.design.history import Plan
 from regstudy.errors import NothingToAnalyse, TrackingError, UsageError
 
@@ -17,62 +17,92 @@ from ..judging import findings
 from ..judging.findings import ALPHA, Findings
 from ..reading import comparability, errors, foreign, query
 from ..reading.anybody import claims_file, points, values
-from ..reading.anybody.asked import FINISHED, STATUSES, Asked
+from ..reading.anybody.asked import Asked
 from ..reading.query import Wanted
 from ..reading.records import snapshot as snapshots
 from ..reading.records import stores
-from ..reading.records.snapshot import Records
+from ..reading.records.record import FINISHED, STATUSES, Records
 from ..reading.trials import Trials
-from ..reports import publish
+from ..reports import note, publish
 from ..reports import report as report_files
 from ..showing import gallery as gallery_page
 from ..showing import terminal_tables
+from . import documents, next_steps
+
+MOST = 20
+"""Configurations that a message names."""
 
 NOT_PAIRED = ("none",)
 """What --block says where nothing pairs runs."""
 
 
-def rank(arguments: argparse.Namespace, _command: str) -> None:
+def rank(arguments: argparse.Namespace, _command: str) -> Document | None:
     """Print the ranking."""
     result = found(arguments)
-    for one in (result, *result.beside):
+    shown = (result, *result.beside)
+    if arguments.json:
+        return documents.rankings(shown)
+    for one in shown:
         terminal_tables.show_ranking(one)
     _say_notices(result.trials)
+    if result.judged:
+        terminal.say_next(next_steps.same_runs("claims", arguments))
+    elif len(result.table) > 1:
+        names = [str(name) for name in result.table["configuration"].head(2)]
+        terminal.say_next(next_steps.same_runs("compare", arguments, *names))
+    return None
 
 
-def claims(arguments: argparse.Namespace, _command: str) -> None:
+def claims(arguments: argparse.Namespace, _command: str) -> Document | None:
     """Print the verdicts on a study's claims."""
     result = found(arguments)
     if not result.judged:
         raise NothingToAnalyse(no_claims(result.trials))
+    if arguments.json:
+        return documents.verdicts(result)
     terminal_tables.show_verdicts(result)
     _say_notices(result.trials)
+    terminal.say_next(next_steps.same_runs("report", arguments))
+    return None
 
 
-def compare(arguments: argparse.Namespace, command: str) -> None:
+def decided(arguments: argparse.Namespace, _command: str) -> Document:
+    """What is decided and what is open, and the configurations, by digest, that further seeds may decide it with."""
+    result = found(arguments)
+    return {**documents.decision(result), "notices": list(result.trials.notices)}
+
+
+def compare(arguments: argparse.Namespace, command: str) -> Document | None:
     """Print a page about two configurations; or rank the runs of any code."""
     if arguments.metric:
-        _compare_any(arguments, command)
-        return
-    # Two are compared on the seeds that they share, whatever a third one lacks.
-    arguments.allow = [*arguments.allow, comparability.SEEDS]
-    result = found(arguments)
+        return _compare_any(arguments, command)
+    result = found_for_two(arguments)
     trials = result.trials
     first, second = known(arguments.configurations, trials)
-    terminal_tables.show_pair(result, first, second, gallery_page.pair_in_words(errors.read(trials), first, second))
+    wrong = errors.read(trials)
+    images = gallery_page.pair_in_words(wrong, first, second)
+    if arguments.json:
+        return documents.compared(result, first, second, gallery_page.between(wrong, first, second), images)
+    terminal_tables.show_pair(result, first, second, images)
     _say_notices(trials)
+    if not wrong.rows.empty:
+        terminal.say_next(next_steps.same_runs("gallery", arguments))
+    return None
 
 
-def gallery(arguments: argparse.Namespace, _command: str) -> None:
+def gallery(arguments: argparse.Namespace, _command: str) -> Document | None:
     """Write the page of misclassified images."""
     trials = read(arguments)
     page = Path(arguments.output)
     gallery_page.write(trials, page)
+    if arguments.json:
+        return {"gallery": str(page.absolute()), "runs": len(trials.runs), "notices": list(trials.notices)}
     _say_notices(trials)
     terminal.say(f"gallery: {page.absolute().as_uri()}")
+    return None
 
 
-def report(arguments: argparse.Namespace, command: str) -> None:
+def report(arguments: argparse.Namespace, command: str) -> Document | None:
     """Write the report; keep it in the store too where that is the study's own, where it is asked to, and under `mlflow run`."""
     asked = arguments.publish or not arguments.output
     if arguments.publish:
@@ -81,9 +111,19 @@ def report(arguments: argparse.Namespace, command: str) -> None:
     with _place(arguments.output) as folder:
         page = _write_report(result, folder, command, there_to_stay=bool(arguments.output))
         keep(page, result, asked=asked)
+    if arguments.json:
+        return _written(result, page if arguments.output else None)
+    if arguments.output:
+        terminal.say_next(next_steps.verify(arguments.output))
+    return None
 
 
-def snapshot(arguments: argparse.Namespace, _command: str) -> None:
+def _written(result: Findings, page: Path | None) -> Document:
+    where = str(page.absolute()) if page else None
+    return {"report": where, "headline": report_files.headline(result), "notices": list(result.trials.notices)}
+
+
+def snapshot(arguments: argparse.Namespace, _command: str) -> Document | None:
     """Write a snapshot of the trials."""
     trials = read(arguments)
     chosen = {run_id for own in (trials, *trials.beside) for run_id in own.runs["run_id"]} | (
@@ -93,9 +133,12 @@ def snapshot(arguments: argparse.Namespace, _command: str) -> None:
     folder = Path(arguments.folder)
     snapshots.write(runs, trials.source, folder)
     size = sum(path.stat().st_size for path in folder.iterdir())
+    if arguments.json:
+        return {"snapshot": str(folder), "runs": len(trials.runs), "bytes": size, "notices": list(trials.notices)}
     terminal.say(f"snapshot: {folder}, {terminal.plural(len(trials.runs), 'run')}, {size / 1e6:.1f} MB")
     _say_notices(trials)
-    terminal.say(f"report from it: python -m analysis report --from {shlex.quote(arguments.folder)}")
+    terminal.say_next(next_steps.report_from(arguments.folder, arguments.study))
+    return None
 
 
 def source(arguments: argparse.Namespace) -> Records:
@@ -118,6 +161,11 @@ def with_images(trials: Trials) -> Findings:
     return findings.find(trials, errors.read(trials), [errors.read(other) for other in trials.beside])
 
 
+def found_for_two(arguments: argparse.Namespace) -> Findings:
+    """The same where two configurations are to be compared: on the seeds that they share, whatever a third one lacks."""
+    return found(argparse.Namespace(**{**vars(arguments), "allow": [*arguments.allow, comparability.SEEDS]}))
+
+
 @contextmanager
 def _place(output: str) -> Iterator[Path]:
     """The folder to write into, if only until the report is uploaded."""
@@ -136,17 +184,17 @@ def keep(page: Path, result: Findings, *, asked: bool) -> None:
         publish.adopt(page, adopted, headline)
         terminal.say(f"report: report/report.html among the artifacts of run {adopted}, the one that mlflow run made")
     if trials.study is not None and experiment_id is not None:
-        _attach(page, trials.study.run_id, asked=asked)
+        _attach(page, trials.study.run_id, note.of_study(result), asked=asked)
     elif asked and not adopted and experiment_id is not None:
         run_id = publish.publish(page, experiment_id, headline)
         terminal.say(f"report: report/report.html among the artifacts of run {run_id} in {trials.source.where}")
 
 
-def _attach(page: Path, run_id: str, *, asked: bool) -> None:
+def _attach(page: Path, run_id: str, described: str, *, asked: bool) -> None:
     """Keep a study's report with the study; where nobody asked for it, it is no error that it cannot be."""
     try:
         publish.require_current()
-        publish.attach(page, run_id)
+        publish.attach(page, run_id, described)
     except TrackingError as error:
         if asked:
             raise
@@ -155,7 +203,7 @@ def _attach(page: Path, run_id: str, *, asked: bool) -> None:
     terminal.say(f"report: report/report.html among the artifacts of the study's run {run_id}")
 
 
-def _compare_any(arguments: argparse.Namespace, command: str) -> None:
+def _compare_any(arguments: argparse.Namespace, command: str) -> Document | None:
     """By each metric that is named; all share α."""
     if arguments.output and len(arguments.metrics) > 1:
         raise UsageError(
@@ -164,13 +212,20 @@ def _compare_any(arguments: argparse.Namespace, command: str) -> None:
     held = source(arguments)
     results = [found(_by(arguments, metric), held) for metric in arguments.metrics]
     if arguments.output:
-        _write_report(results[0], Path(arguments.output), command, there_to_stay=True)
-        return
+        page = _write_report(results[0], Path(arguments.output), command, there_to_stay=True)
+        if arguments.json:
+            return _written(results[0], page)
+        terminal.say_next(next_steps.verify(arguments.output))
+        return None
+    if arguments.json:
+        return documents.rankings(results)
     for result in results:
         terminal_tables.show_ranking(result)
         _say_notices(result.trials)
     if len(results) > 1:
         terminal.say(f"note: {len(results)} metrics share α = {ALPHA:g}: each is ranked at {results[0].alpha:g}")
+    terminal.say_next(next_steps.report_of_first(command, arguments.metrics))
+    return None
 
 
 def _by(arguments: argparse.Namespace, metric: str) -> argparse.Namespace:
@@ -254,7 +309,9 @@ def known(names: Sequence[str], trials: Trials) -> list[str]:
     there = list(dict.fromkeys(trials.runs["configuration"]))
     for name in names:
         if name not in there:
-            raise UsageError(f"{name!r} is no configuration of these runs: expected one of {', '.join(map(repr, there))}")
+            raise UsageError(
+                f"{name!r} is no configuration of these runs: expected one of {values.listed(list(map(repr, there)), MOST)}"
+            )
     if names[0] == names[1]:
         raise UsageError(f"{names[0]!r} twice: name two configurations")
     return list(names)

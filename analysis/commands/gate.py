@@ -15,15 +15,16 @@ from regstudy.console import terminal
 from regstudy.console.terminal import plural
 from regstudy.errors import NothingToAnalyse, UsageError
 
+from ..files import places
 from ..judging import looks, statistics
 from ..judging.findings import score_table
 from ..judging.looks import Looks
 from ..judging.statistics import BY_ITSELF, LEAST, Estimate
 from ..reading import foreign
-from ..reading.anybody import claims_file, points, values
+from ..reading.anybody import claims_file, odd, points, values
 from ..reading.anybody.asked import Asked
-from ..reading.records import stores, table
-from ..reading.records.snapshot import Record, Records
+from ..reading.records import stores
+from ..reading.records.record import Record, Records
 from ..reading.trials import Trials
 from ..showing import rendering, wording
 from . import commands
@@ -86,6 +87,11 @@ class Sides:
         return " and ".join(dict.fromkeys([self.baseline.experiment, self.candidate.experiment]))
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What could not be read of either."""
+        return tuple(dict.fromkeys(told for side in (self.baseline, self.candidate) for told in getattr(side, "notices", ())))
+
+    @property
     def experiment_id(self) -> str | None:
         """None: nothing is kept there."""
         return None
@@ -93,7 +99,7 @@ class Sides:
     def runs(self) -> Sequence[Record]:
         """Of both, the baseline's first."""
         return [
-            run._replace(run_id=f"{side}/{run.run_id}", name=side)
+            run._replace(run_id=f"{side}/{run.run_id}", name=side, tags=_nested(run, side))
             for side in (BASELINE, CANDIDATE)
             for run in self.chosen[side]
         ]
@@ -115,6 +121,12 @@ class Sides:
 
     def design(self, run_id: str) -> str | None:
         """None is asked for."""
+
+
+def _nested(run: Record, side: str) -> dict[str, str]:
+    """Its tags, with the run that it is nested in as that is called here."""
+    above = run.tags.get(odd.PARENT)
+    return {**run.tags, odd.PARENT: f"{side}/{above}"} if above else dict(run.tags)
 
 
 def gate(arguments: argparse.Namespace, _command: str) -> None:
@@ -156,15 +168,17 @@ def _sides(arguments: argparse.Namespace) -> Sides:
 
 
 def _side(side: str, given: Sequence[str]) -> tuple[Records, Sequence[Record]]:
-    """Files, or an experiment, and conditions."""
-    files = [word for word in given if table.is_table(word) and "=" not in word]
+    """Files or stores, an experiment, and conditions."""
+    named = [word for word in given if places.is_place(word)]
     experiments = [word.removeprefix(EXPERIMENT) for word in given if word.startswith(EXPERIMENT)]
-    conditions = [word for word in given if word not in files and not word.startswith(EXPERIMENT)]
-    if files and experiments:
+    conditions = [word for word in given if word not in named and not word.startswith(EXPERIMENT)]
+    for place in named:
+        places.check(place, f"--{side}")
+    if experiments and named and all(map(places.is_results, named)):
         raise UsageError(
-            f"--{side}: files ({', '.join(files)}) or an experiment ({', '.join(experiments)}): give one of the two"
+            f"--{side}: files ({', '.join(named)}) or an experiment ({', '.join(experiments)}): give one of the two"
         )
-    source = stores.of_anybody(experiments, files)
+    source = stores.of_anybody(experiments, named)
     runs = foreign.where(source.runs(), conditions, f"--{side}")
     if not runs:
         raise NothingToAnalyse(f"--{side} {' '.join(given)}: no run of {source.experiment!r} of {source.where} is so")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regstudy.console import terminal
+from regstudy.console.document import Document
 from regstudy.console.screen import Table
 from regstudy.console.terminal import in_words, plain, plural
 from regstudy.design import design_file
@@ -33,46 +34,101 @@ class Spread:
     source: str
 
 
-def power(arguments: argparse.Namespace, _command: str) -> None:
+@dataclass(frozen=True)
+class Power:
+    """What numbers of seeds of a design can find with 80% power; `seeds` and `needed` are the design's and the fewest that decide a claim with its margin, None if more than 1,000.
+
+    `table`: seeds, a difference that is found, equivalence that is shown if there is no difference, both in the shown unit.
+    """
+
+    spread: Spread
+    claims: int
+    unit: str
+    table: tuple[tuple[int, float, float], ...]
+    seeds: int
+    needed: int | None
+
+
+def power(arguments: argparse.Namespace, _command: str) -> Document | None:
     """Print what numbers of seeds can find, and recommend one."""
     design = design_file.load(arguments.design)
-    spread, claims = _spread(arguments, design), max(1, sum(bool(claim.contrasts) for claim in design.claims))
-    alpha = AT_THE_PLAN * design.alpha / claims
+    found = _found(arguments, design)
+    if arguments.json:
+        return _document(design, found, arguments.seed_seconds)
+    terminal.say(
+        f"what seeds can find with 80% power, {plural(found.claims, 'claim')} sharing α = {design.alpha:g}, if a difference between two configurations has a standard "
+        f"deviation of {found.spread.sd:.3g} {found.unit} ({found.spread.source}):"
+    )
+    shown = Table()
+    for heading in ("seeds", f"a difference of\n({found.unit})", "equivalence within\n(if there is none)"):
+        shown.column(*heading.split("\n"), justify="right")
+    if arguments.seed_seconds:
+        shown.column("time here", justify="right")
+    for n, difference, alike in found.table:
+        time = [in_words(n * arguments.seed_seconds)] if arguments.seed_seconds else []
+        shown.row(f"{n}{' (this design)' if n == found.seeds else ''}", f"{difference:.3f}", f"{alike:.3f}", *time)
+    shown.show()
+    terminal.say(recommendation(found.needed, plain(design.margin)))
+    if not arguments.embedded:
+        terminal.say_next(shlex.join(["python", "-m", "regstudy", "study", "run", arguments.design]))
+    return None
+
+
+def _found(arguments: argparse.Namespace, design: Design) -> Power:
+    varies, claims = spread(arguments, design), shares(design)
+    alpha, sd = AT_THE_PLAN * design.alpha / claims, varies.sd
     unit = "points" if design.endpoint in SCALED_IN_POINTS else "in the endpoint's unit"
     counts = sorted({*SEEDS, len(design.seeds)} - {1, 2})
-    terminal.say(
-        f"what seeds can find with 80% power, {plural(claims, 'claim')} sharing α = {design.alpha:g}, if a difference between two configurations has a standard "
-        f"deviation of {spread.sd:.3g} {unit} ({spread.source}):"
+    table = tuple((n, looks.detectable(sd, n, alpha), looks.shown_equivalent(sd, n, alpha)) for n in counts)
+    return Power(varies, claims, unit, table, len(design.seeds), enough_for(design.margin, sd, alpha))
+
+
+def _document(design: Design, found: Power, seed_seconds: float) -> Document:
+    names = ("seeds", "difference", "equivalence")
+    rows = [dict(zip(names, row, strict=True)) for row in found.table]
+    return {
+        "study": design.name,
+        "claims": found.claims,
+        "alpha": design.alpha,
+        "margin": design.margin,
+        "unit": found.unit,
+        "sd": found.spread.sd,
+        "sd_source": found.spread.source,
+        "seeds": found.seeds,
+        "seeds_needed": found.needed,
+        "power": [row | ({"seconds": row["seeds"] * seed_seconds} if seed_seconds else {}) for row in rows],
+        "notices": [],
+    }
+
+
+def recommendation(needed: int | None, margin: str) -> str:
+    """How many seeds to plan, and what to do instead."""
+    if needed is None:
+        return f"More than {looks.MOST:,} seeds would be needed for the margin of {margin}: choose a larger one, or an endpoint that varies less."
+    return (
+        f"Plan {plural(needed, 'seed')}: they decide a claim with the margin of {margin} either way in 80% of studies. "
+        "Or give study run --until decided instead: no number, and fewer seeds where effects are larger than the margin."
     )
-    shown = Table("")
-    for heading in ("seeds", f"a difference of\n({unit})", "equivalence within\n(if there is none)"):
-        shown.column(*heading.split("\n"), justify="right", no_wrap=True)
-    if arguments.seed_seconds:
-        shown.column("time here", justify="right", no_wrap=True)
-    for n in counts:
-        time = [in_words(n * arguments.seed_seconds)] if arguments.seed_seconds else []
-        found, alike = looks.detectable(spread.sd, n, alpha), looks.shown_equivalent(spread.sd, n, alpha)
-        shown.row(f"{n}{' (this design)' if n == len(design.seeds) else ''}", f"{found:.3f}", f"{alike:.3f}", *time)
-    shown.show()
-    terminal.say(recommendation(design, arguments.design, spread.sd, alpha))
 
 
-def recommendation(design: Design, name: str, sd: float, alpha: float) -> str:
-    """The fewest seeds that decide a claim either way, if its effect is as large as the margin, or none; `name` is what the design is found by."""
-    enough = looks.fewest(
-        lambda n: min(looks.power(design.margin, sd, n, alpha), looks.equivalence_power(design.margin, sd, n, alpha)),
+def enough_for(margin: float, sd: float, alpha: float) -> int | None:
+    """The fewest blocks, fixed beforehand, that find a difference as large as the margin, and show equivalence if there is none, in 80% of studies each; None if 1,000 do not do."""
+    return looks.fewest(
+        lambda n: min(looks.power(margin, sd, n, alpha), looks.equivalence_power(margin, sd, n, alpha)),
         looks.POWER,
         after=LEAST - 1,
     )
-    if enough is None:
-        return f"More than {looks.MOST:,} seeds would be needed for the margin of {plain(design.margin)}: choose a larger one, or an endpoint that varies less."
-    going_on = f"python -m regstudy study run {shlex.quote(name)} --until decided: no number, and fewer seeds where effects are larger than the margin."
-    return f"Plan {enough} seeds: they decide a claim with the margin of {plain(design.margin)} either way in 80% of studies. Or {going_on}"
 
 
-def _spread(arguments: argparse.Namespace, design: Design) -> Spread:
+def shares(design: Design) -> int:
+    """How many claims share a design's α."""
+    return max(1, sum(bool(claim.contrasts) for claim in design.claims))
+
+
+def spread(arguments: argparse.Namespace, design: Design) -> Spread:
+    """How a design's differences vary: as `--sd` says, from its runs so far, or a guess; UsageError if nothing tells."""
     if arguments.sd:
-        return Spread(_number(arguments.sd), "as given")
+        return Spread(number(arguments.sd), "as given")
     pilot = _pilot(arguments, design)
     if pilot is not None:
         return pilot
@@ -86,7 +142,8 @@ def _spread(arguments: argparse.Namespace, design: Design) -> Spread:
     )
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
+    """What `--sd` says."""
     try:
         value = float(text)
     except ValueError:

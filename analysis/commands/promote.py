@@ -1,8 +1,10 @@
 """Register the model that a study's report advises, with its verdict; refuse where nothing is shown."""
 
 import argparse
+import shlex
 
 from regstudy.console import terminal
+from regstudy.console.document import Document
 from regstudy.errors import NothingToAnalyse, UsageError
 
 from ..files.rows import rows
@@ -16,7 +18,7 @@ from . import commands
 TAG = "regstudy."
 
 
-def promote(arguments: argparse.Namespace, _command: str) -> None:
+def promote(arguments: argparse.Namespace, _command: str) -> Document | None:
     """Register it under a name, with an alias, and say how to serve it."""
     publish.require_current()
     found = commands.found(arguments)
@@ -30,9 +32,20 @@ def promote(arguments: argparse.Namespace, _command: str) -> None:
         description=methods.advice(found),
         tags=_tags(found, name),
     )
+    if arguments.json:
+        told = {
+            "model": version.name,
+            "version": str(version.version),
+            "alias": arguments.alias,
+            "configuration": name,
+            "run_id": run,
+        }
+        return {**told, "advice": methods.advice(found), "notices": list(found.trials.notices)}
     terminal.say(f"{version.name} version {version.version}, alias {arguments.alias}: {name}, run {run}")
     terminal.say(methods.advice(found))
-    terminal.say(f"serve it: mlflow models serve -m models:/{version.name}@{arguments.alias} --env-manager local")
+    model = shlex.quote(f"models:/{version.name}@{arguments.alias}")
+    terminal.say_next(f"mlflow models serve -m {model} --env-manager local")
+    return None
 
 
 def advised(found: Findings) -> str:

@@ -94,14 +94,27 @@ def in_places(folder: Path) -> Iterator[str]:
             yield name
 
 
+def beside(folder: Path) -> list[str]:
+    """What else lies in the folder, where no report's files go."""
+    return sorted(path.name for path in folder.iterdir() if path.name not in {*PAGES, REPORT_MANIFEST, *PLACES})
+
+
+def files(folder: Path) -> list[str]:
+    """All files in a folder and the folders in it."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 def is_as_written(path: Path, digests: frozenset[str]) -> bool:
     """Whether a file, no link, has one of these digests."""
     return path.is_file() and not path.is_symlink() and (not digests or sha256(path) in digests)
 
 
 @contextmanager
-def replacing_report(folder: Path) -> Iterator[Path]:
-    """A new folder to write a report into, which takes the place of the earlier one at the end; until then that is whole, and for good on an error."""
+def replacing_report(folder: Path, drawn_with: str = "") -> Iterator[Path]:
+    """A new folder to write a report into, which takes the place of the earlier one at the end; until then that is whole, and for good on an error.
+
+    The manifest says what its figures are drawn with.
+    """
     made: list[Path] = []
     try:
         made += make(folder)
@@ -111,7 +124,7 @@ def replacing_report(folder: Path) -> Iterator[Path]:
             yield new
             earlier = check_report(folder)  # again: somebody may have written there meanwhile
             with _undisturbed():
-                _replace(folder, earlier, new, kept)
+                _replace(folder, earlier, new, kept, drawn_with)
                 scratch.cleanup()
     except OSError as error:
         unmake(made)
@@ -185,25 +198,28 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _replace(folder: Path, earlier: Listed, new: Path, kept: Path) -> None:
-    names = _files(new)
+def _replace(folder: Path, earlier: Listed, new: Path, kept: Path, drawn_with: str) -> None:
+    names = files(new)
     listed, draft = {name: sha256(new / name) for name in names}, new / REPORT_MANIFEST
+    about: dict[str, Any] = {"format": FORMAT, "kind": "report", "regstudy": regstudy.__version__, "files": listed}
+    about |= {"drawn_with": drawn_with} if drawn_with else {}
+    replacing = {"replacing": {name: sorted(digests) for name, digests in earlier.items()}} if earlier else {}
     _keep(folder, [*earlier, REPORT_MANIFEST], kept)
     places = [folder / place for place in PLACES if not (folder / place).exists()]
     try:
         # Killed from here on, both are known to be ours.
-        _write_manifest(folder, draft, listed, earlier)
+        _write_manifest(folder, draft, about | replacing)
         for name in names:
             (folder / name).parent.mkdir(exist_ok=True)
             (new / name).replace(folder / name)
         for name in set(earlier) - set(names):
             (folder / name).unlink(missing_ok=True)
-        _write_manifest(folder, draft, listed, {})
+        _write_manifest(folder, draft, about)
     except BaseException:
         for name in [*names, REPORT_MANIFEST]:
             if not (kept / name).exists():
                 (folder / name).unlink(missing_ok=True)
-        for name in _files(kept):
+        for name in files(kept):
             (kept / name).replace(folder / name)
         unmake(places)
         raise
@@ -222,11 +238,13 @@ def _keep(folder: Path, names: list[str], kept: Path) -> None:
                 shutil.copy2(folder / name, kept / name, follow_symlinks=False)
 
 
-def _write_manifest(folder: Path, draft: Path, listed: Mapping[str, str], earlier: Listed) -> None:
-    about: dict[str, Any] = {"format": FORMAT, "kind": "report", "regstudy": regstudy.__version__, "files": listed}
-    if earlier:
-        about["replacing"] = {name: sorted(digests) for name, digests in earlier.items()}
-    draft.write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def as_manifest(about: Mapping[str, Any]) -> str:
+    """A report's manifest as text."""
+    return json.dumps(about, indent=1, sort_keys=True) + "\n"
+
+
+def _write_manifest(folder: Path, draft: Path, about: Mapping[str, Any]) -> None:
+    draft.write_text(as_manifest(about), encoding="utf-8")
     draft.replace(folder / REPORT_MANIFEST)
 
 
@@ -271,10 +289,6 @@ def _why_foreign(folder: Path, name: str, listed: Listed) -> str:
     if name not in listed or not path.is_file():
         return visible(name)
     return "" if is_as_written(path, listed[name]) else f"{visible(name)} (changed since it was written)"
-
-
-def _files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class Questions(Protocol):
         """The recorded numbers that it speaks of."""
         ...
 
-    def pick(self, fields: Mapping[str, Any]) -> int:
+    def pick(self, fields: Mapping[str, Any] | str) -> int:
         """Which configuration these fields single out."""
         ...
 

@@ -135,7 +135,7 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
     alpha = questions.alpha if questions else trials.alpha or ALPHA
     scores = score_table(runs, key)
     looked = looks_of(trials, alpha)
-    run = _was_run(runs)
+    run = was_run(runs)
     details = {"diverged": _diverged(runs), "complexity": _complexity(trials), "reference": _asked_reference(design, runs)}
 
     def ranked(by: Looks) -> Ranking:
@@ -278,7 +278,8 @@ def _names(design: Design, runs: pd.DataFrame) -> list[str]:
     """What each configuration of a design is called here, in the design's order."""
     dataset, seed = str(runs["dataset"].iloc[0]), int(runs["seed"].iloc[0])
     named = dict(zip(runs["configuration_digest"], runs["configuration"], strict=True))
-    return [named.get(config.configuration_digest(), config.run_name()) for config in design.configs(dataset, seed)]
+    configs = design.configs(dataset, seed)
+    return [named.get(config.configuration_digest(), own) for config, own in zip(configs, design.called(), strict=True)]
 
 
 def _asked_reference(design: Design | None, runs: pd.DataFrame) -> str | None:
@@ -307,10 +308,10 @@ def _on_data(trials: Trials, metrics: Sequence[str], own: Sequence[str], names: 
     """What was measured in these trials; their configurations' own names become those that all data sets share."""
     shared = dict(zip(own, names, strict=True))
     scores = {metric: score_table(trials.runs, metric).rename(columns=shared) for metric in metrics}
-    return OnData(scores, _units(trials), _was_run(trials.runs).rename(columns=shared), trials.pairing)
+    return OnData(scores, _units(trials), was_run(trials.runs).rename(columns=shared), trials.pairing)
 
 
-def _was_run(runs: pd.DataFrame) -> pd.DataFrame:
+def was_run(runs: pd.DataFrame) -> pd.DataFrame:
     """In which block each configuration was run, diverged ones included."""
     once = runs.drop_duplicates(["seed", "configuration"])
     return once.assign(run=True).pivot(index="seed", columns="configuration", values="run").notna()  # noqa: PD010  # as above

@@ -12,6 +12,9 @@ from scipy import stats
 
 from . import statistics
 
+CERTAIN = 0.05
+"""Below it a corrected p shows a difference."""
+
 
 @dataclass(frozen=True)
 class Flips:
@@ -19,6 +22,23 @@ class Flips:
 
     between_seeds: float | None
     between_configurations: float | None
+
+
+@dataclass(frozen=True)
+class Between:
+    """What two configurations get wrong, in common seeds: `images` on which they differ, and how often only the one, or only the other, is wrong.
+
+    `certain` are the images of which the difference is more than luck of the seeds, at 5%; `can_be_certain`: whether so many seeds allow that of any. `models_differ`: of how many seeds' pairs that holds; `least_p` is the smallest of theirs.
+    """
+
+    seeds: int
+    images: int
+    only_first: int
+    only_second: int
+    certain: tuple[int, ...]
+    can_be_certain: bool
+    models_differ: int
+    least_p: float
 
 
 def hardest(wrong: pd.DataFrame) -> pd.DataFrame:
@@ -66,6 +86,24 @@ def confusions(errors: pd.DataFrame) -> pd.DataFrame:
     """Which class is taken for which, over all runs, most often first: columns label, predicted, errors, images (how many different ones); from a row per run and error."""
     by = errors.groupby(["label", "predicted"])["index"].agg(errors="size", images="nunique").reset_index()
     return by.sort_values(["errors", "label", "predicted"], ascending=[False, True, True], ignore_index=True)
+
+
+def between(wrong: pd.DataFrame, first: str, second: str) -> Between | None:
+    """Two configurations, image by image and model by model; None if in every common seed they get the same wrong."""
+    table = fixed_and_broken(wrong, first, second)
+    if table.empty:
+        return None
+    seeds, models = int(table["seeds"].iloc[0]), mcnemar(wrong, first, second)["p_adjusted"]
+    return Between(
+        seeds,
+        len(table),
+        int(table["only_first"].sum()),
+        int(table["only_second"].sum()),
+        tuple(int(image) for image in table.index[table["p_adjusted"] < CERTAIN]),
+        len(table) * 2.0 ** (1 - seeds) < CERTAIN,  # the smallest p that so many seeds allow
+        int((models < CERTAIN).sum()),
+        float(models.min()),
+    )
 
 
 def flips(wrong: pd.DataFrame) -> Flips:

@@ -1,10 +1,17 @@
-"""Plain filters on a run's fields: FIELD=VALUE, several values with commas, numbers compared as numbers."""
+"""Plain filters on a run's fields: FIELD=VALUE, several values with commas, numbers compared as numbers.
 
+A value that has commas itself stands in double quotes, and a quote in it is doubled, as in CSV: opt="adam, fused". Elsewhere quotes are characters like others.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regstudy.config import quoted
 from regstudy.errors import UsageError
+
+PIECE = re.compile(r'("(?:[^"]|"")*"|[^,]*),')
+"""A value in quotes, or one without commas, and the comma that ends it."""
 
 
 def parse(given: Sequence[str], option: str = "--where") -> dict[str, tuple[str, ...]]:
@@ -16,8 +23,26 @@ def parse(given: Sequence[str], option: str = "--where") -> dict[str, tuple[str,
             raise UsageError(f"{option} {quoted(condition)}: expected FIELD=VALUE, such as epochs=40 or seed=0,1,2")
         if field in found:
             raise UsageError(f"{option} {field} is there twice: give its values with commas, {field}=A,B")
-        found[field] = tuple(values.split(","))
+        found[field] = tuple(_split(values))
     return found
+
+
+def _split(values: str) -> list[str]:
+    """The values between commas. One in quotes that needs none may be meant with them: a text that was logged so."""
+    return [value for piece in PIECE.finditer(f"{values},") for value in _meant(piece[1])]
+
+
+def _meant(piece: str) -> list[str]:
+    if len(piece) < 2 or not piece.startswith('"') or not piece.endswith('"'):
+        return [piece]
+    inner = piece[1:-1].replace('""', '"')
+    return [inner] if "," in inner else [inner, piece]
+
+
+def as_given(value: object) -> str:
+    """A value as FIELD=VALUE says it: exactly this one."""
+    text = str(value)
+    return '"{}"'.format(text.replace('"', '""')) if "," in text or text.startswith('"') or not text else text
 
 
 def holds(conditions: Mapping[str, Sequence[str]], fields: Mapping[str, Any]) -> bool:
@@ -31,8 +56,8 @@ def holds(conditions: Mapping[str, Sequence[str]], fields: Mapping[str, Any]) ->
 
 
 def same(value: object, text: str) -> bool:
-    """Whether a field's value is what the text says; 0.001 and 1e-3 are the same number."""
+    """Whether a field's value is what the text says; 0.001 and 1e-3 are the same number, nan and nan the same word."""
     try:
-        return float(str(value)) == float(text)
+        return str(value) == text or float(str(value)) == float(text)
     except ValueError:
-        return str(value) == text
+        return False

@@ -14,17 +14,15 @@ from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import Tag
 
 from . import filters
-from .anybody import claims_file, odd, values
+from .anybody import claims_file, odd, refused, values
 from .anybody import points as curves
 from .anybody.asked import SEED, Asked
 from .anybody.claims_file import Asserted
-from .anybody.directions import direction
 from .anybody.values import Spelling
 from .measures import Curve, Measure, Pairing, Scale
 from .query import LARGEST, is_done
 from .records import stores
-from .records.snapshot import Record, Records
-from .records.table import TableRecords
+from .records.record import Record, Records
 from .records.unstored import Unstored
 from .trials import AVERAGED, Trials, Words
 
@@ -56,24 +54,29 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
     ended = sum(run.status in asked.statuses and not counts(run, asked.statuses) for run in everything)
     others = [run for run in everything if run.status not in asked.statuses and not counts(run, asked.statuses)]
     if not counted:
-        raise NothingToAnalyse(_nothing(source, everything, others, asked))
+        raise NothingToAnalyse(refused.nothing(source, everything, others, asked))
+    above = odd.parents(counted, asked)
+    counted = [run for run in counted if run.run_id not in above]
     grouped = [run for run in counted if all(values.of(run, name) is not None for name in asked.group_by)]
     blocks = _blocks(grouped or counted, asked)
     known = [run for run in grouped if all(values.of(run, name) is not None for name in blocks.names)]
     if not known:
-        raise UsageError(_unknown(counted, asked, blocks.names))
+        raise UsageError(refused.unknown(counted, asked, blocks.names))
     needed = (*asked.group_by, *blocks.names)
     spelling = Spelling.among(known, needed)
-    _check_metrics(known, counted, asked, source, needed)
-    higher = (asked.better or direction(claims_file.logged(asked.metric))) == "higher"
+    refused.check_metrics(known, counted, asked, source, needed)
+    higher = (asked.better or refused.way(asked.metric, asked)) == "higher"
     runs, points = _frames(source, known, asked, blocks, spelling, higher=higher)
+    held = set(runs["run_id"])
     paired, called = bool(blocks.names), word(blocks.names)
     repeats = len(runs) - len(runs.drop_duplicates(["configuration", "seed"]))
     notices = [
         f"{plural(ended, 'run')} of regstudy that ended without an outcome, left out" if ended else "",
+        *getattr(source, "notices", ()),  # of files
         *odd.not_counted(others, asked),
+        f"{plural(len(above), 'run')} in which others are nested that have {visible(asked.metric)} too, left out: what sums these up would count twice" if above else "",
         f"{plural(len(counted) - len(known), 'run')} without {' or '.join(needed)}, left out" if len(known) < len(counted) else "",
-        f"{plural(len(known) - len(runs), 'run')} without {visible(asked.metric)}{curves.taken(asked.value) if asked.value.startswith('step') else ''}, left out" if len(known) > len(runs) else "",
+        odd.without([run for run in known if run.run_id not in held], asked, f"{visible(asked.metric)}{curves.taken(asked.value) if asked.value.startswith('step') else ''}", spelling),
         *spelling.told(needed),
         *odd.lengths(points[points["run_id"].isin(runs["run_id"])], visible(asked.metric), asked),
         blocks.reason,
@@ -125,9 +128,7 @@ def counts(run: Record, statuses: Sequence[str]) -> bool:
 def where(runs: Sequence[Record], given: Sequence[str], option: str = "--where") -> Sequence[Record]:
     """Those with the values that are asked for; a name without params. or tags. is a parameter's."""
     conditions = filters.parse(given, option)
-    names = {
-        name: name if "." in name or name in {values.EXPERIMENT, values.RUN_NAME} else f"params.{name}" for name in conditions
-    }
+    names = {name: name if "." in name or name in values.OF_RUNS else f"params.{name}" for name in conditions}
     values.check_names(names.values(), option)
     for name, own in names.items():
         if runs and all(values.of(run, own) is None for run in runs):
@@ -146,7 +147,9 @@ def _blocks(runs: Sequence[Record], asked: Asked) -> _Blocks:
     names = ((SEED,) if there else ()) if asked.block is None else asked.block
     both = sorted(set(names) & set(asked.group_by))
     if both:
-        raise UsageError(f"--block {both[0]}: is in --group-by too: name what pairs runs of different groups")
+        raise UsageError(
+            f"{asked.said('block', both[0])}: is in {refused.option('group_by', asked)} too: name what pairs runs of different groups"
+        )
     if not names:
         why = f"no run has {SEED}, and no --block says what pairs them" if asked.block is None else "as asked"
         return _Blocks((), reason=f"runs are not paired ({why}): two samples, compared by Welch's t test")
@@ -184,19 +187,6 @@ def _words(block: str, *, higher: bool, paired: bool = True) -> Words:
         if paired
         else "Nothing pairs runs of different configurations: they are two samples, compared by Welch's t test, which asks for no common variance.",
     )
-
-
-def _check_metrics(
-    known: Sequence[Record], counted: Sequence[Record], asked: Asked, source: Records, needed: Sequence[str]
-) -> None:
-    there = sorted({name for run in known for name in run.metrics})
-    for name in map(claims_file.logged, asked.metrics):
-        if name in there:
-            continue
-        if isinstance(source, TableRecords) and name in source.odd:
-            raise UsageError(f"--metric {name!r}: {source.odd[name]}")
-        of = f" that has {' and '.join(needed)}" if any(name in run.metrics for run in counted) else ""
-        raise UsageError(f"--metric {name!r}: no run{of} has it; expected one of {values.listed(there)}")
 
 
 def _asserted(asked: Asked, known: list[Record], runs: pd.DataFrame, spelling: Spelling) -> Asserted | None:
@@ -267,7 +257,7 @@ def _frames(
     }
     own = found[asked.metric]
     if own.empty:
-        raise UsageError(f"--value {asked.value!r}: no run has a point of {claims_file.logged(asked.metric)} there")
+        raise UsageError(f"{asked.said('value', asked.value)}: no run has a point of {claims_file.logged(asked.metric)} there")
     runs = runs[runs["run_id"].isin(own.index)]
     columns_of = {name: runs["run_id"].map(ends["value"]) for name, ends in found.items()}
     runs = runs.assign(**{AVERAGED: runs["run_id"].map(own["averaged"]), **columns_of})
@@ -282,7 +272,7 @@ def _is_better_higher(name: str, asked: Asked, *, higher: bool) -> bool:
     """Which end of a metric's curve is its best: of one that is claimed about beside that which ranks, as its own name says."""
     if name == asked.metric or asked.value != "best":
         return higher
-    return direction(claims_file.logged(name)) == "higher"
+    return refused.way(name, asked) == "higher"
 
 
 def _epochs(points: pd.DataFrame, runs: pd.DataFrame, asked: Asked) -> pd.DataFrame:
@@ -290,33 +280,6 @@ def _epochs(points: pd.DataFrame, runs: pd.DataFrame, asked: Asked) -> pd.DataFr
     each = points.drop_duplicates(["run_id", "step"], keep="last").sort_values(["run_id", "step"])
     long = each.rename(columns={"step": "epoch", "value": asked.metric}).drop(columns="metric")
     return long.merge(runs[["run_id", "configuration", "seed"]], on="run_id")
-
-
-def _nothing(source: Records, everything: Sequence[Record], others: Sequence[Record], asked: Asked) -> str:
-    """Why there is nothing to compare."""
-    number = {status: sum(run.status == status for run in others) for status in sorted({run.status for run in others})}
-    told = " and ".join(f"{plural(n, 'run')}, {status}" for status, n in number.items())
-    what = f"experiment {source.experiment!r} of {source.where} has no {odd.one_status(asked)}"
-    if told:
-        return f"{what}, only {told}: wait, or count them with --status {next(iter(number))}"
-    if asked.where and not everything:
-        return f"{what} with {' and '.join(asked.where)}: change --where"
-    return f"{what}{stores.elsewhere(source)}"
-
-
-def _unknown(counted: Sequence[Record], asked: Asked, blocks: Sequence[str]) -> str:
-    """Which of the names is missing, and what there is."""
-    wanted = [*asked.group_by, *blocks]
-    none = [name for name in wanted if all(values.of(run, name) is None for run in counted)]
-    params = sorted({f"params.{name}" for run in counted for name in run.params} - set(wanted))
-    pairs = any(name in blocks for name in none)
-    hint = (
-        ": name with --block what pairs them, or with --block none that nothing does"
-        if pairs
-        else ": name with --group-by what makes runs the same configuration"
-    )
-    lacking = f"no finished run has {' and '.join(none)}" if none else f"no finished run has all of {', '.join(wanted)}"
-    return f"{lacking}; expected names such as {values.listed(params)}{hint}"
 
 
 def _bounds(metric: str, values: "pd.Series[float]") -> tuple[float, float]:

@@ -10,16 +10,16 @@ import pandas as pd
 
 from regstudy import identity
 from regstudy.config import RunConfig, strengths
-from regstudy.design import design
 from regstudy.design.history import Plan
+from regstudy.design.labels import labels
 from regstudy.errors import ConfigError, NothingToAnalyse, UsageError
 from regstudy.schema import COMPLETED, DIVERGED, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
 from . import comparability, filters, measures, studies
 from .records import stores
-from .records.snapshot import Record
-from .records.stores import FIRST_RUN, Records
+from .records.record import FINISHED, Record, Records
+from .records.stores import FIRST_RUN
 from .trials import TEST_IMAGES, Trials, Words
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")
@@ -153,7 +153,7 @@ def _read(wanted: Wanted, source: Records, everything: Sequence[Record], planned
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
     if planned is not None and planned.namesakes:
         notices += (studies.of_several(planned),)
-    runs = _runs_frame(distinct, () if planned is None else planned.design.metrics())
+    runs = _runs_frame(distinct, planned)
     notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}), grows=grows)
     epochs = _epochs_frame(source, runs)
     return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=_plan(wanted, planned))
@@ -179,7 +179,7 @@ def is_done(run: Record) -> bool:
     """Whether nothing is left to do: a trial of ours has its outcome, anybody else's run is called FINISHED."""
     if run.tags.get(Tag.KIND) == TRIAL:
         return run.tags.get(Tag.OUTCOME) in OUTCOMES
-    return run.status == "FINISHED"
+    return run.status == FINISHED
 
 
 def _is_whole(run: Record) -> bool:
@@ -228,7 +228,7 @@ def _why_nothing(
         return f"{where} has no finished trial of the study {wanted.study!r}: wait, or run what is left of it with python -m regstudy study run"
     if ours:
         return f"{where} has {len(ours)} runs of regstudy, but none has finished: wait, or run {FIRST_RUN}"
-    anybodys = f"; for other runs: compare {ANYBODYS}" if any(run.status == "FINISHED" for run in everything) else ""
+    anybodys = f"; for other runs: compare {ANYBODYS}" if any(run.status == FINISHED for run in everything) else ""
     return f"{where} has no run of regstudy: first run, in this folder, {FIRST_RUN}{anybodys}{stores.elsewhere(source)}"
 
 
@@ -242,8 +242,10 @@ def _count(n: int) -> str:
     return "1 run" if n == 1 else f"{n:,} runs"
 
 
-def _runs_frame(runs: list[Record], asked: Iterable[str]) -> pd.DataFrame:
-    """A row per run; `asked` are metrics that a study speaks of, which need not be of those that every report has."""
+def _runs_frame(runs: list[Record], planned: studies.Study | None) -> pd.DataFrame:
+    """A row per run, with the metrics that a study speaks of, which need not be of those that every report has."""
+    asked = () if planned is None else planned.design.metrics()
+    called = ["" if planned is None else planned.called.get(run.tags[Tag.TRIAL_DIGEST], "") for run in runs]
     families = sorted({name for run in runs for name in run.metrics if name.startswith(FAMILIES)})
     summaries = list(dict.fromkeys([*SUMMARIES, *families, *asked]))
     configs = [_configuration(run) for run in runs]
@@ -262,7 +264,7 @@ def _runs_frame(runs: list[Record], asked: Iterable[str]) -> pd.DataFrame:
             "diverged": run.tags.get(Tag.OUTCOME) == DIVERGED,
             **{name: run.metrics.get(name, math.nan) for name in summaries},
         }
-        for run, config, name in zip(runs, configs, _names(runs, configs), strict=True)
+        for run, config, name in zip(runs, configs, _names(runs, configs, called), strict=True)
     ]
     frame = pd.DataFrame(rows).sort_values([*strengths(), "configuration", "seed"], ignore_index=True)
     # SQLite keeps an infinite number as the largest there is; neither that nor NaN is a measurement.
@@ -272,15 +274,15 @@ def _runs_frame(runs: list[Record], asked: Iterable[str]) -> pd.DataFrame:
     return frame
 
 
-def _names(runs: list[Record], configs: list[dict[str, Any]]) -> list[str]:
-    """What each configuration is called; with what else differs, should it have been allowed to."""
+def _names(runs: list[Record], configs: list[dict[str, Any]], called: Sequence[str]) -> list[str]:
+    """What each configuration is called, by its study if that has names for them; with what else differs, should it have been allowed to."""
     differing = {
         "data": [run.tags[Tag.DATASET] for run in runs],
         "recipe": [config["recipe"] for config in configs],
         "numerics": [run.tags[Tag.NUMERICS_VERSION] for run in runs],
     }
     extra = {what: values for what, values in differing.items() if len(set(values)) > 1}
-    names = design.labels(configs)
+    names = [given or label for given, label in zip(called, labels(configs), strict=True)]
     return [", ".join([name, *(f"{what} {values[i]}" for what, values in extra.items())]) for i, name in enumerate(names)]
 
 

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
+from itertools import cycle
 
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
@@ -12,7 +13,7 @@ from regstudy.design.history import History
 from regstudy.errors import NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, STUDY, Tag
 
-from .records.snapshot import Record, Records
+from .records.record import Record, Records
 
 SAME = (Tag.STUDY_DIGEST, Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
 """Runs of studies that agree in these are one study, whatever their seeds."""
@@ -31,13 +32,14 @@ NO_HISTORY = History()
 class Study:
     """A study's own run, its design, and the digests of the trials that it plans.
 
-    `history` is what was planned, and when it was started and looked at. `namesakes` are the runs of other studies of its name, `unfinished` those of them that were started later and have no finished trial yet.
+    `called` is what each of these is called where the design names configurations. `history` is what was planned, and when it was started and looked at. `namesakes` are the runs of other studies of its name, `unfinished` those of them that were started later and have no finished trial yet.
     """
 
     run_id: str
     design: Design
     trials: frozenset[str]
     history: History = NO_HISTORY
+    called: Mapping[str, str] = field(default_factory=dict[str, str])
     namesakes: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
 
@@ -129,6 +131,8 @@ def _designed(source: Records, starts: Sequence[Sequence[Record]], name: str) ->
             seeds = sorted({seed for own in designs for seed in own.seeds})
             found = designs[0].with_changes(seeds=seeds, epochs=None, dataset=None)
             planned, numerics = found.trials(_data(tags)), tags.get(Tag.NUMERICS_VERSION)
-            digests = frozenset(trial_digest(trial.config, trial.data_digest, numerics) for trial in planned)
+            digests = [trial_digest(trial.config, trial.data_digest, numerics) for trial in planned]
+            # Trials come block by block, in each of them configuration by configuration.
+            called = dict(zip(digests, cycle(found.called()))) if any(found.names()) else {}
             history = reduce(History.merged, (History.from_tags(run.tags) for run in runs))
-            yield place, Study(runs[0].run_id, found, digests, history)
+            yield place, Study(runs[0].run_id, found, frozenset(digests), history, called)

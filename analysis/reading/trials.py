@@ -13,7 +13,7 @@ from regstudy.schema import Metric, Summary
 
 from .anybody.claims_file import Asserted
 from .measures import PAIRED, Curve, Measure, Pairing, Scale
-from .records.snapshot import Records
+from .records.record import Records
 from .studies import Study
 
 AVERAGED = Summary.ENDPOINT_EPOCHS.value

@@ -20,7 +20,7 @@ from regstudy.errors import VerificationError
 from ..files.made_by import MadeBy
 from ..files.rows import rows
 from ..reading.foreign import counts
-from ..reading.records.snapshot import Record, Records
+from ..reading.records.record import Record, Records
 from ..reading.studies import Study
 from ..reading.trials import TEST_IMAGES, Trials
 
@@ -51,6 +51,11 @@ class BoundRecords:
     def experiment(self) -> str:
         """As the report names it."""
         return self.report.experiment
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What could not be read of the source."""
+        return getattr(self.source, "notices", ())
 
     @property
     def experiment_id(self) -> str | None:

@@ -1,7 +1,7 @@
 """The only module of analysis that writes to the store: a report becomes an artifact of a run, an advised model a version in the registry. Uploads the report's files and no other."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlflow.entities import LoggedModelStatus, RunStatus
@@ -9,12 +9,13 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.tracking.context import registry
-from sqlalchemy import create_engine, text
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy.errors import TrackingError
 from regstudy.schema import REPORT, Tag
-from regstudy.store import store
+from regstudy.store import database, store
 
 from ..files import folders
 
@@ -38,10 +39,11 @@ def adopt(report: Path, run_id: str, headline: str) -> None:
         _fill(report, run_id)
 
 
-def attach(report: Path, run_id: str) -> None:
-    """Log a study's report onto the study's own run, in place of an earlier one; TrackingError if the store does not take it."""
+def attach(report: Path, run_id: str, note: str) -> None:
+    """Log a study's report onto the study's own run, in place of an earlier one, and describe the run by it; TrackingError if the store does not take it."""
     with _told():
         _upload(report, run_id)
+        store.client().set_tag(run_id, MLFLOW_RUN_NOTE, note)
 
 
 def register(
@@ -66,17 +68,14 @@ def register(
 def require_current() -> None:
     """TrackingError if MLflow would change the store's tables before it wrote: that is its owner's to decide."""
     uri = store.uri()
-    database = store.sqlite_file(uri)
-    if not uri.startswith(DATABASES) or (database is not None and not database.is_file()):
+    file = store.sqlite_file(uri)
+    if not uri.startswith(DATABASES) or (file is not None and not file.is_file()):
         return
-    engine = create_engine(uri)
     try:
-        with closing(engine.connect()) as connection:
+        with database.reading(uri) as connection:
             revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    except SQLAlchemyError:
+    except TrackingError:
         revision = None
-    finally:
-        engine.dispose()
     if revision != _get_latest_schema_revision():
         raise TrackingError(
             f"the tracking store {store.shown(uri)} is of another version of MLflow, which could not open it any more once this one had written to it: "
@@ -85,7 +84,7 @@ def require_current() -> None:
 
 
 def _about(headline: str) -> dict[str, str]:
-    return {Tag.KIND: REPORT, "mlflow.note.content": f"**{headline}**\n\nOpen `report/report.html` under Artifacts."}
+    return {Tag.KIND: REPORT, MLFLOW_RUN_NOTE: f"**{headline}**\n\nOpen `report/report.html` under Artifacts."}
 
 
 def _fill(report: Path, run_id: str) -> None:

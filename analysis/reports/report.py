@@ -14,7 +14,7 @@ from ..files import folders
 from ..files.rows import csv, rows
 from ..judging.findings import Findings
 from ..reading import errors as reading
-from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg, wording
+from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg
 from ..showing.figures import Drawing
 from ..showing.run_pages import Single
 from ..showing.sections.claims import CLAIMS
@@ -27,6 +27,7 @@ from ..showing.sections.luck import LUCK
 from ..showing.sections.section import Material
 from ..showing.sections.trust import TRUST
 from ..showing.sections.weights import WEIGHTS
+from ..showing.words import opening
 from . import bound
 
 PNG_DPI = 144
@@ -50,7 +51,7 @@ SECTIONS = (
 
 def write(found: Findings, folder: Path, command: str) -> Path:
     """Write all formats into a folder, replacing an earlier report there and nothing else; the path of report.html."""
-    with folders.replacing_report(folder) as new:
+    with folders.replacing_report(folder, plots.drawn_with()) as new:
         _write_files(found, new, command)
     return folder / "report.html"
 
@@ -86,7 +87,7 @@ def _write(path: Path, text: str) -> None:
 
 def headline(found: Findings) -> str:
     """The finding, as far as there is one."""
-    return wording.headline(found.ranking, found.judged, wording.blocks_in_words(found), found.trials.words.block)
+    return opening.headline(found)
 
 
 def _context(material: Material, single: Mapping[str, list[Single]], command: str) -> dict[str, object]:
@@ -99,6 +100,7 @@ def _context(material: Material, single: Mapping[str, list[Single]], command: st
     read = {run_id: digest for own in each for run_id, digest in own.items()}
     return {
         "headline": headline(found),
+        "opening": opening.opening(found),
         "summary": methods.summary(found),
         "advice": methods.advice(found),
         "data_warning": _first(trials.runs, "data_warning"),
@@ -110,7 +112,7 @@ def _context(material: Material, single: Mapping[str, list[Single]], command: st
         "configurations": _configurations(found, single),
         "words": trials.words,
         "store": trials.source.where,
-        "from_store": trials.source.experiment_id is not None,
+        "from_store": any(run.experiment for run in trials.source.runs()),
         "experiment": trials.source.experiment,
         "version": regstudy.__version__,
         "command": command,

@@ -16,13 +16,14 @@ from regstudy.errors import NothingToAnalyse
 from ..files import folders
 from ..files.rows import rows
 from ..judging import images
+from ..judging.images import Between
 from ..reading import errors as reading
 from ..reading.errors import Errors
 from ..reading.trials import Trials
 from . import rendering, wording
 
 MOST_IMAGES, MOST_CONFIGURATIONS = 60, 8
-MOST_NAMED, CERTAIN = 10, 0.05
+MOST_NAMED = 10
 SIDE, SHOWN, SPRITE_COLUMNS = 28, 64, 10
 """Pixels of a digit's side, and of an image's in the page; images beside each other in the sprite."""
 
@@ -123,28 +124,33 @@ def in_words(errors: Errors) -> list[str]:
     return told
 
 
+def between(errors: Errors, first: str, second: str) -> Between | None:
+    """What the two get wrong, in numbers; None where that is not known, or the same."""
+    known = not errors.rows.empty and {first, second} <= set(errors.runs["configuration"])
+    return images.between(errors.wrong, first, second) if known else None
+
+
 def pair_in_words(errors: Errors, first: str, second: str) -> list[str]:
     """What the counts say of two configurations."""
-    names = set(errors.runs["configuration"])
-    if errors.rows.empty or not {first, second} <= names:
-        return ["Their misclassified images are not in the store."]
-    table = images.fixed_and_broken(errors.wrong, first, second)
-    if table.empty:
-        return ["In every common seed they misclassify the same images."]
-    certain = [f"#{image}" for image in table.index[table["p_adjusted"] < CERTAIN]]
+    told = between(errors, first, second)
+    if told is None:
+        known = not errors.rows.empty and {first, second} <= set(errors.runs["configuration"])
+        return [
+            "In every common seed they misclassify the same images."
+            if known
+            else "Their misclassified images are not in the store."
+        ]
+    certain, seeds = [f"#{image}" for image in told.certain], told.seeds
     which = f" ({', '.join(certain[:MOST_NAMED])}{', …' if len(certain) > MOST_NAMED else ''})" if certain else ""
-    seeds = int(table["seeds"].iloc[0])
     single = (
-        f"{plural(seeds, 'common seed')} {'is' if seeds == 1 else 'are'} too few to show of any single image that the difference is more than luck of the seeds (exact sign tests, Holm over all images)."
-        if len(table) * 2.0 ** (1 - seeds) >= CERTAIN  # the smallest p that so many seeds allow
-        else f"For {plural(len(certain), 'image')}{which} the difference is more than luck of the seeds allows (exact sign tests, Holm over all images)."
+        f"For {plural(len(certain), 'image')}{which} the difference is more than luck of the seeds allows (exact sign tests, Holm over all images)."
+        if told.can_be_certain
+        else f"{plural(seeds, 'common seed')} {'is' if seeds == 1 else 'are'} too few to show of any single image that the difference is more than luck of the seeds (exact sign tests, Holm over all images)."
     )
-    models = images.mcnemar(errors.wrong, first, second)
-    differing, least = int((models["p_adjusted"] < CERTAIN).sum()), models["p_adjusted"].min()
     return [
-        f"In {plural(seeds, 'common seed')} they differ on {plural(len(table), 'image')}: only {first} is wrong {table['only_first'].sum()} times, only {second} {table['only_second'].sum()} times.",
+        f"In {plural(seeds, 'common seed')} they differ on {plural(told.images, 'image')}: only {first} is wrong {told.only_first} times, only {second} {told.only_second} times.",
         single,
-        f"Model against model, {differing} of {plural(seeds, 'pair')} with a common seed differ (McNemar's exact test, Holm over the pairs; smallest corrected p {wording.p_in_words(least)}).",
+        f"Model against model, {told.models_differ} of {plural(seeds, 'pair')} with a common seed differ (McNemar's exact test, Holm over the pairs; smallest corrected p {wording.p_in_words(told.least_p)}).",
     ]
 
 

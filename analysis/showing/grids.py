@@ -171,12 +171,17 @@ def runs(found: Findings) -> Grid:
 
 def as_text(grid: Grid) -> str:
     """A table in characters, for where no HTML is shown."""
+    return table(grid).text(WIDTH)
+
+
+def table(grid: Grid) -> Table:
+    """A table in characters, of any width."""
     shown = Table(grid.caption)
     for column in grid.columns:
-        shown.column(column.heading, justify="right" if column.numeric else "left", overflow="fold")
+        shown.column(column.heading, justify="right" if column.numeric else "left")
     for row in grid.rows:
         shown.row(*row)
-    return shown.text(WIDTH)
+    return shown
 
 
 def is_number(value: object) -> bool:

@@ -22,12 +22,12 @@ from . import wording
 def summary(found: Findings) -> list[str]:
     """What was run, what holds, what is open, and what was planned: the first screen's sentences."""
     told = (
-        _what_was_run(found),
+        what_was_run(found),
         _searched(found),
         _what_holds(found),
         _what_is_open(found),
         planned(found),
-        _seen_before(found),
+        seen_before(found),
     )
     return [sentence for sentence in told if sentence]
 
@@ -68,18 +68,23 @@ def advice(found: Findings) -> str:
 
 def _no_advice(found: Findings) -> str:
     """Why nothing is advised, and how many blocks more will probably allow it."""
-    ranked, reading, block = found.ranking, found.endpoint, _block(found)
-    if found.scale.margin is None:
-        return "These runs allow no recommendation: none is shown to be better than all others, and without a margin that none is needlessly worse cannot be shown. Add --margin."
-    margin, leader = reading.margin(found.scale.margin), ranked.leader
-    if ranked.compared == "reference":
-        return f"These runs allow no recommendation of the best: {leader} leads, and the design compares all with its reference only."
+    ranked, block = found.ranking, _block(found)
+    if found.scale.margin is None or ranked.compared == "reference":
+        return why_none(found)
     wanted = further_for_advice(found)
     more = f"more than {looks.MOST:,} further {block}s" if wanted is None else f"about {plural(wanted, f'further {block}')}"
-    return (
-        f"No recommendation yet: {leader} leads, and no configuration is shown not to be worse than it, and than all others, by {margin}. "
-        f"Run {more}{_how_to_run(found, wanted)}."
-    )
+    return f"{why_none(found)} Run {more}{_how_to_run(found, wanted)}."
+
+
+def why_none(found: Findings) -> str:
+    """Why nothing is advised, where tests were possible."""
+    ranked = found.ranking
+    if found.scale.margin is None:
+        return "These runs allow no recommendation: none is shown to be better than all others, and without a margin that none is needlessly worse cannot be shown. Add --margin."
+    leader = ranked.leader
+    if ranked.compared == "reference":
+        return f"These runs allow no recommendation of the best: {leader} leads, and the design compares all with its reference only."
+    return f"No recommendation yet: {leader} leads, and no configuration is shown not to be worse than it, and than all others, by {found.endpoint.margin(found.scale.margin)}."
 
 
 def further_for_advice(found: Findings) -> int | None:
@@ -95,13 +100,18 @@ def further_for_advice(found: Findings) -> int | None:
 
 
 def _how_to_run(found: Findings, wanted: int | None) -> str:
-    study = found.trials.study
-    if study is None or wanted is None:
+    if found.trials.study is None or wanted is None:
         return ""
-    name, seeds = study.design.name, len(study.design.seeds) + wanted
-    if name not in design_file.shipped():
-        return f": the study {name} with --seeds {seeds}"
-    return f": python -m regstudy study run {name} --seeds {seeds}"
+    command, design = command_for(found, wanted), found.trials.study.design
+    return f": {command}" if command else f": the study {design.name} with --seeds {len(design.seeds) + wanted}"
+
+
+def command_for(found: Findings, further: int) -> str:
+    """What runs so many more blocks; empty if it is not known: of a study whose design is a file of the user's, or none."""
+    study = found.trials.study
+    if study is None or study.design.name not in design_file.shipped():
+        return ""
+    return f"python -m regstudy study run {study.design.name} --seeds {len(study.design.seeds) + further}"
 
 
 def methods(found: Findings) -> list[str]:
@@ -150,16 +160,16 @@ def _looking(found: Findings) -> str:
         return f"The study is looked at after every {block}: tests and intervals are from {anytime}."
     if looked.planned is None:
         return (
-            f"Nothing says how many {block}s were planned. Tests and intervals are {_test(found)}, which hold if that number was fixed before any was looked at; "
+            f"Nothing says how many {block}s were planned. Tests and intervals are {which_test(found)}, which hold if that number was fixed before any was looked at; "
             f"what holds if it was not, by {anytime}, stands beside them."
         )
     return (
-        f"{plural(looked.planned, block).capitalize()} were planned. With so many, tests and intervals are {_test(found)} at {AT_THE_PLAN:g} α; with any other number, from {anytime}, at {1 - AT_THE_PLAN:.1g} α: "
+        f"{plural(looked.planned, block).capitalize()} were planned. With so many, tests and intervals are {which_test(found)} at {AT_THE_PLAN:g} α; with any other number, from {anytime}, at {1 - AT_THE_PLAN:.1g} α: "
         f"together they are wrong at most as often as α = {alpha:g} says, however often one looks."
     )
 
 
-def _test(found: Findings) -> str:
+def which_test(found: Findings) -> str:
     """The test that holds for a number of blocks that was fixed beforehand."""
     pairing = found.trials.pairing
     if not pairing.paired:
@@ -201,7 +211,8 @@ def _special(found: Findings) -> list[str]:
     return steps
 
 
-def _what_was_run(found: Findings) -> str:
+def what_was_run(found: Findings) -> str:
+    """How many configurations, blocks and steps, on which data."""
     runs, n = found.trials.runs, len(found.table)
     size = f"{plural(n, 'configuration')} × {wording.blocks_in_words(found).removesuffix(' each')}"
     if not found.trials.has("epochs", "dataset", TEST_IMAGES):
@@ -278,7 +289,7 @@ def planned(found: Findings) -> str:
     return f"The study {way} of {plural(looked.planned, block)}: with {n} its verdicts are from tests that hold whenever one looks, at {1 - AT_THE_PLAN:.1g} of α, whose intervals are wider."
 
 
-def _seen_before(found: Findings) -> str:
+def seen_before(found: Findings) -> str:
     """That runs were there when the study was planned: no test can know whether they were seen."""
     plan = found.trials.plan
     if plan is None or not plan.done_before:

@@ -24,7 +24,7 @@ def render(template: str, context: dict[str, object]) -> str:
         keep_trailing_newline=True,
         finalize=None if template.endswith(".md.j2") else _shown,  # there, macros give text, newlines and all
     )
-    environment.filters |= {"md": markdown_text, "code": markdown_code, "plural": plural, "csv": csv}
+    environment.filters |= {"md": markdown_text, "code": markdown_code, "plural": plural, "csv": csv, "unbroken": unbroken}
     environment.globals["policy"] = _policy
     return environment.get_template(template).render(context)
 
@@ -48,6 +48,11 @@ def markdown_code(text: object) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def unbroken(text: str) -> str:
+    """Text whose lines do not begin with a number: what it belongs to stands before it."""
+    return re.sub(r"(?<=\w) (?=\d)", "\u00a0", text)
 
 
 def _policy(styles: list[str], scripts: list[str]) -> Markup:

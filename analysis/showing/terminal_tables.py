@@ -3,61 +3,57 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
-import pandas as pd
-
 from regstudy.console.screen import Table
 from regstudy.console.terminal import plural, say
-from regstudy.design.design import Contrast
 
 from ..files.rows import rows
-from ..judging import claims, findings, looks, statistics
+from ..judging import claims, looks, pair
 from ..judging.findings import Findings
 from ..judging.statistics import LEAST
 from ..reading import measures
-from ..reading.measures import Measure
 from ..reading.trials import TEST_IMAGES
 from . import grids, methods, wording
 from .figures import drawn_of
 from .grids import DETAIL
 
 NONE = "–"
-NAME = 24
-"""Characters of a configuration's name that a table keeps on one line, even where the terminal is narrow."""
 
 
 def show_ranking(found: Findings) -> None:
     """Print the ranking; ties share their rank, and nothing is emphasised."""
-    detailed, block = DETAIL in found.table, found.trials.words.block
+    detailed = DETAIL in found.table
     shown = Table(f"{_title(found)}; ± is the 95% interval of the mean, = a shown equivalence, ? what is not known")
     shown.column("rank", justify="right")
-    shown.column("configuration", overflow="fold", min_width=min(NAME, found.table["configuration"].str.len().max()))
-    headings = [f"{block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
+    shown.column("configuration")
+    headings = [f"{found.trials.words.block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
     for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if detailed else []):
-        shown.column(*heading.split("\n"), justify="right", no_wrap=True)
+        shown.column(*heading.split("\n"), justify="right")
     few = drawn_of(found)
     for row in rows(found.table.head(len(few))):
         shown.row(*_ranked(row, found), *(_details(row) if detailed else []))
     told = grids.parameters(found)
     if told is not None:
-        for line in grids.as_text(told).splitlines():
-            say(line)
+        grids.table(told).show()
     shown.show()
     if len(few) < len(found.table):
         say(
             f"The first {len(few)} of {len(found.table):,} configurations, which have a run each: their order is largely chance."
         )
-    say(wording.standing(found.ranking, wording.blocks_in_words(found), block))
-    for line in filter(None, [methods.planned(found)]):
+    for line in ranking_in_words(found):
         say(line)
+
+
+def ranking_in_words(found: Findings) -> list[str]:
+    """What the ranking says, and under which condition."""
+    standing = wording.standing(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
+    return list(filter(None, [standing, methods.planned(found)]))
 
 
 def show_verdicts(found: Findings) -> None:
     """Print each claim with its verdict, estimate, seeds and how many more it will probably take."""
     shown = Table("Verdicts")
-    shown.column("claim", ratio=4)
-    shown.column("verdict", ratio=3)
-    shown.column(grids.ESTIMATE, ratio=4)
+    for heading in ("claim", "verdict", grids.ESTIMATE):
+        shown.column(heading)
     shown.column("n", justify="right")
     shown.column("further", f"{found.trials.words.block}s", justify="right")
     for judged in found.judged:
@@ -65,14 +61,18 @@ def show_verdicts(found: Findings) -> None:
         verdict = f"{wording.SIGNS[judged.verdict]} {wording.answer(judged)}"
         shown.row(judged.text, verdict, wording.estimate(judged), n, wording.further_cell(judged))
     shown.show()
-    say(wording.counted(found.judged))
-    for line in filter(None, [methods.planned(found)]):
+    for line in verdicts_in_words(found):
         say(line)
+
+
+def verdicts_in_words(found: Findings) -> list[str]:
+    """How many claims have which verdict, and under which condition."""
+    return list(filter(None, [wording.counted(found.judged), methods.planned(found)]))
 
 
 def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -> None:
     """Print a page about two configurations; `images` are sentences about their misclassified images."""
-    result = endpoint(found, first, second)
+    result = pair.endpoint(found, first, second)
     say(f"{first} against {second}: {plural(result.plain.n, f'common {found.trials.words.block}')}, {_what(found)}")
     say("")
     for line in judgement(found, result):
@@ -89,31 +89,23 @@ def show_pair(found: Findings, first: str, second: str, images: Sequence[str]) -
         say(line)
 
 
-def endpoint(found: Findings, first: str, second: str) -> claims.Compared:
-    """Two configurations compared by the endpoint: one contrast, not one of a family."""
-    margin = found.scale.margin or findings.MARGIN
-    asked = Contrast.model_construct(
-        metric=found.endpoint.key, of={}, against={}, expect="higher", scale="difference", margin=margin
-    )
-    run = found.trials.runs.groupby("configuration")["seed"].agg(set)
-    rule = found.looked.rule(len(run[first] & run[second]))
-    return claims.compare(found.scores[first], found.scores[second], asked, found.scale.unit, rule)
-
-
 def judgement(found: Findings, result: claims.Compared) -> list[str]:
     """What the endpoint says of the two, in sentences."""
     reading, plain, block = found.endpoint, result.plain, found.trials.words.block
+    common = "common " if found.trials.pairing.paired else ""
     if not plain.decidable or plain.n < LEAST:
         return [
-            f"{reading.words.capitalize()}: {LEAST} common {block}s that differ are needed to say anything; there {'is' if plain.n == 1 else 'are'} {plain.n}."
+            f"{reading.words.capitalize()}: {LEAST} {common}{block}s that differ are needed to say anything; there {'is' if plain.n == 1 else 'are'} {plain.n}."
         ]
     interval = f"{reading.interval(plain.low, plain.high)}{reading.difference_unit}"
-    test = "Test that holds whenever one looks:" if result.anytime else "Paired t test"
+    test = "Test that holds whenever one looks:" if result.anytime else _test(found)
+    flipped = "" if result.p_sign_flip is None else f"sign-flip test p = {result.p_sign_flip:.3g}; "
     lines = [
         f"{reading.words.capitalize()}: {reading.difference(plain.mean)}{reading.difference_unit}, {wording.level(result.alpha)} interval {interval}, n = {plain.n}.",
-        f"{test} p = {plain.p:.3g}; sign-flip test p = {result.p_sign_flip:.3g}; not adjusted for other comparisons.",
-        f"{result.subject} is higher in {result.won:.0%} of {block}s.",
+        f"{test} p = {plain.p:.3g}; {flipped}not adjusted for other comparisons.",
     ]
+    if result.won is not None:
+        lines.append(f"{result.subject} is higher in {result.won:.0%} of {block}s.")
     if result.effect_size is not None:
         lines.append(f"Standardised effect {result.effect_size:+.2f}, corrected for few {block}s.".replace("-", measures.MINUS))
     if result.correlation is not None:
@@ -138,26 +130,25 @@ def judgement(found: Findings, result: claims.Compared) -> list[str]:
     return lines
 
 
+def _test(found: Findings) -> str:
+    """The test of a number of blocks that was fixed beforehand."""
+    pairing = found.trials.pairing
+    if not pairing.paired:
+        return "Welch's t test"
+    return "Paired t test, corrected for training sets that overlap," if pairing.overlap else "Paired t test"
+
+
 def pair_rows(found: Findings, first: str, second: str) -> list[tuple[str, ...]]:
     """Each measure that both have: its words and unit, either's mean, the first against the second with its interval, common blocks."""
-    shown: list[tuple[str, ...]] = []
-    for key in [found.endpoint.key, *(key for key in measures.COMPARED if key in found.trials.runs)]:
-        reading = measures.measure(key)
-        scores = findings.score_table(found.trials.runs, key)[[first, second]]
-        if scores.notna().all(axis=1).sum() == 0:
-            continue
-        means = [reading.value(float(scores[name].mean())) for name in (first, second)]
-        difference, n = _difference(scores, reading, first, second)
-        shown.append((f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}", *means, difference, str(n)))
-    return shown
+    return [_pair_row(row) for row in pair.rows(found, first, second)]
 
 
-def _difference(scores: pd.DataFrame, reading: Measure, first: str, second: str) -> tuple[str, int]:
-    """The first against the second with its 95% interval, and the number of common seeds."""
-    values = np.log(scores.where(scores > 0)) if reading.ratio else scores
-    found = statistics.estimate(values[first], values[second])
-    interval = f" ({reading.interval(found.low, found.high)})" if found.decidable else ""
-    return f"{reading.difference(found.mean)}{reading.difference_unit}{interval}", found.n
+def _pair_row(row: pair.Row) -> tuple[str, ...]:
+    reading, own = row.measure, row.difference
+    interval = f" ({reading.interval(own.low, own.high)})" if own.decidable else ""
+    difference = f"{reading.difference(own.mean)}{reading.difference_unit}{interval}"
+    words = f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}"
+    return words, reading.value(row.first), reading.value(row.second), difference, str(own.n)
 
 
 def _title(found: Findings) -> str:

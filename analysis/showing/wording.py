@@ -1,7 +1,8 @@
 """Numbers to sentences that never claim more than the test: no 'best' inside a tie, no 'no effect' for 'not significant', always n."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ SIGNS = {
 }
 """Beside the word, so that neither hangs on colour."""
 
-ANSWERS = {
+ANSWERS: Mapping[Verdict, Literal["Yes", "No", "Open"]] = {
     Verdict.NONE: "Open",
     Verdict.REFUTED: "No",
     Verdict.EQUIVALENT: "No",
@@ -118,11 +119,11 @@ def estimate(judged: Judged) -> str:
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
         return f"{contrast(result)}: not available"
-    interval = reading.interval(*_ends(judged, result))
+    interval = reading.interval(*ends(judged, result))
     return f"{contrast(result)}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
 
 
-def _ends(judged: Judged, result: Compared) -> tuple[float, float]:
+def ends(judged: Judged, result: Compared) -> tuple[float, float]:
     """Of the interval by which the verdict on the claim was reached."""
     own = result.plain if judged.verdict == Verdict.SUPPORTED else result.strict_plain
     return own.low, own.high
@@ -233,38 +234,41 @@ def untested(ranking: Ranking, block: str = "seed") -> str:
     return f"any two configurations differ by the same amount in all their {block}s, and without variation there is no test"
 
 
-def headline(ranking: Ranking, judged: Sequence[Judged], seeds: str, block: str = "seed") -> str:
-    """The finding, as far as there is one."""
+def order(ranking: Ranking, seeds: str, block: str = "seed") -> str:
+    """What is known of the order, in half a sentence."""
     table, leading = ranking.table, ranking.leading
-    supported = [claim.text for claim in judged if claim.verdict == Verdict.SUPPORTED]
+    if len(table) == 1 or table["seeds"].max() < LEAST or untested(ranking, block):
+        return _no_order(ranking, seeds, block)
+    if len(leading) == 1:
+        others = "better than all that did not diverge" if table["diverged"].any() else "shown to be better than all others"
+        others += " that could be tested" if (table["standing"] == UNTESTED).any() else ""
+        return f"{leading[0]} comes first, {others}"
+    if _relations(ranking, leading)[0] == Relation.EQUIVALENT:
+        of = "" if len(leading) == len(table) else f" of {len(table)}"
+        return f"{len(leading)}{of} configurations are practically equivalent{' at the top' if of else ''} with {seeds}"
+    if ranking.compared == "reference":
+        return _against_reference(ranking, seeds).rstrip(".")
+    if len(leading) == len(table):
+        return f"Which of {len(table)} configurations is best is not known with {seeds}"
+    return f"{len(leading)} of {len(table)} configurations may be best with {seeds}"
+
+
+def _no_order(ranking: Ranking, seeds: str, block: str) -> str:
+    """Why there is none."""
+    table = ranking.table
     if len(table) == 1:
         return f"One configuration, {seeds.removesuffix(' each')}: nothing to compare yet"
     if table["seeds"].max() < LEAST:
         seen = f"{_so_few(table, block).lower()} each" if table["seeds"].max() else "and every run diverged"
         return f"{len(table)} configurations, {seen}: no winner can be named"
-    if untested(ranking, block):
-        return f"{len(table)} configurations that cannot be tested: {untested(ranking, block)}"
-    if len(leading) == 1:
-        others = "better than all that did not diverge" if table["diverged"].any() else "shown to be better than all others"
-        others += " that could be tested" if (table["standing"] == UNTESTED).any() else ""
-        first = f"{leading[0]} comes first, {others}"
-    elif _relations(ranking, leading)[0] == Relation.EQUIVALENT:
-        of = "" if len(leading) == len(table) else f" of {len(table)}"
-        first = f"{len(leading)}{of} configurations are practically equivalent{' at the top' if of else ''} with {seeds}"
-    elif ranking.compared == "reference":
-        first = _against_reference(ranking, seeds).rstrip(".")
-    elif len(leading) == len(table):
-        first = f"Which of {len(table)} configurations is best is not known with {seeds}"
-    else:
-        first = f"{len(leading)} of {len(table)} configurations may be best with {seeds}"
-    return f"{supported[0]}; {first.replace('Which', 'which', 1)}" if supported else first
+    return f"{len(table)} configurations that cannot be tested: {untested(ranking, block)}"
 
 
 def counted(judged: Sequence[Judged]) -> str:
     """How many claims have which verdict, as a sentence."""
     counts = {outcome: sum(claim.verdict == outcome for claim in judged) for outcome in Verdict}
     told = [f"{n} {outcome.value}" for outcome, n in counts.items() if n]
-    return f"Of {plural(len(judged), 'claim')}, {_listed(told)}."
+    return f"Of {plural(len(judged), 'claim')}, {listed(told)}."
 
 
 def blocks_in_words(found: Findings) -> str:
@@ -399,13 +403,14 @@ def names(given: Sequence[str]) -> str:
     """Configurations in a sentence: of more than four, three and a number."""
     if len(given) > FEW + 1:
         return f"{', '.join(given[:FEW])} and {len(given) - FEW} more"
-    return _listed(given)
+    return listed(given)
 
 
 def quoted(texts: Sequence[str]) -> str:
     """Claims in a sentence."""
-    return _listed([f"“{text}”" for text in texts])
+    return listed([f"“{text}”" for text in texts])
 
 
-def _listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence, the last after an ‘and’."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

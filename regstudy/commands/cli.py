@@ -4,11 +4,16 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from regstudy.config import FILLED_IN, RunConfig, expected
-from regstudy.console import signals, terminal
+from regstudy.console import document, signals, terminal
 from regstudy.errors import RegstudyError, UsageError
+from regstudy.schema import Summary
+
+if TYPE_CHECKING:
+    from regstudy.run.trial import Tell
 
 PROGRAM = "python -m regstudy"
 ABOUT = "Train regularisation configurations as MLflow runs, one by one or as a study."
@@ -49,8 +54,11 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
             default=argparse.SUPPRESS,
             help=f"{field.description}; {expected(name)}{default}".replace("%", "%%"),
         )
+    document.add_option(train)
+    _add_system_metrics(train)
     resume = commands.add_parser("resume", help="continue a run that was stopped", epilog=EPILOG)
     resume.add_argument("run_id", metavar="RUN_ID", help="the MLflow run's ID")
+    document.add_option(resume)
     _add_study(commands.add_parser("study", help="plan and run a study: many configurations, many seeds"))
     _add_search(
         commands.add_parser(
@@ -59,6 +67,14 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
             description="Search for a configuration on held-out training images, then write the design of a study with fresh seeds that confirms it, or does not.",
             epilog=SEARCH_EPILOG,
         )
+    )
+
+
+def _add_system_metrics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--system-metrics",
+        action="store_true",
+        help="log how busy the machine is meanwhile, as MLflow's system metrics; changes no number",
     )
 
 
@@ -74,11 +90,12 @@ def _add_search(search: argparse.ArgumentParser) -> None:
     search.add_argument(
         "--output", default="", metavar="FILE", help="the confirming design; default: NAME-confirm.yaml beside the file"
     )
+    document.add_option(search)
 
 
 def configuration(given: argparse.Namespace) -> RunConfig:
     """The configuration that the options of `train` describe."""
-    return RunConfig.from_text({name: text for name, text in vars(given).items() if name != "command"})
+    return RunConfig.from_text({name: text for name, text in vars(given).items() if name in RunConfig.model_fields})
 
 
 def _add_study(study: argparse.ArgumentParser) -> None:
@@ -93,6 +110,7 @@ def _add_study(study: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=text, description=text.capitalize() + ".", epilog=STUDY_EPILOG)
         if name == "schema":
             continue
+        document.add_option(action)
         action.add_argument("design", metavar="DESIGN", help="name of a shipped design, or the path of a YAML file")
         action.add_argument(
             "--seeds", default="", metavar="N or A,B,…", help="number of seeds, or a list; default: the design's"
@@ -142,22 +160,24 @@ def _add_study(study: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "--budget", default="", metavar="TIME", help="with --until: 90m, 2h or 1d after which no block begins"
             )
+            _add_system_metrics(action)
             action.add_argument("--no-report", action="store_true", help="make no report at the end, only say by what command")
 
 
 def _command(arguments: list[str], program: str) -> None:
-    # A second signal ends the process at once.
+    # The same signal again ends the process at once.
     signals.interrupt_on((signal.SIGINT, signal.SIGTERM), lambda again: os._exit(128 + again))
     try:
         given = parser(program).parse_args(arguments)
         if given.command != "study" or given.action == "run":
             terminal.go_on_unheard()
         if given.command == "train":
-            train(configuration(given))
+            config = configuration(given)
+            _one_run(given, lambda tell: train(config, tell, system_metrics=given.system_metrics))
         elif given.command == "resume":
             from regstudy.run.trial import resume
 
-            resume(given.run_id)
+            _one_run(given, lambda tell: resume(given.run_id, tell))
         elif given.command == "search":
             from regstudy.commands import search_cli
 
@@ -178,8 +198,24 @@ def _command(arguments: list[str], program: str) -> None:
         raise
 
 
-def train(config: RunConfig) -> str:
-    """Train a configuration as one MLflow run; its ID."""
+def _one_run(given: argparse.Namespace, work: "Callable[[Tell | None], str]") -> None:
+    """Train, and say how it ended or, if that is asked for, give it as JSON: from memory, the store may be away by then."""
+    ends: list[document.Document] = []
+
+    def keep(run_id: str, config: RunConfig, values: Mapping[str, float]) -> None:
+        diverged = Summary.ENDPOINT_TEST_ACCURACY not in values
+        ends.append(
+            {"run_id": run_id, "diverged": diverged, "configuration": config.model_dump(mode="json"), "metrics": dict(values)}
+        )
+
+    with document.alone(given.json):
+        work(keep if given.json else None)
+    for end in ends:
+        document.give({**end, "notices": []})
+
+
+def train(config: RunConfig, tell: "Tell | None" = None, *, system_metrics: bool = False) -> str:
+    """Train a configuration as one MLflow run; its ID. `tell` is told how it ended, else that is said."""
     # Imported here: what reads images, torch and mlflow cost seconds, which help and errors need not wait for.
     from regstudy.data import finding
 
@@ -189,4 +225,4 @@ def train(config: RunConfig) -> str:
     with cores.at_work() as share:
         from regstudy.run.trial import run
 
-        return run(config, source, share)
+        return run(config, source, share, tell, system_metrics=system_metrics)

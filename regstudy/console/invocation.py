@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import pathname2url
 
 CALL = "REGSTUDY_CALL"
@@ -21,6 +22,8 @@ INSTALLED = "regstudy"
 
 PROJECT = Path(__file__).parent.parent.parent
 DEFAULT_EXPERIMENT = "0"
+OWN_SERVER = "http://127.0.0.1:5000"
+"""Where `mlflow ui` answers."""
 
 
 def remember() -> None:
@@ -38,6 +41,17 @@ def pasteable(line: str) -> str:
 def path(text: str) -> str:
     """A path for a printed command: under `mlflow run` from another folder, relative ones are the project's, not the user's."""
     return str(Path(text).absolute()) if _from_elsewhere() and Path(text).exists() else text
+
+
+def training_runs(address: str, experiment_id: str) -> str:
+    """Where MLflow shows an experiment's training runs; of a store that is no server, what starts one, and the page there.
+
+    MLflow itself opens an experiment on a page about generative AI, on which no training run is.
+    """
+    page = f"/#/experiments/{quote(experiment_id, safe='')}/runs?workflowType=machine_learning"
+    if address.startswith("http"):
+        return address.rstrip("/") + page
+    return f"{ui(address)}, then {OWN_SERVER}{page}"
 
 
 def ui(address: str) -> str:

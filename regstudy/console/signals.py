@@ -18,7 +18,10 @@ AGAIN_SECONDS = 0.05
 
 
 def interrupt_on(numbers: Iterable[int], afterwards: Callable[[int], None]) -> None:
-    """Raise Interrupted at the first of these signals; do `afterwards`, given its number, at those that follow."""
+    """Raise Interrupted at the first of these signals; do `afterwards`, given its number, when the same comes again.
+
+    Another of them asks for what is being done: `mlflow run` sends SIGTERM 0.25 s after the SIGINT of a Ctrl+C, which both have had.
+    """
     stop = Stop(afterwards)
     for number in numbers:
         signal.signal(number, stop)
@@ -28,7 +31,7 @@ class Stop:
     """A handler for signals."""
 
     def __init__(self, afterwards: Callable[[int], None]) -> None:
-        self._afterwards, self._raised = afterwards, False
+        self._afterwards, self._raised = afterwards, 0
         before = sys.unraisablehook
         earlier = getattr(before, "__self__", None)
         self.others = earlier.others if isinstance(earlier, Stop) else before
@@ -37,16 +40,17 @@ class Stop:
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """The signal has come."""
         if self._raised:
-            self._afterwards(number)
+            if number == self._raised:
+                self._afterwards(number)
             return
-        self._raised = True
+        self._raised = number
         raise Interrupted(number)
 
     def _swallowed(self, what: Any) -> None:
         if not isinstance(what.exc_value, Interrupted):
             self.others(what)
             return
-        self._raised = False
+        self._raised = 0
         again = threading.Timer(AGAIN_SECONDS, os.kill, [os.getpid(), what.exc_value.number])
         again.daemon = True
         again.start()

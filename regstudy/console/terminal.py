@@ -6,18 +6,24 @@ Every line leaves by `say`, `warn` or, in Rich's tables and bars, by `shown`: no
 import argparse
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from rich.cells import cell_len
+
 from regstudy.console import invocation, streams
 from regstudy.console.redaction import redacted
-from regstudy.console.text import visible
+from regstudy.console.text import filled, visible, wrapped
 from regstudy.errors import RegstudyError, UsageError
 
 BAD_INPUT = 2
 """Exit status for input that the user can correct."""
+
+WORDS_OF_A_SHELL = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+""")
+"""Between these a command may go on in the next line."""
 
 NAME_ENDS = r"""[\s'"<>;]"""
 """Where a refused name ends within the text that holds it."""
@@ -142,9 +148,37 @@ def shown(text: str, *, on_stderr: bool = False) -> str:
     return streams.plain(invocation.pasteable(visible(text)), sys.stderr if on_stderr else sys.stdout)
 
 
+def width() -> int | None:
+    """Characters to a line on stdout: as COLUMNS says, else as wide as the terminal; None in a pipe or a file, where no line is broken."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isascii() and given.isdigit() and int(given) > 0:
+        return int(given)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def say(line: str) -> None:
-    """Print one line on stdout, at once: what follows may take minutes."""
-    print(shown(redacted(line)), flush=True)
+    """Print one line on stdout, at once: what follows may take minutes. On a terminal it is broken between words."""
+    put(wrapped(shown(redacted(line)), width()))
+
+
+def put(text: str) -> None:
+    """Print what is laid out, and shown, already."""
+    print(text, flush=True)
+
+
+def say_command(label: str, command: str) -> None:
+    """Print a command that can be pasted: where the terminal is narrow it goes on in the next line, as shells understand it."""
+    begun = f"{label}: " if label else "  "
+    line, room = begun + shown(redacted(command)), width()
+    if room is not None and cell_len(line) > room:
+        words = WORDS_OF_A_SHELL.findall(line.removeprefix(begun))
+        line = "\n".join(filled(words, room, first=begun, rest="    ", ending=" \\"))
+    put(line)
+
+
+def say_next(command: str) -> None:
+    """End a command with the most sensible next one."""
+    say_command("next", command)
 
 
 def warn(line: str) -> None:

@@ -25,10 +25,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from regstudy import identity, own_code
-from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, Dataset, RunConfig, anchored, dataset_name, quoted, strengths
+from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, Dataset, RunConfig, anchored, dataset_name, quoted
 from regstudy.console.terminal import plain, plural
+from regstudy.design import labels
 from regstudy.errors import ConfigError, DesignError
-from regstudy.schema import NUMERICS_VERSION, Summary
+from regstudy.schema import FIRST_NAMES, NUMERICS_VERSION, Summary
 from regstudy.schema import Metric as PerEpoch
 
 MOST_TRIALS = 100_000
@@ -62,16 +63,22 @@ Setting = Annotated[Any, BeforeValidator(_open_or_scalar), WithJsonSchema({"type
 """A value, or null: left open until the study is run."""
 
 Fields = Annotated[dict[str, Setting], Field(min_length=1)]
+Called = Annotated[str, StringConstraints(min_length=1)]
+"""A configuration by the name that the design gives it."""
+
+NAME = "name"
+"""The one key of a configuration here that is no field of it: what it is called, whatever its values."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
 RECORDED = tuple(metric.value for metric in (*Summary, *PerEpoch))
 """Numbers that runs record: per run, or per epoch, of which the last counts; braces stand for a threshold, a layer or a class."""
 
-_RECORDED = re.compile("|".join(re.escape(name).replace(r"\{\}", "[^{}]+") for name in RECORDED))
+_RECORDED = re.compile("|".join(re.escape(name).replace(r"\{\}", "[^{}]+") for name in (*RECORDED, *FIRST_NAMES)))
 
 
 def _recorded(given: str) -> str:
     if _RECORDED.fullmatch(given):
-        return given
+        return FIRST_NAMES.get(given, given)
     raise ValueError(f"expected a number that runs record, one of {', '.join(RECORDED)}")
 
 
@@ -95,9 +102,9 @@ class Contrast(BaseModel, frozen=True, extra="forbid"):
     """One comparison: a configuration against one rival, against each of the others, or against a number."""
 
     metric: Metric = Field(description="recorded number that is compared")
-    of: Fields = Field(description="fields that pick the configuration that the claim is about")
-    against: Fields | Literal["every other"] | None = Field(
-        default=None, description="fields that pick the rival, or 'every other'"
+    of: Fields | Called = Field(description="fields, or the name, that pick the configuration that the claim is about")
+    against: Fields | Literal["every other"] | Called | None = Field(
+        default=None, description="fields, or the name, that pick the rival, or 'every other'"
     )
     target: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         default=None,
@@ -192,7 +199,8 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     recipe: Literal["published", "corrected"] = "published"
     overrides: dict[str, Value] = Field(default={}, description="fields of the configuration that differ from the recipe's")
     configurations: Annotated[tuple[Fields, ...], Field(min_length=1)] | None = Field(
-        default=None, description="what is compared, one by one; null: to be set when the study is run"
+        default=None,
+        description="what is compared, one by one: fields, and perhaps what they are called, their 'name'; null: to be set when the study is run",
     )
     grid: dict[str, Annotated[tuple[Setting, ...], Field(min_length=1)]] | None = Field(
         default=None, description="what is compared: every combination of these values"
@@ -204,9 +212,9 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     )
     alpha: float = Field(default=0.05, gt=0, lt=1, description="level of the tests, shared out among the claims")
     claims: tuple[Claim, ...] = ()
-    reference: Fields | None = Field(
+    reference: Fields | Called | None = Field(
         default=None,
-        description="fields that pick the configuration that all others are compared with, rather than each with each",
+        description="fields, or the name, that pick the configuration that all others are compared with, rather than each with each",
     )
 
     datasets: tuple[Dataset, ...] = Field(
@@ -231,7 +239,8 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         self._check_number()
         _check_fields(self.overrides, ("overrides",), NOT_HERE)
         for number, fields in enumerate(self.configurations or ()):
-            _check_fields(fields, ("configurations", number), OF_ALL)
+            _check_fields(_without_name(fields), ("configurations", number), OF_ALL)
+        self._check_names()
         self._check_datasets()
         twice = self.overrides.keys() & {name for fields in self.cells() for name in fields}
         if twice:
@@ -266,13 +275,32 @@ class Design(BaseModel, frozen=True, extra="forbid"):
                 place = ("configurations", number) if self.configurations else ("grid",)
                 raise at(place, "this configuration is there twice")
             seen.add(config)
+        if any(self.names()):
+            self._check_distinct(self.called())
+
+    def _check_names(self) -> None:
+        """Names are names; whether they are no other's label is known once all fields are."""
+        for number, fields in enumerate(self.configurations or ()):
+            given = fields.get(NAME, "unnamed")
+            if not (isinstance(given, str) and labels.NAME.fullmatch(given)) or given == ALL_OTHERS:
+                raise at(("configurations", number, NAME), f"expected {labels.EXPECTED}, got {quoted(given)}")
+        self._check_distinct([name for name in self.names() if name])
+
+    def _check_distinct(self, called: Sequence[str]) -> None:
+        seen = set[str]()
+        for name in map(str.casefold, called):
+            if name in seen:
+                given = next(own for own in called if own.casefold() == name)
+                raise at(("configurations",), f"two configurations are called {given!r}: name one of them otherwise")
+            seen.add(name)
 
     def _check_claims(self) -> None:
         check_order(self.claims)
         if self.unset():
             return
         if self.reference is not None:
-            _check_fields(self.reference, ("reference",), OF_ALL)
+            if isinstance(self.reference, dict):
+                _check_fields(self.reference, ("reference",), OF_ALL)
             self._find(self.reference, ("reference",))
         for number, claim in enumerate(self.claims):
             for position, contrast in enumerate(claim.contrasts):
@@ -288,13 +316,17 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             if isinstance(fields, dict):
                 _check_fields(fields, (*place, side), OF_ALL)
         subject = self._find(contrast.of, (*place, "of"))
-        if isinstance(contrast.against, dict) and self._find(contrast.against, (*place, "against")) == subject:
+        rival = contrast.against
+        if rival is not None and rival != ALL_OTHERS and self._find(rival, (*place, "against")) == subject:
             raise at(place, "this compares a configuration with itself")
 
-    def _find(self, fields: Mapping[str, Any], place: Place) -> int:
+    def _find(self, fields: Mapping[str, Any] | str, place: Place) -> int:
         try:
             return self.pick(fields)
         except LookupError:
+            if isinstance(fields, str):
+                there = ", ".join(filter(None, self.names())) or "none, since none has a 'name'"
+                raise at(place, f"expected fields, or the name of a configuration ({there}), got {quoted(fields)}") from None
             described = ", ".join(f"{name} {plain(value)}" for name, value in fields.items())
             raise at(place, f"{described} is no configuration of this study") from None
 
@@ -310,16 +342,29 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     def cells(self) -> list[dict[str, Any]]:
         """The fields of each configuration."""
         if self.configurations is not None:
-            return [dict(fields) for fields in self.configurations]
+            return [_without_name(fields) for fields in self.configurations]
         grid = self.grid or {}
         return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+    def names(self) -> list[str]:
+        """What the design itself calls each configuration; empty where it does not."""
+        return [str(fields.get(NAME, "")) for fields in self.configurations or ({},) * len(self.cells())]
+
+    def called(self) -> list[str]:
+        """What each configuration is called: by its name, else by its fields."""
+        by_fields = labels.labels([config.model_dump() for config in self.configs()])
+        return [name or label for name, label in zip(self.names(), by_fields, strict=True)]
 
     def unset(self) -> list[str]:
         """Fields whose values are left open until the study is run."""
         return sorted({name for fields in self.cells() for name, value in fields.items() if value is None})
 
-    def pick(self, fields: Mapping[str, Any]) -> int:
-        """Which configuration a claim's fields single out, the others being the recipe's; LookupError if none."""
+    def pick(self, fields: Mapping[str, Any] | str) -> int:
+        """Which configuration a claim's fields single out, the others being the recipe's, or its name; LookupError if none."""
+        if isinstance(fields, str):
+            if fields not in self.names():
+                raise LookupError(fields)
+            return self.names().index(fields)
         wanted = _anywhere(self._config(fields, ANY_DATA, 0))
         if wanted not in self.places:
             raise LookupError(fields)
@@ -387,10 +432,11 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             return values[name] if value is None else value
 
         cells = [{name: filled(name, value) for name, value in fields.items()} for fields in self.cells()]
+        named = [{NAME: name, **fields} if name else fields for name, fields in zip(self.names(), cells, strict=True)]
         if not values:
             return self
         try:
-            return self.changed({"configurations": cells, "grid": None})
+            return self.changed({"configurations": named, "grid": None})
         except DesignError as error:
             given = ",".join(f"{name}={value}" for name, value in values.items())
             raise DesignError(f"--set {given}: {error}") from None
@@ -432,7 +478,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def trials(self, data: Mapping[str, str]) -> list["Trial"]:
         """What is to run, block by block, so that an interrupted study has complete blocks; `data` has the digest of each data set."""
-        names = labels([config.model_dump() for config in self.configs(next(iter(data)), self.seeds[0])])
+        names = self.called()
         return [
             Trial(config, name if len(data) == 1 else f"{name}, data {dataset_name(dataset)}", digest)
             for seed in self.seeds
@@ -460,23 +506,8 @@ def trial_digest(config: RunConfig, data_digest: str, numerics: str | None = Non
     return hashlib.sha256(f"{config.digest()}/{data_digest}/{numerics or NUMERICS_VERSION}".encode()).hexdigest()
 
 
-def labels(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each configuration is called: its factors, and every other field in which these configurations differ."""
-    elsewhere = {"seed", "dataset"} | WHERE_NOT_WHAT | FILLED_IN | strengths().keys()
-    varying = [name for name in configs[0] if name not in elsewhere and len({repr(config[name]) for config in configs}) > 1]
-    return [
-        ", ".join([_factors(config), *(f"{name} {_shown(config[name])}" for name in varying if config[name] is not None)])
-        for config in configs
-    ]
-
-
-def _factors(config: Mapping[str, Any]) -> str:
-    parts = [f"{words} {plain(config[name])}" for name, words in strengths().items() if config.get(name)]
-    return " + ".join(parts) or "none"
-
-
-def _shown(value: object) -> str:
-    return dataset_name(value) if isinstance(value, str) else plain(value)
+def _without_name(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != NAME}
 
 
 def _anchored(fields: Mapping[Any, Any], folder: Path | None) -> dict[Any, Any]:
@@ -525,6 +556,8 @@ def first_reason(error: ValidationError, top: type[BaseModel] = Design) -> tuple
         message = "is missing"
     elif first["type"] in {"tuple_type", "list_type"}:
         message = f"expected a list, such as [0, 0.001], got {quoted(first['input'])}"
+    elif first["type"] == "literal_error":
+        message = f"expected {first.get('ctx', {}).get('expected')}, got {quoted(first['input'])}"
     elif first["type"] == "too_short":
         message = "expected at least one value, got none"
     elif first["type"] not in {"value_error", "design"}:

@@ -4,6 +4,7 @@ A design is one YAML file: a shipped one by its name (designs/), or anybody's ow
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,18 @@ from regstudy.errors import ConfigError, DesignError
 
 Model = TypeVar("Model", bound=BaseModel)
 SHIPPED = Path(__file__).parent / "designs"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where in a file its fields stand: the context in which a model is validated, for what is found wrong later."""
+
+    file: str
+    tree: yaml.Node | None
+
+    def said(self, place: Place) -> str:
+        """File, line and field, as a message begins."""
+        return f"{self.file}, line {_line(self.tree, place)}: {'.'.join(str(part) for part in place)}"
 
 
 def shipped() -> list[str]:
@@ -69,7 +82,7 @@ def parse_as(model: type[Model], text: str, where: str, otherwise: str) -> Model
     if not isinstance(content, dict):
         raise DesignError(f"{where}: {otherwise}")
     try:
-        return model.model_validate(content)
+        return model.model_validate(content, context=Places(where, tree))
     except ValidationError as error:
         place, reason = first_reason(error, model)
         raise DesignError(f"{where}, line {_line(tree, place)}: {reason}") from None

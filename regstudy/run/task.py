@@ -8,7 +8,7 @@ from regstudy.design.design import Trial
 
 @dataclass(frozen=True)
 class Assignment:
-    """What to train, on which data, with how many threads, and where to log it, with the study's tags."""
+    """What to train, on which data, with how many threads, and where to log it, with the study's tags; whether the machine is measured meanwhile."""
 
     trial: Trial
     source: Source
@@ -16,3 +16,4 @@ class Assignment:
     experiment_id: str
     tags: dict[str, str]
     threads: int
+    system_metrics: bool = False

@@ -21,7 +21,8 @@ from regstudy.console import invocation, terminal
 from regstudy.data import datasets, finding
 from regstudy.data.datasets import DIGIT_NAMES, Splits
 from regstudy.data.sources import Source
-from regstudy.design.design import Trial, labels
+from regstudy.design.design import Trial
+from regstudy.design.labels import labels
 from regstudy.errors import ConfigError, RegstudyError, ResumeError
 from regstudy.machine import cores
 from regstudy.run import figures, progress, provenance
@@ -42,32 +43,44 @@ from regstudy.schema import (
     Tag,
 )
 from regstudy.store import store, tables
-from regstudy.tracking import checkpoint, ledger, recorder
+from regstudy.tracking import checkpoint, ledger, machine_metrics, recorder
 from regstudy.tracking.checkpoint import Checkpoint
 from regstudy.training import regularisers, scores, summary
 from regstudy.training.loop import EpochMetrics, Learner, fit
 from regstudy.training.network import build, parameter_count
 
+Tell = Callable[[str, RunConfig, Mapping[str, float]], None]
+"""Takes a run's ID, its configuration and its numbers, by their names in the store."""
+
 EXAMPLE_IMAGES = 4
 """In the model's input example; torch.export would freeze a batch of one."""
 
 
-def run(config: RunConfig, source: Source, share: Callable[[], int] = cores.usable) -> str:
+def run(
+    config: RunConfig,
+    source: Source,
+    share: Callable[[], int] = cores.usable,
+    tell: Tell | None = None,
+    *,
+    system_metrics: bool = False,
+) -> str:
     """Train one configuration as one MLflow run; its run ID. The data set is the source's, whatever the configuration names.
 
-    `share` says how many threads to take where the configuration does not.
+    `share` says how many threads to take where the configuration does not; `tell` is told how it ended, else that is said; `system_metrics`: how busy the machine is, is logged too.
     """
     begun = time.monotonic()
+    if system_metrics:
+        machine_metrics.require()
     checkpoint.require_folder()
     config = config.resolved(source.dataset)
     trial = Trial(config, labels([config.model_dump()])[0], source.digest)
     device, data = choose_device(config.device), datasets.load(source, config)
     regularisers.of(config, build(config, data.inputs), data.inputs)  # what is wrong with them is known before there is a run
     run_id = recorder.start(config.run_name(), recorder.identity(config, trial))
-    with recorder.at_work(run_id) as require_own:
-        values = _fill(run_id, config, source, data, device, share, begun, require_own)
+    with recorder.at_work(run_id) as require_own, machine_metrics.measured(run_id, wanted=system_metrics):
+        values, experiment_id = _fill(run_id, config, source, data, device, share, begun, require_own)
     checkpoint.remove(run_id)
-    _say_what_next(run_id, values)
+    _tell(tell, run_id, config, values, experiment_id)
     return run_id
 
 
@@ -78,18 +91,19 @@ def run_trial(given: Assignment) -> str | None:
     store.use(given.store)
     config = given.trial.config
     tags = recorder.identity(config, given.trial) | given.tags
-    claim = ledger.claimed(given.experiment_id, given.trial.digest, config.run_name(), tags)
+    claim = ledger.claimed(given.experiment_id, given.trial.digest, config.run_name(given.trial.configuration), tags)
     with cores.at_work(), claim as run_id:
         if run_id is None:
             return None
-        with recorder.at_work(run_id) as require_own:
+        measured = machine_metrics.measured(run_id, wanted=given.system_metrics)
+        with recorder.at_work(run_id) as require_own, measured:
             device, data = choose_device(config.device), datasets.load(given.source, config)
             _fill(run_id, config, given.source, data, device, lambda: given.threads, begun, require_own)
         checkpoint.remove(run_id)
     return run_id
 
 
-def resume(run_id: str) -> str:
+def resume(run_id: str, tell: Tell | None = None) -> str:
     """Continue a run that was stopped, from its last checkpoint; its run ID. ResumeError if there is nothing to continue."""
     begun = time.monotonic()
     store.quieten()
@@ -100,9 +114,9 @@ def resume(run_id: str) -> str:
     device, data = choose_device(config.device), datasets.load(source, config)
     ledger.take_over(entry)
     with cores.at_work() as share, recorder.at_work(run_id) as require_own:
-        values = _fill(run_id, config, source, data, device, share, begun, require_own)
+        values, experiment_id = _fill(run_id, config, source, data, device, share, begun, require_own)
     checkpoint.remove(run_id)
-    _say_what_next(run_id, values)
+    _tell(tell, run_id, config, values, experiment_id)
     return run_id
 
 
@@ -155,8 +169,8 @@ def _fill(
     share: Callable[[], int],
     begun: float,
     require_own: Callable[[], None],
-) -> dict[str, float]:
-    """Train, and log everything that a run holds; from the checkpoint on, if there is one. Gives the per-run numbers."""
+) -> tuple[dict[str, float], str]:
+    """Train, and log everything that a run holds; from the checkpoint on, if there is one. Gives the per-run numbers, and the run's experiment."""
     saved = checkpoint.load(run_id)
     # Another number of threads would change the last bits.
     torch.set_num_threads(saved.threads if saved else config.threads or share())
@@ -201,7 +215,7 @@ def _fill(
     values[Summary.WALL_SECONDS] = time.monotonic() - begun + earlier
     result = DIVERGED if history[-1].diverged else COMPLETED
     tracked.log_outcome(values, history[-1].epoch, result, describe(config, data, values, tags))
-    return values | {Metric.EPOCHS_DONE: history[-1].epoch + 1}
+    return values | {Metric.EPOCHS_DONE: history[-1].epoch + 1}, tracked.experiment_id
 
 
 def _blame(config: RunConfig, error: Exception) -> None:
@@ -288,7 +302,14 @@ def _write_parquet(path: Path, columns: dict[str, Tensor], **more: pa.Array) -> 
     pq.write_table(pa.table(table | more), path, compression="zstd")
 
 
-def _say_what_next(run_id: str, values: dict[str, float]) -> None:
+def _tell(tell: Tell | None, run_id: str, config: RunConfig, values: Mapping[str, float], experiment_id: str) -> None:
+    if tell:
+        tell(run_id, config, values)
+    else:
+        _say_what_next(run_id, values, experiment_id)
+
+
+def _say_what_next(run_id: str, values: Mapping[str, float], experiment_id: str) -> None:
     """From memory: a store that is away by now does not make the end of a whole run an error."""
     if Summary.ENDPOINT_TEST_ACCURACY in values:
         accuracy, averaged = values[Summary.ENDPOINT_TEST_ACCURACY], int(values[Summary.ENDPOINT_EPOCHS])
@@ -297,6 +318,5 @@ def _say_what_next(run_id: str, values: dict[str, float]) -> None:
         result = f"diverged in epoch {int(values[Metric.EPOCHS_DONE])}: a loss is no finite number any more"
     terminal.say(f"done: {result}, run {run_id}")
     terminal.say(f"store: {store.shown(store.uri())}")
-    epochs, address = int(values[Metric.EPOCHS_DONE]), store.uri()
-    there = store.shown(address) if address.startswith("http") else invocation.ui(address)
-    terminal.say(f"compare your runs: python -m analysis report --where epochs={epochs}        look at them: {there}")
+    terminal.say(f"look at your runs: {invocation.training_runs(store.uri(), experiment_id)}")
+    terminal.say_next(f"python -m analysis report --where epochs={int(values[Metric.EPOCHS_DONE])}")

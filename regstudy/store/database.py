@@ -32,12 +32,23 @@ WAIT_SECONDS = 20.0
 WAL = b"\x02\x02"
 """Bytes 18 and 19 of a SQLite file whose changes go to a log beside it first."""
 
+SQLITE = b"SQLite format 3\0"
+"""How a SQLite file begins."""
+
 ATTEMPTS, PAUSE_SECONDS = 50, 0.1
 
 
 def is_database(uri: str) -> bool:
     """Whether a store's URI is that of a database."""
     return urlsplit(uri).scheme.partition("+")[0] in KINDS
+
+
+def is_sqlite(file: Path) -> bool:
+    """Whether a file is a SQLite database, by its first bytes."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(len(SQLITE)) == SQLITE
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def open_folder(folder: Path) -> FileStore:
     """The store in a folder; TrackingError says what is there instead."""
     if folder.is_file():
         raise TrackingError(
-            f"MLFLOW_TRACKING_URI is a file's path, {folder}: for the store in a SQLite file, write sqlite:///{folder}"
+            f"{folder} is a file, and no SQLite database: set MLFLOW_TRACKING_URI to a database, a folder or a server"
         )
     found = FileStore(folder)
     if not found.experiments():

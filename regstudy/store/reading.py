@@ -2,12 +2,20 @@
 
 from regstudy.errors import TrackingError
 from regstudy.store import database, filestore, store, tables
+from regstudy.store.filestore import FileStore
 from regstudy.store.server import Server
-from regstudy.store.stored import Stored
+from regstudy.store.tables import Tables
 
 
-def open_store(uri: str) -> Stored:
-    """The store at a URI; TrackingError says why it cannot be read."""
+def address(uri: str) -> str:
+    """A store's URI; the bare path of a SQLite file, which MLflow would take for a folder's, becomes that of a database."""
+    path = None if database.is_database(uri) else filestore.folder_of(uri)
+    return uri if path is None or not database.is_sqlite(path) else store.sqlite_uri(path)
+
+
+def open_store(uri: str) -> Tables | FileStore | Server:
+    """The store at a URI, or in a file; TrackingError says why it cannot be read."""
+    uri = address(uri)
     if database.is_database(uri):
         file = store.sqlite_file(uri)
         if file is not None and not file.is_file():

@@ -14,7 +14,7 @@ from pathlib import Path
 import mlflow
 from mlflow.tracking import MlflowClient
 from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
@@ -23,6 +23,7 @@ from regstudy.console.redaction import redacted
 from regstudy.errors import TrackingError
 from regstudy.patience import faults, patience
 from regstudy.patience.patient import PatientClient
+from regstudy.store import filestore
 
 MAX_REASON = 500
 """Characters of a reason that are kept."""
@@ -79,6 +80,11 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(urllib.request.url2pathname(urllib.parse.urlsplit(url.database).path) if as_address else url.database)
 
 
+def sqlite_uri(file: Path) -> str:
+    """The URI of a SQLite file, whatever its name."""
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
+
+
 def quieten() -> None:
     """MLflow's and alembic's chatter about their own affairs is not what the user asked for."""
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -96,8 +102,17 @@ def quieten() -> None:
 def require_writable() -> str:
     """The store's URI, once it can be written as far as can be told at once; MLflow itself would retry for minutes."""
     address = require_answer()
+    path = filestore.folder_of(address)
+    if path is not None and path.is_file():
+        raise TrackingError(
+            f"MLFLOW_TRACKING_URI is a file's path, {path}: to write to the store in a SQLite file, set it to sqlite:///{path}"
+        )
     database = sqlite_file(address)
     if database is not None:
+        if make_url(address).query.get("mode") == "ro":  # MLflow would write there all the same
+            raise TrackingError(
+                f"the tracking store {shown(address)} is for reading only, as its address says (mode=ro): leave that out to write to it"
+            )
         try:
             _try_to_write(database)
         except (sqlite3.DatabaseError, OSError) as error:
@@ -135,9 +150,9 @@ def require_artifact_folder(location: str) -> None:
         ) from None
 
 
-def require_answer() -> str:
-    """The store's URI, once a tracking server there has given any answer at all, or a database's driver is there."""
-    address = uri()
+def require_answer(address: str = "") -> str:
+    """The URI of the store in use, or this one, once a tracking server there has given any answer at all, or a database's driver is there."""
+    address = address or uri()
     served = address.startswith(("http://", "https://"))
     if not served:
         _require_driver(address)

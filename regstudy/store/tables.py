@@ -130,7 +130,7 @@ def open_tables(uri: str) -> Tables:
     if lacking:
         raise TrackingError(
             f"the tables of {store.shown(uri)} are none that this version of regstudy can read (there is no {', '.join(lacking[:NAMED])}): "
-            "set MLFLOW_TRACKING_URI to an MLflow store, or to a server that runs on this one"
+            "set MLFLOW_TRACKING_URI to an MLflow store, or a server that runs on this one"
         )
     return Tables(uri, columns)
 

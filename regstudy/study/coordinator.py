@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,7 +44,7 @@ REMEDY = "what was trained is kept: start the study again once it does"
 
 @dataclass(frozen=True)
 class How:
-    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study."""
+    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study. Whether machines are measured meanwhile."""
 
     executor: str | None = None
     jobs: int | None = None
@@ -52,6 +52,7 @@ class How:
     gpus: float = 0.0
     address: str | None = None
     device: str = "auto"
+    system_metrics: bool = False
 
 
 def resolve(how: How, todo: int) -> How:
@@ -64,7 +65,7 @@ def resolve(how: How, todo: int) -> How:
     if how.executor == "here" and jobs > 1:
         raise UsageError(f"--jobs {jobs}: the executor 'here' runs one trial at a time; choose processes")
     threads = how.threads or (1 if how.executor == "ray" else max(1, usable // jobs))
-    return How(how.executor or ("processes" if jobs > 1 else "here"), jobs, threads, how.gpus, how.address, how.device)
+    return replace(how, executor=how.executor or ("processes" if jobs > 1 else "here"), jobs=jobs, threads=threads)
 
 
 def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
@@ -84,6 +85,7 @@ def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
     )
     if adopted:
         study_run.mark_start(adopted, run_id, planned.design.name)
+    settled = grow is None and not planned.unfinished() and study_run.says(run_id, len(planned.trials))
     with patience.working(WAITING, REMEDY), _store_that_answers(), study_run.ended_properly(run_id):
         if study_run.history(run_id).until:  # what was decided has no further seeds: later blocks are never whole
             planned = planned.begun(study_run.seeds(run_id))
@@ -92,7 +94,7 @@ def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
         after = planned.again()
         _settle(after)
         whole = _keep_design(after, run_id)
-        Record(run_id).write(whole)
+        Record(run_id).write(whole, describe=not settled)
         study_run.look(run_id, whole.complete_blocks())
         study_run.close(run_id, complete=not after.unfinished())
     if errors:
@@ -144,13 +146,13 @@ class Record:
     def __init__(self, run_id: str) -> None:
         self._run_id, self._described = run_id, -math.inf
 
-    def write(self, planned: Plan, configuration: str | None = None) -> None:
-        """As the plan is now; `configuration`: nothing else has changed since."""
+    def write(self, planned: Plan, configuration: str | None = None, *, describe: bool = True) -> None:
+        """As the plan is now; `configuration`: nothing else has changed since. Not to `describe` leaves the note as a report has written it."""
         grouped = {name: [entry for entry in entries if entry] for name, entries in planned.by_configuration().items()}
         done = sum(entry.finished for entries in grouped.values() for entry in entries)
         changed = grouped if configuration is None else {configuration: grouped[configuration]}
         study_run.log_progress(self._run_id, planned.design, changed, done, len(planned.trials))
-        if configuration is None or time.monotonic() - self._described > DESCRIBED_SECONDS:
+        if describe and (configuration is None or time.monotonic() - self._described > DESCRIBED_SECONDS):
             study_run.describe(self._run_id, planned.design, grouped)
             self._described = time.monotonic()
 
@@ -268,4 +270,4 @@ def _assignment(trial: Trial, planned: Plan, tags: dict[str, str], how: How) -> 
     root = None if source.root is None else str(source.root)
     config = trial.config.model_copy(update={"device": how.device, "threads": threads, "data_root": root})
     own = Trial(config, trial.configuration, trial.data_digest)
-    return Assignment(own, source, store.uri(), planned.experiment_id, tags, threads)
+    return Assignment(own, source, store.uri(), planned.experiment_id, tags, threads, how.system_metrics)

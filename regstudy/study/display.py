@@ -8,7 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 
 from regstudy.console import screen
 from regstudy.console.redaction import redacted
-from regstudy.console.terminal import in_words, plural, shown
+from regstudy.console.terminal import in_words, plural, shown, width
+from regstudy.console.text import wrapped
 from regstudy.design.design import Trial
 from regstudy.patience import patience
 from regstudy.schema import Summary
@@ -52,7 +53,7 @@ class Watch:
 
     def say(self, line: str) -> None:
         """Print a line, above the bars if there are any."""
-        self._console.print(shown(redacted(line)), soft_wrap=True)
+        self._console.print(wrapped(shown(redacted(line)), width()), soft_wrap=True)
 
     def grow(self, planned: Plan) -> None:
         """There are more trials to do than there were."""

@@ -27,9 +27,9 @@ from regstudy.console import terminal
 from regstudy.console.terminal import Interrupted
 from regstudy.errors import LostRun, ResumeError, TrackingError
 from regstudy.machine import locks
-from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag
+from regstudy.schema import COMPLETED, DIVERGED, NUMERICS_VERSION, TRIAL, Metric, Tag, by_either_name
 from regstudy.store import experiments, new_store, reading, store, tables
-from regstudy.tracking import adopted, checkpoint
+from regstudy.tracking import adopted, checkpoint, introduction
 
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0
@@ -86,6 +86,7 @@ def experiment() -> str:
         reason = next(iter(str(error).splitlines()), "")
         raise TrackingError(f"the tracking store {store.shown(store.uri())} cannot be used: {reason}") from error
     store.require_artifact_folder(found.artifact_location)
+    introduction.introduce(found)
     return found.experiment_id
 
 
@@ -387,7 +388,9 @@ def _give_up(entry: Entry) -> None:
 def _entry(run: Run) -> Entry:
     tags, status = run.data.tags, run.info.status
     done = int(_number(run.data.metrics.get(Metric.EPOCHS_DONE), 0))
-    return Entry(run.info.run_id, tags.get(Tag.TRIAL_DIGEST, ""), _state(run), status, done, run.data.metrics, tags)
+    return Entry(
+        run.info.run_id, tags.get(Tag.TRIAL_DIGEST, ""), _state(run), status, done, by_either_name(run.data.metrics), tags
+    )
 
 
 def _state(run: Run) -> str:

@@ -31,7 +31,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NAME
 from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
 
-from regstudy.config import SQUEEZE_EXPAND, RunConfig, dataset_name
+from regstudy.config import RunConfig, dataset_name
 from regstudy.console.redaction import redacted
 from regstudy.console.terminal import Interrupted, warn
 from regstudy.data.datasets import Splits
@@ -44,15 +44,16 @@ from regstudy.schema import (
     CONTACT_SHEET_KEY,
     DIVERGED,
     METRICS_VERSION,
-    MODEL_NAME,
     NUMERICS_VERSION,
-    OWN_MODEL_NAME,
+    STORED_AS,
+    SYSTEM,
     TRIAL,
     Metric,
     Tag,
 )
 from regstudy.store import store
 from regstudy.tracking import checkpoint, ledger
+from regstudy.tracking.model_names import model_name
 from regstudy.training.network import Network, OwnNetwork
 
 HOMEPAGES = {
@@ -82,12 +83,13 @@ MODEL_REQUIREMENTS = ("mlflow", "torch", "numpy")
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """The MLflow run at work, and its LoggedModel; `logged` is what an earlier process logged before it was stopped.
+    """The MLflow run at work, its experiment, and its LoggedModel; `logged` is what an earlier process logged before it was stopped.
 
     `require_own` raises LostRun where another process has taken the run over: ask it before anything is written.
     """
 
     run_id: str
+    experiment_id: str
     model_id: str
     dataset: MetaDataset
     logged: frozenset[tuple[str, int]]
@@ -97,9 +99,9 @@ class TrackedRun:
         """All of an epoch's metrics in one call, linked to the model; those on the data set's images, to it too. None a second time."""
         now, name, digest = int(time.time() * 1000), self.dataset.name, self.dataset.digest
         missing = [
-            Point(key, value, now, epoch, self.model_id, name, digest, self.run_id)
+            Point(STORED_AS.get(key, key), value, now, epoch, self.model_id, name, digest, self.run_id)
             for key, value in values.items()
-            if (key, epoch) not in self.logged
+            if not self.logged & {(key, epoch), (STORED_AS.get(key, key), epoch)}  # by whatever version
         ]
         if missing:
             store.client().log_batch(self.run_id, metrics=missing)
@@ -246,7 +248,7 @@ def describe(run_id: str, config: RunConfig, data: Splits, tags: dict[str, str],
     dataset = MetaDataset(source, name=dataset_name(data.dataset), digest=data.split_digest[:DATASET_DIGEST_LENGTH])
     if run.inputs is None or not run.inputs.dataset_inputs:
         _log_input(run_id, dataset)
-    return TrackedRun(run_id, _model_id(run, config), dataset, _logged(run), require_own)
+    return TrackedRun(run_id, run.info.experiment_id, _model_id(run, config), dataset, _logged(run), require_own)
 
 
 def _log_input(run_id: str, dataset: MetaDataset) -> None:
@@ -264,7 +266,7 @@ def _model_id(run: Run, config: RunConfig) -> str:
         return run.outputs.model_outputs[0].model_id
     params = {name: str(value) for name, value in config.identity().items()}
     client, owner = store.client(), run.info
-    name = MODEL_NAME if config.network == SQUEEZE_EXPAND else OWN_MODEL_NAME
+    name = model_name(config, run.data.tags.get(Tag.CONFIGURATION) or "")
     model = client.create_logged_model(
         owner.experiment_id, name, owner.run_id, tags=resolve_tags(), params=params, model_type="classifier"
     )
@@ -275,7 +277,7 @@ def _model_id(run: Run, config: RunConfig) -> str:
 def _logged(run: Run) -> frozenset[tuple[str, int]]:
     if Metric.EPOCHS_DONE not in run.data.metrics and not checkpoint.exists(run.info.run_id):
         return frozenset()  # a new run: nothing to ask
-    client, names = store.client(), {*Metric, *run.data.metrics}
+    client, names = store.client(), {*Metric, *(name for name in run.data.metrics if not name.startswith(SYSTEM))}
     return frozenset((name, point.step) for name in names for point in client.get_metric_history(run.info.run_id, name))
 
 

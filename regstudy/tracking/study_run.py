@@ -10,11 +10,12 @@ from statistics import mean, stdev
 
 from mlflow.entities import Metric, RunStatus
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy.console.terminal import Interrupted, warn
 from regstudy.design import history as looks
-from regstudy.design.design import Design, described
+from regstudy.design.design import SCALED_IN_POINTS, Design, described
 from regstudy.design.history import History, Plan
 from regstudy.errors import TrackingError
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
@@ -113,9 +114,16 @@ def log_progress(run_id: str, design: Design, by_configuration: Mapping[str, lis
     store.client().log_batch(run_id, metrics=[Metric(name, value, now, done) for name, value in values.items()])
 
 
+def says(run_id: str, done: int) -> bool:
+    """Whether the study's run has a description already, of so many trials, all of them done."""
+    data = store.client().get_run(run_id).data
+    return MLFLOW_RUN_NOTE in data.tags and data.metrics.get(Progress.DONE) == data.metrics.get(Progress.PLANNED) == done
+
+
 def describe(run_id: str, design: Design, by_configuration: Mapping[str, list[Entry]]) -> None:
-    """The study in words and numbers, for MLflow's page."""
-    unit, factor = ("points", 100) if "accuracy" in design.endpoint else ("", 1)
+    """The study in words and numbers, for MLflow's page, until a report says more."""
+    percent = design.endpoint in SCALED_IN_POINTS
+    factor, of_mean, of_sd = (100, " (%)", " (points)") if percent else (1, "", "")
     rows = []
     for name, entries in by_configuration.items():
         scores = [score * factor for score in _scores(entries, design.endpoint)]
@@ -124,13 +132,13 @@ def describe(run_id: str, design: Design, by_configuration: Mapping[str, list[En
     text = [
         f"**{design.about.strip()}** {described(design)}.",
         "",
-        f"| configuration | mean of `{design.endpoint}`{' in ' + unit if unit else ''} | SD over seeds | n |",
+        f"| configuration | mean of `{design.endpoint}`{of_mean} | SD over seeds{of_sd} | n |",
         "|---|---:|---:|---:|",
         *rows,
         "",
         f"Means and spreads, not tests. Design: `{DESIGN_FILE}` under Artifacts; report, once made: `report/report.html`.",
     ]
-    store.client().set_tag(run_id, "mlflow.note.content", "\n".join(text))
+    store.client().set_tag(run_id, MLFLOW_RUN_NOTE, "\n".join(text))
 
 
 def _scores(entries: list[Entry], endpoint: str) -> list[float]:
@@ -167,4 +175,4 @@ def mark_start(run_id: str, study_run: str, name: str) -> None:
     """Say on the run that `mlflow run` made for a start of the study which run the study's own is."""
     client = store.client()
     client.set_tag(run_id, Tag.KIND, STUDY_START)
-    client.set_tag(run_id, "mlflow.note.content", f"Started or continued the study `{name}`: run `{study_run}`.")
+    client.set_tag(run_id, MLFLOW_RUN_NOTE, f"Started or continued the study `{name}`: run `{study_run}`.")

@@ -28,11 +28,30 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from analysis.commands import cli
+from analysis.judging import findings
+from analysis.reading import query
+from analysis.reading.query import Wanted
+from analysis.reports import note
+from regstudy.console import invocation
+from regstudy.design import design_file
 from regstudy.schema import CONTACT_SHEET_KEY, Artifact, Summary, Tag
+from regstudy.study import coordinator, plan
 
 pytestmark = pytest.mark.browser
 T = TypeVar("T")
 
+DESIGN = """\
+name: mine
+about: Does it work?
+overrides: {epochs: 1, dataset: mnist-5k}
+configurations: [{l1: 0}, {l1: 0.001}]
+seeds: 2
+claims:
+  - id: better
+    text: L1 is better
+    contrasts:
+      - {metric: endpoint/test_accuracy, of: {l1: 0.001}, against: {l1: 0}, expect: higher, margin: 0.05}
+"""
 SECONDS = 180
 """How long a page may take on a machine that trains meanwhile."""
 
@@ -69,17 +88,24 @@ class Page:
     def see(self, text: str, selector: str = "body") -> WebElement:
         return self.until(lambda: self.shown(selector, text))[0]
 
-    def see_image(self, selector: str) -> WebElement:
+    def see_image(self, selector: str, in_section: str = "") -> WebElement:
         """An image that has not only been asked for, but loaded."""
         script = "return arguments[0].complete && arguments[0].naturalWidth > 0"
-        return self.until(lambda: [i for i in self.shown(selector) if self.driver.execute_script(script, i)])[0]
+
+        def loaded() -> list[WebElement]:
+            self.scroll_to(in_section)
+            return [image for image in self.shown(selector) if self.driver.execute_script(script, image)]
+
+        return self.until(loaded)[0]
+
+    def scroll_to(self, in_section: str) -> None:
+        """MLflow draws a section of charts only when it is in sight, which moves those below it: no more of it is drawn, nor its images loaded."""
+        headers = [header for header in self.shown(SECTION, in_section) if section(header) == in_section]
+        self.driver.execute_script("arguments[0]?.scrollIntoView()", *headers)
 
     def see_chart(self, name: str, in_section: str, runs: list[Run]) -> WebElement:
-        """MLflow draws a section of charts only when it is in sight, which moves those below it."""
-
         def scroll_and_find() -> list[WebElement]:
-            headers = [header for header in self.shown(SECTION, in_section) if section(header) == in_section]
-            self.driver.execute_script("arguments[0]?.scrollIntoView()", *headers)
+            self.scroll_to(in_section)
             return [card for card in self.shown(CARD, name) if all(str(run.info.run_name) in card.text for run in runs)]
 
         return self.until(scroll_and_find)[0]
@@ -127,9 +153,16 @@ def runs(trained: Path) -> list[Run]:
 
 @pytest.fixture(scope="module")
 def server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of experiment 0 in `mlflow ui` on a copy of the store."""
+    """The address of `mlflow ui` on a copy of the store, which holds a study of its runs too, described as its report does it."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(trained / "mlflow.db", folder)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        run_id = coordinator.run(plan.make(design_file.parse(DESIGN, "mine"), None), coordinator.How("here", 1, 1))
+        text = note.of_study(findings.find(query.read(Wanted(study="mine"))))
+        mlflow.MlflowClient().set_tag(run_id, "mlflow.note.content", text)
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -140,11 +173,17 @@ def server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
     try:
         assert answers(f"http://127.0.0.1:{port}/health", process), (folder / "log").read_text()
-        yield f"http://127.0.0.1:{port}/#/experiments/0/runs"
+        yield f"http://127.0.0.1:{port}"
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(SECONDS)
+
+
+@pytest.fixture(scope="module")
+def experiment(server: str) -> str:
+    """Beginning of the addresses of its runs."""
+    return f"{server}/#/experiments/0/runs"
 
 
 def answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
@@ -175,26 +214,46 @@ def gallery(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "gallery.html").as_uri()
 
 
-def test_the_run_list_names_each_run_by_what_was_varied(page, server, runs):
-    page.driver.get(server)
+def test_the_link_that_is_printed_opens_the_list_of_runs_named_by_what_was_varied(page, server, runs):
+    page.driver.get(invocation.training_runs(server, "0"))
     for run in runs:
         link = page.see(run.info.run_name, f"a[href$='/runs/{run.info.run_id}']")
-        assert link.text.startswith(f"l1={float(run.data.params['l1']):g} l2=0 seed={run.data.params['seed']}")
+        called = "L1 0.001" if float(run.data.params["l1"]) else "none"
+        assert link.text.startswith(f"{called} · seed {run.data.params['seed']}")
     page.save("run_list")
 
 
-def test_the_charts_of_all_runs_are_in_sections_by_the_part_before_the_slash(page, server, runs):
-    page.driver.get(f"{server}?compareRunsMode=CHART")
+def test_a_studys_page_opens_with_its_verdicts_and_its_ranking(page, server, experiment):
+    page.driver.get(invocation.training_runs(server, "0"))
+    address = page.see("study mine", "a").get_attribute("href")
+    page.driver.get(address)
+    page.see("Show more", "button").click()
+    assert page.see("L1 is better", "td").is_displayed()
+    assert page.see("95% interval", "th").is_displayed()
+    assert "test accuracy (%)" in page.see("configuration", "table").text
+    page.save("study")
+
+
+def test_an_experiment_says_what_is_in_it(page, server):
+    page.driver.get(invocation.training_runs(server, "0"))
+    page.see("Training runs of regstudy, each one configuration with one seed")
+    page.save("experiment")
+
+
+def test_the_charts_of_all_runs_begin_with_the_endpoint_and_end_with_what_was_chosen_by_its_result(page, experiment, runs):
+    page.driver.get(f"{experiment}?workflowType=machine_learning&compareRunsMode=CHART")
     expected = {name.partition("/")[0] for run in runs for name in run.data.metrics}
-    assert expected >= {"train", "test", "time", "calibration"}
+    assert expected >= {"train", "test", "time", "probabilities"}
     page.until(lambda: {section(header) for header in page.shown(SECTION)} >= expected)
+    shown = [name for header in page.shown(SECTION) if (name := section(header)) in expected]
+    assert (shown[0], shown[-1]) == ("endpoint", "with_hindsight")
     page.save("charts")
     page.see_chart(Summary.ENDPOINT_TEST_ACCURACY, "endpoint", runs)
     page.save("charts_endpoint")
 
 
-def test_the_page_of_a_run_describes_it_and_says_how_to_repeat_it(page, server, runs):
-    page.driver.get(f"{server}/{runs[0].info.run_id}")
+def test_the_page_of_a_run_describes_it_and_says_how_to_repeat_it(page, experiment, runs):
+    page.driver.get(f"{experiment}/{runs[0].info.run_id}")
     page.see("Show more", "button").click()  # MLflow shows the first lines only
     page.see("Show less", "button")
     assert f"{runs[0].data.metrics[Summary.ENDPOINT_TEST_ACCURACY]:.2%}" in page.see("accuracy, mean of the last", "tr").text
@@ -202,20 +261,20 @@ def test_the_page_of_a_run_describes_it_and_says_how_to_repeat_it(page, server, 
     page.save("run")
 
 
-def test_the_image_view_of_a_run_shows_its_contact_sheet(page, server, runs):
-    page.driver.get(f"{server}/{runs[0].info.run_id}/model-metrics")
+def test_the_image_view_of_a_run_shows_its_contact_sheet(page, experiment, runs):
+    page.driver.get(f"{experiment}/{runs[0].info.run_id}/model-metrics")
     image = f"img[src*='{CONTACT_SHEET_KEY}']"
     # MLflow puts an image whose key has no slash into its last section, "Model metrics".
     page.see_chart(CONTACT_SHEET_KEY, "Model metrics", runs[:1])
-    thumbnail = page.see_image(image)
+    thumbnail = page.see_image(image, "Model metrics")
     page.save("image_view")
     page.driver.execute_script("arguments[0].click()", thumbnail)
     page.see_image(f"{image}[src*='.png']")
     page.save("image_view_enlarged")
 
 
-def test_the_contact_sheet_is_shown_among_the_artifacts(page, server, runs):
-    page.driver.get(f"{server}/{runs[0].info.run_id}/artifacts/{Artifact.CONTACT_SHEET}")
+def test_the_contact_sheet_is_shown_among_the_artifacts(page, experiment, runs):
+    page.driver.get(f"{experiment}/{runs[0].info.run_id}/artifacts/{Artifact.CONTACT_SHEET}")
     page.see_image(f"img[alt='{Artifact.CONTACT_SHEET}']")
     page.save("artifacts")
 

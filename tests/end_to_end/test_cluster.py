@@ -1,15 +1,21 @@
 """A study on a Ray cluster of two nodes, both here: a worker and then a node are killed, and every trial is there exactly once."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from mlflow.tracking import MlflowClient
 from test_studies import DESIGN, assert_each_once, trials
+
+from regstudy.design.history import History
+from regstudy.schema import STUDY, TRIAL, Tag
 
 pytestmark = pytest.mark.cluster
 
@@ -45,34 +51,31 @@ def wait_for(condition, what: str) -> None:
         time.sleep(0.5)
 
 
-def test_a_worker_and_a_node_are_killed(workspace, cluster):
-    (workspace / "small.yaml").write_text(DESIGN)
+def study(address: str, design: str, *options: str) -> subprocess.Popen[str]:
+    """`study run` on the cluster, as users start it: in a process of its own."""
+    Path("study.yaml").write_text(design)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [
-        sys.executable,
-        "-m",
-        "regstudy",
-        "study",
-        "run",
-        "small.yaml",
-        "--no-report",
-        "--executor",
-        "ray",
-        "--address",
-        cluster.address,
-    ]
-    with subprocess.Popen(
-        command, cwd=workspace, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    command = [sys.executable, "-m", "regstudy", "study", "run", "study.yaml", "--no-report", *options]
+    where = ["--executor", "ray", "--address", address]
+    return subprocess.Popen([*command, *where], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def output_of(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output
+    return output
+
+
+def test_a_worker_and_a_node_are_killed(workspace, cluster):
+    with study(cluster.address, DESIGN) as process:
         try:
             # Ray hands a driver to either of two nodes with one address, and it is lost with that: this one was there before the second.
             wait_for(training, "a trial at work")
             cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1", include_dashboard=False)
             _kill_a_worker_and_a_node(cluster)
-            output, _ = process.communicate(timeout=600)
+            output = output_of(process)
         finally:
             process.kill()
-    assert process.returncode == 0, output
     assert "its process died" in output
     assert_each_once()
 
@@ -82,3 +85,32 @@ def _kill_a_worker_and_a_node(cluster) -> None:
     os.kill(training()[0], signal.SIGKILL)
     wait_for(lambda: len(training()) >= 2, "a new worker")
     cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
+
+
+UNTIL = """\
+name: until
+about: Is its loss low?
+overrides: {epochs: 1, dataset: mnist-5k, batch_size: 512, augmentation: none}
+configurations: [{l1: 0}, {l1: 0.001}]
+seeds: 2
+claims:
+  - {id: low, text: its loss is low, contrasts: [{metric: endpoint/test_loss, of: {l1: 0}, target: 9, expect: lower, margin: 1}]}
+  - {id: costs, text: L1 raises the loss, contrasts: [{metric: endpoint/test_loss, of: {l1: 0.001}, against: {l1: 0}, expect: higher, margin: 0.0001}]}
+"""
+
+
+def test_a_study_goes_on_until_it_is_decided(workspace, cluster):
+    """Three seeds at once, then one at a time: each trial is there once, each look is recorded once, at a whole block."""
+    with study(cluster.address, UNTIL, "--until", "decided", "--max-seeds", "5") as process:
+        try:
+            said = output_of(process)
+        finally:
+            process.kill()
+    assert re.findall(r"look at (\d) seeds", said) == ["3", "4", "5"], said
+    assert "ends here: 5 seeds are the most" in said, said
+    runs = MlflowClient().search_runs(["0"])
+    done = Counter(run.data.tags[Tag.TRIAL_DIGEST] for run in runs if run.data.tags[Tag.KIND] == TRIAL)
+    assert set(done.values()) == {1}
+    (kept,) = [run for run in runs if run.data.tags[Tag.KIND] == STUDY]
+    looks = sorted(event.seeds for event in History.from_tags(kept.data.tags).looks)
+    assert looks == [3, 4, 5]

@@ -53,7 +53,7 @@ def test_good_parameters_end_finished(folder):
     run = newest(folder)
     assert run.info.status == "FINISHED"
     assert run.data.params["l1"] == "1e-3"
-    assert run.info.run_name == "l1=0.001 l2=0 seed=0 epochs=1 mnist-5k"
+    assert run.info.run_name == "L1 0.001 · seed 0 · epochs 1 · mnist-5k"
 
 
 @pytest.mark.parametrize(
@@ -112,16 +112,17 @@ def test_what_is_printed_works_in_the_users_folder_and_shell(tmp_path):
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('not ours')")
     done = mlflow_run(tmp_path, "epochs=1", "dataset=mnist-5k", "lr=0.01", "batch_size=256")
     assert done.returncode == 0, done.stderr
-    assert newest(tmp_path).info.run_name == "l1=0 l2=0 seed=0 epochs=1 batch_size=256 lr=0.01 mnist-5k", (
+    assert newest(tmp_path).info.run_name == "none · seed 0 · epochs 1 · batch_size 256 · lr 0.01 · mnist-5k", (
         "undeclared fields arrive"
     )
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("compare your runs: ")]
-    command, _, interface = line.removeprefix("compare your runs: ").partition("        look at them: ")
+    told = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith(("next: ", "look at your runs: ")))
+    command, (interface, _, page) = told["next"], told["look at your runs"].partition(", then ")
     pasted = shell(command, tmp_path)
     assert pasted.returncode == 0, pasted.stderr
     assert "One configuration, 1 seed" in pasted.stdout
     assert (tmp_path / "report" / "report.html").is_file()
     assert interface.endswith(f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db")
+    assert page == "http://127.0.0.1:5000/#/experiments/0/runs?workflowType=machine_learning"
 
 
 def test_a_study_that_is_stopped_goes_on_by_the_command_that_it_says(tmp_path):

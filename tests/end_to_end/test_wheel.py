@@ -65,7 +65,20 @@ def test_a_report_is_made_from_a_snapshot_without_torch(installed, tmp_path):
 def test_one_command_has_the_commands_of_both_packages(installed, tmp_path):
     told = called(installed, tmp_path, "regstudy", "--help").stdout
     commands = re.findall(r"^    ([a-z]+) ", told, re.M)
-    reading = ["rank", "claims", "decided", "power", "compare", "gallery", "report", "gate", "verify", "promote", "snapshot"]
+    reading = [
+        "rank",
+        "claims",
+        "decided",
+        "power",
+        "compare",
+        "gallery",
+        "report",
+        "gate",
+        "verify",
+        "promote",
+        "snapshot",
+        "mcp",
+    ]
     assert commands == ["train", "resume", "study", "search", *reading]
     planned = called(installed, tmp_path, "regstudy", "study", "schema")
     assert planned.stdout.startswith("{"), planned.stderr

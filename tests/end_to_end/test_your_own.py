@@ -69,7 +69,7 @@ def test_every_command_works(place, environment):
     assert "120 of 120 images were scaled to 34 × 34 pixels" in said[0]
     assert "done: all 12 trials of the study flags" in said[-2]
     assert "Of 1 claim" in said[-1]
-    assert "every number is what" in said_by(["analysis", "verify", "report/flags"], place, environment)
+    assert "every file is what" in said_by(["analysis", "verify", "report/flags"], place, environment)
     page = (place / "report" / "flags" / "report.html").read_text()
     assert "label smoothing × weight decay" not in page or "weight decay × label smoothing" in page
     assert "weight decay 0.01 + label smoothing 0.1" in page
@@ -91,7 +91,7 @@ def test_the_notebook_works(place, environment):
     done = ran([sys.executable, "-c", f"{text}\nprint(an.rank(trials))\nprint(run)"], place, environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "weight decay 0.01" in done.stdout
-    assert "network=mynet.py:small" in done.stdout
+    assert "network mynet.py:small" in done.stdout
 
 
 @pytest.mark.parametrize(

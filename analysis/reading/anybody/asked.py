@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from regstudy.design.history import Plan
 from regstudy.schema import LAST_EPOCHS
 
-from .claims_file import ClaimsFile
+from ..records.record import FINISHED
+from .claims_file import ClaimsFile, logged
 
 SEED = "params.seed"
 """What pairs runs where nobody says; without it they are two samples."""
 
-FINISHED = "FINISHED"
-STATUSES = (FINISHED, "FAILED", "KILLED", "RUNNING", "SCHEDULED")
-
 
 @dataclass(frozen=True)
 class Asked:
-    """What to compare: a metric; what makes runs the same configuration, and what pairs them (params.NAME, tags.NAME, experiment or run_name).
+    """What to compare: a metric; what makes runs the same configuration, and what pairs them (params.NAME, tags.NAME, experiment, run_name or store).
 
     `block`: None: params.seed, if runs have it; empty: nothing pairs them. `value`: which number of a curve counts: the mean of the `last` steps, the best, least or largest, or that of a step.
     `statuses` of the runs that count; `where`: only runs with these values. `files` of results, instead of a store.
@@ -42,6 +40,12 @@ class Asked:
         return cls(
             file.metric, file.group_by, file.block, file.better, file.margin, file.last, experiments, plan, file, file.value
         )
+
+    def said(self, field: str, value: str) -> str:
+        """How a message names what was asked for: as the option, or by its place in the file of claims."""
+        if self.claims is None:
+            return f"--{field.replace('_', '-')} {value if field in {'block', 'group_by'} else repr(value)}"
+        return f"{self.claims.said(self.claims.place_of(field, value))} {logged(value)!r}"
 
     @property
     def metrics(self) -> list[str]:

@@ -14,12 +14,15 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     StringConstraints,
     model_validator,
 )
 
+from regstudy.config import RunConfig
 from regstudy.design import design_file
-from regstudy.design.design import Claim, Contrast, Design, at, check_order
+from regstudy.design.design import Claim, Contrast, Design, Fields, Place, at, check_order
+from regstudy.design.design_file import Places
 from regstudy.errors import DesignError, UsageError
 from regstudy.schema import LAST_EPOCHS, Summary
 
@@ -45,8 +48,8 @@ RESERVED = frozenset(
         "value",
         "run",
     }
-) | {Summary.ENDPOINT_EPOCHS.value}
-"""Columns of the frames, which no metric of anybody's may replace."""
+) | {Summary.ENDPOINT_EPOCHS.value, "test_images", *RunConfig.model_fields}
+"""Columns of the frames, ours too, which no metric of anybody's may replace, or be taken for."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -92,6 +95,10 @@ class AnyContrast(Contrast, frozen=True, extra="forbid"):
     """One comparison of anybody's metric, in its own unit."""
 
     metric: Metric = Field(description="metric that is compared")
+    of: Fields = Field(description="values that pick the configuration that the claim is about")
+    against: Fields | Literal["every other"] | None = Field(
+        default=None, description="values that pick the rival, or 'every other'"
+    )
 
     @property
     def in_points(self) -> bool:
@@ -111,7 +118,7 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
     metric: Metric = Field(description="the metric that ranks")
     group_by: Names = Field(
         min_length=1,
-        description="what makes runs the same configuration: params.NAME, tags.NAME, experiment or run_name, or a list of them",
+        description="what makes runs the same configuration: params.NAME, tags.NAME, experiment, run_name or store, or a list of them",
     )
     block: Names | None = Field(
         default=None,
@@ -128,6 +135,11 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
     )
     alpha: float = Field(default=float(Design.model_fields["alpha"].default), gt=0, lt=1)
     claims: tuple[AnyClaim, ...] = Field(min_length=1)
+    _places: Places | None = PrivateAttr(default=None)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Keep where in the file all this stands: some mistakes show only beside the runs."""
+        self._places = context if isinstance(context, Places) else None  # pyright: ignore[reportAttributeAccessIssue]  # private ones of frozen models can be set
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -148,6 +160,25 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
             if name not in known:
                 raise at((*place, name), f"expected one of {', '.join(known)}, which group_by names")
 
+    def said(self, place: Place) -> str:
+        """How a message names a place of the file."""
+        return self._places.said(place) if self._places else ".".join(str(part) for part in place)
+
+    def place_of(self, field: str, value: str) -> Place:
+        """Where it says so: metric, group_by, block or value."""
+        if field == "metric" and value != self.metric:
+            return (*next(place for place, contrast in self.contrasts() if contrast.metric == value), "metric")
+        names = getattr(self, field)
+        return (field, names.index(value)) if isinstance(names, tuple) and value in names else (field,)
+
+    def contrasts(self) -> list[tuple[Place, AnyContrast]]:
+        """All, with their places."""
+        return [
+            (("claims", number, "contrasts", position), contrast)
+            for number, claim in enumerate(self.claims)
+            for position, contrast in enumerate(claim.contrasts)
+        ]
+
     def metrics(self) -> list[str]:
         """The metrics that it speaks of, that which ranks first."""
         claimed = (contrast.metric for claim in self.claims for contrast in claim.contrasts)
@@ -163,10 +194,10 @@ class Asserted:
 
     def __post_init__(self) -> None:
         """Find every configuration that is spoken of."""
-        for contrast in (contrast for claim in self.file.claims for contrast in claim.contrasts):
-            subject = self.pick(contrast.of)
-            if isinstance(contrast.against, dict) and self.pick(contrast.against) == subject:
-                raise UsageError(f"claims: {self.names[subject]} is compared with itself")
+        for place, contrast in self.file.contrasts():
+            subject = self._pick(contrast.of, (*place, "of"))
+            if isinstance(contrast.against, dict) and self._pick(contrast.against, (*place, "against")) == subject:
+                raise DesignError(f"{self.file.said((*place, 'against'))}: {self.names[subject]} is compared with itself")
 
     @property
     def claims(self) -> Sequence[Claim]:
@@ -187,8 +218,12 @@ class Asserted:
         """The metrics that it speaks of."""
         return self.file.metrics()
 
-    def pick(self, fields: Mapping[str, Any]) -> int:
-        """Which configuration has these values; UsageError if none has, or several have."""
+    def pick(self, fields: Mapping[str, Any] | str) -> int:
+        """Which configuration has these values; DesignError if none has, or several have."""
+        assert not isinstance(fields, str), "a name that only a study's design gives"
+        return self._pick(fields, ("claims",))
+
+    def _pick(self, fields: Mapping[str, Any], place: Place) -> int:
         found = [
             place
             for place, values in enumerate(self.configurations.values())
@@ -200,7 +235,7 @@ class Asserted:
         what = f"several configurations of these runs ({', '.join(self.names[place] for place in found)}): name more of their values" if found else (
             f"no configuration of these runs: expected one of {', '.join(self.names)}"
         )  # fmt: skip
-        raise UsageError(f"claims: {asked} is {what}")
+        raise DesignError(f"{self.file.said(place)}: {asked} is {what}")
 
 
 def load(path: str) -> ClaimsFile:

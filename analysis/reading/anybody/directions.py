@@ -16,7 +16,7 @@ ASK = re.compile(
 """Words of names that point no way, or turn it round: scikit-learn's neg_mean_squared_error is the higher, the better, somebody else's may not be."""
 
 LOWER = re.compile(
-    r".*loss|.*error|err|mae|mse|rmse|rmsle|msle|mape|smape|perplexity|ppl|nll|brier|ece|wer|cer|eer|fid|.*entropy|deviance|divergence|rmsd|mpe"
+    r".*loss|.*error|err|mae|mse|rmse|rmsle|msle|mape|smape|perplexity|ppl|nll|brier|ece|wer|cer|eer|fid|.*entropy|deviance|divergence|rmsd|mpe|roughness"
 )
 HIGHER = re.compile(
     r"acc|acc\d|.*accuracy|auc|auroc|roc|auprc|aucpr|map|ap|f1|f2|fbeta|precision|recall|sensitivity|specificity|r2|r|bleu|rouge|rouge\w|meteor|iou|miou|"

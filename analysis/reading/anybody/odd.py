@@ -7,10 +7,14 @@ import pandas as pd
 
 from regstudy.console.terminal import plural
 
-from ..records.snapshot import Record
+from ..records.record import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Record
 from . import values
-from .asked import FINISHED, Asked
+from .asked import Asked
+from .claims_file import logged
 from .values import Spelling
+
+PARENT = "mlflow.parentRunId"
+"""MLflow's tag of a run that is nested in another."""
 
 FEW = 4
 """Groups that a notice names."""
@@ -21,7 +25,7 @@ CURVE = 3
 OFTEN = 0.25
 """The share of blocks from which the same few numbers again are no chance either."""
 
-WORDS = {"FAILED": "that FAILED", "KILLED": "that were KILLED", "RUNNING": "still RUNNING", "SCHEDULED": "SCHEDULED"}
+WORDS = {FAILED: "that FAILED", KILLED: "that were KILLED", RUNNING: "still RUNNING", SCHEDULED: "SCHEDULED"}
 
 
 def not_counted(runs: Sequence[Record], asked: Asked) -> list[str]:
@@ -32,13 +36,28 @@ def not_counted(runs: Sequence[Record], asked: Asked) -> list[str]:
         spelling = Spelling.among(own, asked.group_by)
         whole = [run for run in own if all(values.of(run, name) is not None for name in asked.group_by)]
         groups = Counter(spelling.named(run, asked.group_by) for run in whole)
-        some = "; ".join(f"{name}: {n}" for name, n in groups.most_common(FEW))
-        more = f"; {len(groups) - FEW} further groups" if len(groups) > FEW else ""
+        some = f" ({_by_group(groups)})" if groups else ""
         what = WORDS.get(status, f"of status {status}")
-        told.append(
-            f"{plural(len(own), 'run')} {what}, left out{f' ({some}{more})' if some else ''}: --status {status} counts them too"
-        )
+        told.append(f"{plural(len(own), 'run')} {what}, left out{some}: --status {status} counts them too")
     return told
+
+
+def parents(runs: Sequence[Record], asked: Asked) -> set[str]:
+    """IDs of runs that others are nested in which have the same metric and names: they sum these up, and would count twice."""
+    own = [
+        run
+        for run in runs
+        if logged(asked.metric) in run.metrics and all(values.of(run, name) is not None for name in asked.group_by)
+    ]
+    above = {run.tags[PARENT] for run in own if PARENT in run.tags}
+    return above & {run.run_id for run in own}
+
+
+def without(runs: Sequence[Record], asked: Asked, what: str, spelling: Spelling) -> str:
+    """Runs that lack what is compared, by their groups."""
+    if not runs:
+        return ""
+    return f"{plural(len(runs), 'run')} without {what}, left out ({_by_group(Counter(spelling.named(run, asked.group_by) for run in runs))})"
 
 
 def missing(runs: pd.DataFrame) -> str:
@@ -51,7 +70,9 @@ def missing(runs: pd.DataFrame) -> str:
         if own != everything
     ]
     more = f"; and {len(lacking) - FEW} more lack some" if len(lacking) > FEW else ""
-    return f"blocks differ: {'; '.join(lacking[:FEW])}{more}" if lacking else ""
+    alone = len(blocks) > 1 and sum(map(len, blocks)) == len(everything)
+    remedy = "; no two groups share one: with --block none they are two samples" if alone else ""
+    return f"blocks differ: {'; '.join(lacking[:FEW])}{more}{remedy}" if lacking else ""
 
 
 def differing(known: Sequence[Record], name_of: Callable[[Record], str], blocks: Sequence[str], metrics: Sequence[str]) -> str:
@@ -99,6 +120,11 @@ def copies(points: pd.DataFrame, runs: pd.DataFrame, block: str, *, paired: bool
     if not again or not every or not (long or again >= OFTEN * of):
         return ""
     return f"{again} of {of} {block}s hold the same values as another: copies are no repeats"
+
+
+def _by_group(groups: "Counter[str]") -> str:
+    more = f"; {len(groups) - FEW} further groups" if len(groups) > FEW else ""
+    return "; ".join(f"{name}: {n}" for name, n in groups.most_common(FEW)) + more
 
 
 def one_status(asked: Asked) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from regstudy.errors import UsageError
 
-AT = re.compile(r"step:(\d{1,15})")
+AT = re.compile(r"step:(-?[0-9]{1,18})")
 VALUES = "last, best, min, max or step:N"
 
 

@@ -3,19 +3,28 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from regstudy.errors import UsageError
 
-from ..records.snapshot import Record
+from ..records.record import Record
 
-WHOLE = re.compile(r"[+-]?\d+")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-EXPERIMENT, RUN_NAME = "experiment", "run_name"
+EXPERIMENT, RUN_NAME, STORE = "experiment", "run_name", "store"
+OF_RUNS = (EXPERIMENT, RUN_NAME, STORE)
+"""What is said of a run by neither parameter nor tag."""
+
 NAMES_OF_RUNS = frozenset({RUN_NAME, "tags.mlflow.runName"})
 """Shown without saying what they are."""
 
 LONG, BEGINNING = 48, 22
 """Characters from which a value is shortened in the middle, and how many of its beginning are kept."""
+
+LONGEST = 300
+"""Digits before the point from which a number is only a text."""
+
+EMPTY = "(empty)"
+"""How a value is shown that has nothing to be seen."""
 
 SHOWN = 8
 """Names listed in an error message."""
@@ -24,12 +33,12 @@ SHOWN = 8
 def canonical(text: str) -> str:
     """The same for all spellings of a number: 0.1, 1e-1 and 0.10; 2 and 2.0. Other texts stay."""
     text = text.strip()
-    if WHOLE.fullmatch(text):
-        return str(int(text)) if len(text) < 300 else text
     if not NUMBER.fullmatch(text):
         return text
-    value = float(text)
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    exact = Decimal(text)
+    if exact.adjusted() >= LONGEST:
+        return text
+    return str(int(exact)) if exact == exact.to_integral_value() else repr(float(exact))
 
 
 def is_number(text: str) -> bool:
@@ -44,11 +53,13 @@ def in_order(text: str) -> tuple[bool, float, str]:
 
 
 def of(run: Record, name: str) -> str | None:
-    """What a run says under params.NAME or tags.NAME, its own name, or its experiment's; None if it says nothing."""
+    """What a run says under params.NAME or tags.NAME, its own name, or its experiment's or store's; None if it says nothing."""
     if name == EXPERIMENT:
         return run.experiment or None
     if name == RUN_NAME:
         return run.name or None
+    if name == STORE:
+        return run.store or None
     kind, _, key = name.partition(".")
     return (run.params if kind == "params" else run.tags).get(key)
 
@@ -62,9 +73,9 @@ def check_names(names: Iterable[str], option: str) -> None:
     """UsageError for a name that is none of these."""
     for name in names:
         kind, _, own = name.partition(".")
-        if name not in {EXPERIMENT, RUN_NAME} and (kind not in {"params", "tags"} or not own):
+        if name not in OF_RUNS and (kind not in {"params", "tags"} or not own):
             raise UsageError(
-                f"{option} {name!r}: expected params.NAME, tags.NAME, {EXPERIMENT} or {RUN_NAME}, such as params.lr"
+                f"{option} {name!r}: expected params.NAME, tags.NAME, {EXPERIMENT}, {RUN_NAME} or {STORE}, such as params.lr"
             )
 
 
@@ -102,10 +113,15 @@ class Spelling:
     def told(self, names: Iterable[str]) -> list[str]:
         """Which values are spelt in several ways."""
         return [
-            f"{name}: {value} is also written {', '.join(others)}"
+            f"{name}: {_bounded(value)} is also written {', '.join(map(_bounded, others))}"
             for name in names
             for value, others in self.others[name].items()
         ]
+
+
+def _bounded(text: str) -> str:
+    """In quotes where one would not see where it begins or ends."""
+    return text if text.strip() == text and text else f"'{text}'"
 
 
 def _short(shown: Mapping[str, str]) -> dict[str, str]:
@@ -123,6 +139,8 @@ def _short(shown: Mapping[str, str]) -> dict[str, str]:
 
 def short(text: str) -> str:
     """A text as it stands; if it is long, on one line, without its middle."""
+    if not text.strip():
+        return EMPTY
     line = text if len(text) <= LONG else " ".join(text.split())
     return line if len(line) <= LONG else f"{line[:BEGINNING].rstrip()} … {line[BEGINNING - LONG :].lstrip()}"
 

@@ -1,6 +1,6 @@
 """A folder of Parquet files with everything that the analysis reads of a store: to be committed, mailed, merged.
 
-`runs.parquet` has columns named as mlflow.search_runs names them; `epochs.parquet` a row per run, metric and step; `predictions.parquet` a row
+`runs.parquet` has columns named as mlflow.search_runs names them, but for metrics whose first name a store no longer has; `epochs.parquet` a row per run, metric and step; `predictions.parquet` a row
 per run and test image; `misclassified.parquet` the errors, whose pixels are once per image in `images.parquet`; `studies.json` the designs.
 `manifest.json` lists the files with their SHA-256: a folder with other files than it says is refused.
 """
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -21,12 +21,15 @@ import pyarrow.parquet as pq
 import regstudy
 from regstudy.design import design_file
 from regstudy.errors import SnapshotError
-from regstudy.schema import STUDY, TRIAL, Metric, Tag
+from regstudy.schema import FIRST_NAMES, STUDY, SYSTEM, TRIAL, Metric, Tag
 
 from ...files import folders
+from .record import Record, Records
 
 FORMAT, MANIFEST, STUDIES = folders.SNAPSHOT_FORMAT, folders.SNAPSHOT_MANIFEST, "studies.json"
 RUNS = "runs.parquet"
+"""Of runs, as MLflow says them."""
+
 TABLES = ("epochs", "predictions", "misclassified", "images")
 NEEDED = {
     "epochs": {"run_id", "metric", "step", "value"},
@@ -45,59 +48,6 @@ IN_WORDS = frozenset({Tag.DATA_WARNING, Tag.FAILURE})
 
 LEFT_OUT = frozenset({Tag.HEARTBEAT, Tag.MACHINE, Tag.OWNER})
 """Tags that say who was at work on a run, not what it is."""
-
-
-class Record(NamedTuple):
-    """A run: its tags, the latest value of each metric, and its parameters, which a snapshot leaves out: ours are in a tag."""
-
-    run_id: str
-    name: str
-    status: str
-    start_time: int
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    params: Mapping[str, str]
-    experiment: str = ""
-    """The name of the store's experiment that it is in; none in a snapshot."""
-
-
-class Records(Protocol):
-    """Where runs are read from."""
-
-    @property
-    def where(self) -> str:
-        """The store's URI, or the snapshots' folders."""
-        ...
-
-    @property
-    def experiment(self) -> str:
-        """The experiment's name, or the snapshots'."""
-        ...
-
-    @property
-    def experiment_id(self) -> str | None:
-        """The experiment's ID; None for snapshots."""
-        ...
-
-    def runs(self) -> Sequence[Record]:
-        """All runs, oldest first."""
-        ...
-
-    def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
-        """Long: run_id, metric, step, value."""
-        ...
-
-    def predictions(self, run_id: str) -> pd.DataFrame | None:
-        """One row per test image; None if the run has no such artifact."""
-        ...
-
-    def misclassified(self, run_id: str) -> pd.DataFrame | None:
-        """One row per misclassified test image, most confident error first, with its 784 pixels; None if the run has no such artifact."""
-        ...
-
-    def design(self, run_id: str) -> str | None:
-        """The design file of a study's run; None if it has none."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -255,7 +205,7 @@ def _whole(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
     """A column per tag and metric; a run without one has null there, which is not NaN."""
     names = sorted({_tag_column(name) for r in records for name in r.tags if _is_kept(name)})
-    metrics = sorted({f"metrics.{name}" for r in records for name in r.metrics})
+    metrics = sorted({f"metrics.{name}" for r in records for name in r.metrics if _is_measured(name)})
     empty: dict[str, Any] = dict.fromkeys([*names, *metrics])
     return [
         {
@@ -265,7 +215,7 @@ def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
             "start_time": r.start_time,
             **empty,
             **{_tag_column(name): portable(name, value) for name, value in r.tags.items() if _is_kept(name)},
-            **{f"metrics.{name}": value for name, value in r.metrics.items()},
+            **{f"metrics.{name}": value for name, value in r.metrics.items() if _is_measured(name)},
         }
         for r in records
     ]
@@ -288,6 +238,11 @@ def _tag_column(name: str) -> str:
 
 def _is_kept(name: str) -> bool:
     return name.startswith(OWN) and name not in LEFT_OUT
+
+
+def _is_measured(name: str) -> bool:
+    """By the name that snapshots keep for ever, and of the run rather than of the machine that it ran on."""
+    return name not in FIRST_NAMES and not name.startswith(SYSTEM)
 
 
 def portable(name: str, value: str) -> str:

@@ -1,13 +1,12 @@
-"""Where runs are read from: MLflow's store, or snapshots of it. Both give the same records; nothing is written here."""
+"""Where runs are read from: MLflow's store, or several, files of results, or snapshots. All give the same records; nothing is written here."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
@@ -16,16 +15,19 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from regstudy.errors import NothingToAnalyse, TrackingError
-from regstudy.schema import DESIGN_FILE, Artifact
+from regstudy.patience.patient import PatientClient
+from regstudy.schema import DESIGN_FILE, OTHER_NAMES, TRIAL, Artifact, Tag, by_either_name
 from regstudy.store import experiments, reading, store
 from regstudy.store.filestore import FileStore
 from regstudy.store.server import Server
-from regstudy.store.stored import Stored, StoredRun
+from regstudy.store.stored import StoredExperiment, StoredRun
 from regstudy.store.tables import Tables
 
+from ...files import places
 from . import rest, snapshot, sql, table
+from .record import Record, Records
 from .several import Several
-from .snapshot import Record, Records
+from .trackers import folder
 
 FIRST_RUN = "python -m regstudy train --l1 0.001"
 NAMED = 8
@@ -36,22 +38,33 @@ COLUMNS = ["run_id", "metric", "step", "value", "timestamp"]
 
 @dataclass(frozen=True)
 class StoreRecords:
-    """An experiment of MLflow's store; `others` are the names of its other experiments."""
+    """An experiment of an MLflow store; `others` are the names of its other experiments, `store` is what the user calls it where there may be several."""
 
     where: str
     experiment: str
     experiment_id: str | None
-    held: Stored
+    held: Tables | FileStore | Server
     others: Sequence[str] = ()
+    store: str = ""
 
     def runs(self) -> Sequence[Record]:
         """All runs of the experiment, oldest first."""
-        return [Record(*run[:-1], self.experiment) for run in self._runs.values()]
+        return [
+            Record(*run[:-1], self.experiment, self.store)._replace(
+                metrics=by_either_name(run.metrics) if _is_ours(run) else run.metrics
+            )
+            for run in self._runs.values()
+        ]
 
     def epochs(self, run_ids: Sequence[str], metrics: Iterable[str]) -> pd.DataFrame:
         """By SQL from a database, from the files of a folder, in bulk from a server; the same rows in the same order."""
+        names = list(metrics)
+        others = {other: name for name in names if (other := OTHER_NAMES.get(name)) is not None and other not in names}
+        if others and not any(_is_ours(self._runs[run_id]) for run_id in run_ids):
+            others = {}
         with _one_line(self.where):
-            return _points(self.held, run_ids, list(metrics))
+            points = _points(self.held, run_ids, [*names, *others])
+        return points.assign(metric=points["metric"].replace(others)) if others else points
 
     @cached_property
     def _runs(self) -> dict[str, StoredRun]:
@@ -81,7 +94,7 @@ class StoreRecords:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 if isinstance(self.held, Server):
-                    return Path(store.client().download_artifacts(run_id, name, folder)).read_bytes()
+                    return Path(PatientClient(self.held.uri).download_artifacts(run_id, name, folder)).read_bytes()
                 if is_local_uri(where):
                     return (Path(local_file_uri_to_path(where)) / name).read_bytes()
                 return Path(get_artifact_repository(where).download_artifacts(name, folder)).read_bytes()
@@ -98,14 +111,17 @@ class StoreRecords:
                 ) from error
 
 
-def _points(held: Stored, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+def _is_ours(run: StoredRun) -> bool:
+    return run.tags.get(Tag.KIND) == TRIAL
+
+
+def _points(held: Tables | FileStore | Server, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
     if isinstance(held, Tables):
         return _sql_points(held, run_ids, names)
     if isinstance(held, FileStore):
         rows = [(run, name, *point) for run in run_ids for name in names for point in held.points(run, name)]
         return _ordered(pd.DataFrame(rows, columns=COLUMNS))
-    found = rest.points(mlflow.get_tracking_uri(), run_ids, names)
-    return _ordered(_public_points(run_ids, names) if found is None else found)
+    return _ordered(_server_points(held, run_ids, names))
 
 
 def _sql_points(tables: Tables, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
@@ -113,9 +129,10 @@ def _sql_points(tables: Tables, run_ids: Sequence[str], names: Sequence[str]) ->
     return pd.concat([_ordered(part) for part in sql.points(tables, sorted(run_ids), names)], ignore_index=True)
 
 
-def _public_points(run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """As MLflow's client gives them, run by run and metric by metric."""
-    return pd.DataFrame(Server(mlflow.get_tracking_uri()).points(run_ids, names), columns=COLUMNS)
+def _server_points(server: Server, run_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """In bulk, or as MLflow's client gives them, run by run and metric by metric."""
+    found = rest.points(server.uri, run_ids, names)
+    return pd.DataFrame(server.points(run_ids, names), columns=COLUMNS) if found is None else found
 
 
 def _ordered(points: pd.DataFrame) -> pd.DataFrame:
@@ -130,32 +147,65 @@ def _ordered(points: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def from_store(experiment: str | None) -> StoreRecords:
-    """An experiment by name, else MLflow's own choice; NothingToAnalyse if there is no such store or experiment. Nothing there is changed."""
+def from_store(experiment: str | None, place: str = "") -> StoreRecords:
+    """An experiment by name, else MLflow's own choice, of the store in use, or of the one at a place: a SQLite file, a folder or an address.
+
+    NothingToAnalyse or TrackingError if there is no such store or experiment. Nothing there is changed.
+    """
     store.quieten()
-    uri = store.require_answer()
+    if not place:
+        return _chosen(experiment, store.require_answer())
+    called, uri = store.shown(place), places.uri(place)
     if reading.is_missing(uri):
-        raise NothingToAnalyse(f"there is no tracking store {store.shown(uri)} yet: first run, in this folder, {FIRST_RUN}")
-    with _one_line(store.shown(uri)):
-        held = reading.open_store(uri)
-        known = held.experiments()
-    found = experiments.choose(known, uri, experiment)
+        raise NothingToAnalyse(f"--from {called}: there is no such store")
+    try:
+        return replace(_chosen(experiment, store.require_answer(uri)), store=called)
+    except TrackingError as error:
+        raise TrackingError(f"--from {called}: {str(error).replace('set MLFLOW_TRACKING_URI to', 'name')}") from None
+
+
+def experiment_names() -> list[str]:
+    """Those of the store in use, but deleted ones; NothingToAnalyse if there is no such store."""
+    store.quieten()
+    _, _, known = _opened(store.require_answer())
+    return list(dict.fromkeys(one.name for one in known if not one.deleted))
+
+
+def _chosen(experiment: str | None, uri: str) -> StoreRecords:
+    where, held, known = _opened(uri)
+    found = experiments.choose(known, where, experiment)
     if found is None:
         raise NothingToAnalyse(
-            f"experiment {experiments.wanted_name(experiment)!r} is not in the store {store.shown(uri)}, which has {experiments.listed(known)}: "
+            f"experiment {experiments.wanted_name(experiment)!r} is not in the store {where}, which has {experiments.listed(known)}: "
             "name one of them"
         )
     others = [one.name for one in known if not one.deleted and one != found]
-    return StoreRecords(store.shown(uri), found.name, found.experiment_id, held, others)
+    return StoreRecords(where, found.name, found.experiment_id, held, others)
 
 
-def of_anybody(names: Sequence[str], files: Sequence[str] = ()) -> Records:
-    """Files of results; or one experiment, MLflow's own choice if none is named; or several, as one."""
-    if files:
-        return table.load(files)
-    if len(names) < 2:
-        return from_store(names[0] if names else None)
-    return Several([from_store(name) for name in names])
+def _opened(uri: str) -> tuple[str, Tables | FileStore | Server, Sequence[StoredExperiment]]:
+    """The store's address as it is shown, the store, and its experiments."""
+    if reading.is_missing(uri):
+        raise NothingToAnalyse(f"there is no tracking store {store.shown(uri)} yet: first run, in this folder, {FIRST_RUN}")
+    where = store.shown(reading.address(uri))
+    with _one_line(where):
+        held = reading.open_store(uri)
+        return where, held, held.experiments()
+
+
+def of_anybody(names: Sequence[str], named: Sequence[str] = ()) -> Records:
+    """Files of results, trackers' folders and stores, as one; without any the store in use. Of each store the experiment or experiments of these names, else MLflow's own choice."""
+    files = [place for place in named if places.is_results(place)]
+    opened = [place for place in named if place not in files] or ([] if files else [""])
+    parts: list[Records] = [from_store(name, place) for place in opened for name in names or [None]]
+    parts += [_of_files(files)] if files else []
+    return parts[0] if len(parts) == 1 else Several(parts)
+
+
+def _of_files(paths: Sequence[str]) -> table.TableRecords:
+    tables = [path for path in paths if places.is_table(path)]
+    parts = [table.load(tables)] if tables else []
+    return table.joined([*parts, *(folder.load(path) for path in paths if path not in tables)])
 
 
 def elsewhere(source: Records) -> str:

@@ -14,12 +14,10 @@ from pandas.api import types
 from regstudy.console.text import visible
 from regstudy.errors import SnapshotError
 
-from .snapshot import Record
+from .record import FINISHED, Record
 
-SUFFIXES = (".csv", ".tsv", ".parquet")
 METRIC, VALUE, STEP = "metric", "value", "step"
 RUN_ID, RUN_NAME = "run_id", "run_name"
-FINISHED = "FINISHED"
 BLANK = ("nan", "na", "none", "null")
 """Cells without a number, beside empty ones."""
 
@@ -27,20 +25,16 @@ MOSTLY = 0.5
 """The share of cells with digits from which a column was meant to be one of numbers."""
 
 
-def is_table(path: str) -> bool:
-    """Whether a name is one of such a file."""
-    return Path(path).suffix.lower() in SUFFIXES
-
-
 @dataclass(frozen=True)
 class TableRecords:
-    """Runs of files; columns are their parameters, as texts, and numbers their metrics too. `odd` says of columns that are nearly of numbers why they are not."""
+    """Runs of files; columns are their parameters, as texts, and numbers their metrics too. `odd` says of columns that are nearly of numbers why they are not, `notices` what could not be read."""
 
     where: str
     experiment: str
     records: Sequence[Record]
     points: pd.DataFrame
     odd: Mapping[str, str]
+    notices: tuple[str, ...] = ()
     experiment_id: str | None = None
 
     def runs(self) -> Sequence[Record]:
@@ -81,6 +75,22 @@ def load(paths: Sequence[str]) -> TableRecords:
     points = pd.concat([own for _, own in loaded], ignore_index=True)
     odd = {name: told for path, frame in frames.items() for name, told in _odd(path, frame).items()}
     return TableRecords(", ".join(paths), ", ".join(Path(path).stem for path in paths), records, points, odd)
+
+
+def joined(parts: Sequence[TableRecords]) -> TableRecords:
+    """Several as one, in their order; runs of two that have the same ID stay two."""
+    if len(parts) == 1:
+        return parts[0]
+    records = [run._replace(run_id=f"{place}/{run.run_id}") for place, part in enumerate(parts, 1) for run in part.records]
+    points = [part.points.assign(run_id=f"{place}/" + part.points["run_id"]) for place, part in enumerate(parts, 1)]
+    return TableRecords(
+        ", ".join(part.where for part in parts),
+        ", ".join(part.experiment for part in parts),
+        records,
+        pd.concat(points, ignore_index=True),
+        {name: told for part in parts for name, told in part.odd.items()},
+        tuple(notice for part in parts for notice in part.notices),
+    )
 
 
 def _frame(path: str) -> pd.DataFrame:
@@ -154,7 +164,7 @@ def _long(path: str, texts: pd.DataFrame, beginning: str) -> tuple[list[Record],
 
 def _record(path: str, run_id: str, place: int, row: "pd.Series[str]", metrics: dict[str, float]) -> Record:
     params = {str(name): str(text) for name, text in row.items() if name not in {RUN_ID, RUN_NAME} and text != ""}
-    return Record(run_id, str(row.get(RUN_NAME, "")), FINISHED, place, {}, metrics, params, Path(path).stem)
+    return Record(run_id, str(row.get(RUN_NAME, "")), FINISHED, place, {}, metrics, params, Path(path).stem, path)
 
 
 def _ids(rows: pd.DataFrame, places: Iterable[int], beginning: str) -> list[str]:

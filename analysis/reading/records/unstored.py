@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .snapshot import Record
+from .record import Record
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from .forest import VERDICT_LOOK, forest
 from .labels import spread
 from .lines import detectable, response, sparsity
 from .looks import GREY, SERIES, Look, looks
-from .rows import contest, dots, ranking
+from .opening import opening
+from .rows import contest, dots
 from .sheets import Picture, confusions, hardest
-from .style import INK, NARROW, OF, TOGETHER, Quantity, style
+from .style import INK, NARROW, OF, TOGETHER, Quantity, drawn_with, style
 
 __all__ = [
     "GREY",
@@ -25,10 +26,11 @@ __all__ = [
     "curves",
     "detectable",
     "dots",
+    "drawn_with",
     "forest",
     "hardest",
     "looks",
-    "ranking",
+    "opening",
     "response",
     "single",
     "sparsity",

@@ -40,6 +40,11 @@ class Look:
         """As matplotlib calls it."""
         return "full" if self.filled else "none"
 
+    @property
+    def edge(self) -> float:
+        """Points of a mark's outline: one that is filled has none."""
+        return 0.0 if self.filled else 1.2
+
 
 FIXED = {
     "none": Look(GREY, "-", "o"),

@@ -10,58 +10,13 @@ from matplotlib.figure import Figure
 from ...files.rows import rows
 from .looks import GREY, Look
 from .scales import log_axis
-from .style import NARROW, Quantity, new_figure, of, row_axis, row_height, second_axis
+from .style import NARROW, new_figure, of, row_axis, row_height
 
 JITTER = 0.16
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
 
 DOT_ALPHA = 0.75
 """Of a seed's dot: so that dots on each other are seen, and one alone still has a contrast of 3 to 1."""
-
-
-def ranking(
-    ranked: pd.DataFrame,
-    scores: pd.DataFrame,
-    look: dict[str, Look],
-    *,
-    reference: str,
-    margin: float | None,
-    quantity: Quantity,
-    width: float = 11.0,
-) -> Figure:
-    """Every seed a dot, the 95% interval of the mean a bar, the margin a band around the reference's mean.
-
-    `ranked` in order: configuration, mean, low, high, seeds, diverged; `scores`: configuration, block, value.
-    """
-    summaries = rows(ranked)
-    names = [str(summary["configuration"]) for summary in summaries]
-    narrow = width <= NARROW
-    of_row = row_height(len(names), narrow=True) if narrow else 0.84 * row_height(len(names))
-    figure = new_figure(width, 0.95 + of_row * len(names), "", "")
-    axis = row_axis(figure, names, look)
-    middle = ranked.set_index("configuration")["mean"].get(reference, np.nan)
-    if margin is not None and np.isfinite(middle):
-        low, high = sorted((quantity.shown(middle - margin), quantity.shown(middle + margin)))
-        axis.axvspan(low, high, color=look[reference].colour, alpha=0.16, linewidth=0)
-        axis.axvline(quantity.shown(middle), color=look[reference].colour, linewidth=1, linestyle=":")
-    for row, name in enumerate(names):
-        own = scores[scores["configuration"] == name]
-        _dots(axis, row, quantity.shown(own["value"]), look[name], name)
-        summary = summaries[row]
-        mean, low, high = (quantity.shown(summary[key]) for key in ("mean", "low", "high"))
-        _interval(axis, row, mean, low, high, look[name], name)
-        if summary["diverged"]:
-            axis.text(
-                0.995,
-                row,
-                f"{int(summary['diverged'])} diverged",
-                transform=axis.get_yaxis_transform(),
-                ha="right",
-                va="center",
-            )
-    axis.set_xlabel(quantity.label)
-    second_axis(axis, quantity)
-    return figure
 
 
 def dots(
@@ -115,10 +70,16 @@ def _dots(axis: Axes, row: int, values: "pd.Series[float]", look: Look, name: st
     there = values.dropna()
     spots = _below_name(axis, row) + np.linspace(-JITTER, JITTER, len(there)) * (len(there) > 1)
     (drawn,) = axis.plot(
-        there, spots, look.marker, color=look.colour, markersize=6, alpha=DOT_ALPHA, fillstyle=look.fillstyle, clip_on=False
+        there,
+        spots,
+        look.marker,
+        color=look.colour,
+        markersize=6,
+        alpha=DOT_ALPHA,
+        fillstyle=look.fillstyle,
+        markeredgewidth=look.edge,
+        clip_on=False,
     )
-    if look.filled:
-        drawn.set_markeredgewidth(0)
     of(drawn, name)
 
 

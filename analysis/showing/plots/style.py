@@ -6,11 +6,14 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib import font_manager, ft2font
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -107,9 +110,25 @@ class Quantity:
 @contextmanager
 def style() -> Iterator[None]:
     """Draw and save in the house style, the same bytes each time; what fonts lack is left to whoever shows the SVG, and no library's warning."""
+    _prefer_fonts_that_come_with_matplotlib()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
+
+
+@cache
+def _prefer_fonts_that_come_with_matplotlib() -> None:
+    """A system may have another edition of the same font, in which text is as wide as it is not here: the report's files would differ."""
+    folder = Path(mpl.get_data_path(), "fonts", "ttf")
+    # Of equals matplotlib lists one, and takes the first that is listed; adding any forgets what was found before.
+    for font in sorted(folder.glob("DejaVuSans*.ttf")):
+        font_manager.fontManager.addfont(font)
+    font_manager.fontManager.ttflist.sort(key=lambda font: not Path(font.fname).is_relative_to(folder))
+
+
+def drawn_with() -> str:
+    """What decides where in a figure everything is, to the pixel."""
+    return f"matplotlib {mpl.__version__}, FreeType {ft2font.__freetype_version__}"
 
 
 def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:

@@ -1,44 +1,123 @@
 """The ranking: as the first screen's figure; and, of a study's other data sets, with its table and what it advises. Whether effects differ between data sets only a claim can say."""
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ...files.rows import rows
+from ...judging.findings import Findings
+from ...judging.ranking import Relation
+from ...reading.measures import MINUS
 from .. import grids, methods, plots, wording
-from ..figures import Drawing, drawn_blocks, drawn_of, long, of_all, quantity
+from ..figures import Drawing, drawn_blocks, drawn_of, labelled, long, of_all, quantity
 from ..grids import Grid
+from ..words import opening
 from .section import Material, Section
 
 
 def _ranking(material: Material) -> list[Drawing]:
-    found, block = material.found, material.found.trials.words.block
+    """Every run, and each configuration's difference from the one to use, in the order of rank."""
+    found = material.found
     names = drawn_of(found)
-    table, scores = (
-        found.table[found.table["configuration"].isin(names)],
-        long(found.scores.loc[drawn_blocks(found), [name for name in found.scores if name in names]]),
-    )
-    figure, narrow = (
-        plots.ranking(
-            table,
-            scores,
+    scores = found.scores.loc[drawn_blocks(found), names]
+    anchor = opening.compared_with(found)
+    differences = _differences(found, anchor, names)
+    shown = quantity(found)
+
+    def drawn(width: float) -> Figure:
+        return plots.opening(
+            shown.shown(scores) if opening.images(found) else scores * found.endpoint.factor,
+            differences,
             material.look,
-            reference=found.reference,
-            margin=found.scale.margin,
-            quantity=quantity(found),
+            anchor=anchor,
+            band=_band(found),
+            labels=_labels(found, anchor),
+            diverged=dict(zip(found.table["configuration"], found.table["diverged"].astype(int), strict=True)),
             width=width,
         )
-        for width in (11.0, plots.NARROW)
+
+    caption = _caption(found, anchor, differences)
+    if len(names) < len(found.table):
+        caption += f" The first {len(names)} of {len(found.table):,}."
+    alt = f"{found.endpoint.words} of {', '.join(names)}, in order of rank" + "".join(
+        f"; {row['configuration']} {row['told']}" for row in rows(differences)
     )
-    caption = (
-        f"Every dot is a {block}, the bar the 95% interval of the mean; the band is the margin around {found.reference}'s mean."
+    return [Drawing("ranking", drawn(11.0), caption, f"{alt}.", long(scores), drawn(plots.NARROW))]
+
+
+def _differences(found: Findings, anchor: str | None, names: Sequence[str]) -> pd.DataFrame:
+    """Of each drawn configuration from the one that is compared with, as the figure shows it, with the words beside its bar."""
+    if anchor is None:
+        return pd.DataFrame(columns=["configuration", "mean", "low", "high", "told", "alpha"])
+    table = opening.against(found, anchor)
+    table = table[table["configuration"].isin(names)]
+    ends = [[_shown(found, row[end]) for end in ("low", "high")] for row in rows(table)]
+    told = [_told(found, row) for row in rows(table)]
+    return table.assign(
+        mean=[_shown(found, mean) for mean in table["mean"]],
+        low=[min(pair) for pair in ends],
+        high=[max(pair) for pair in ends],
+        told=told,
     )
+
+
+def _shown(found: Findings, difference: float) -> float:
+    """Images more wrong, or the measure's own difference."""
+    return opening.worse(found, difference) if opening.images(found) else difference * found.endpoint.factor
+
+
+def _told(found: Findings, row: dict[str, Any]) -> str:
+    reading, counted = found.endpoint.as_ratio(ratio=False), bool(opening.images(found))
+    ends = sorted(_shown(found, row[end]) for end in ("low", "high"))
+    if not math.isfinite(row["mean"]):
+        return "not compared"
+    if not all(map(math.isfinite, ends)):
+        return "open (any difference is possible)"
+    if row["relation"] == Relation.SEPARATED:
+        cost = opening.worse(found, row["mean"])
+        if counted:
+            inside = " to ".join(opening.amount(found, end) for end in sorted(map(abs, ends)))
+            return f"{opening.amount(found, cost)} {'more' if cost > 0 else 'fewer'} ({inside})"
+        return f"{'worse' if cost > 0 else 'better'}, {reading.difference(row['mean'])} ({reading.interval(row['low'], row['high'])})"
+    inside = (
+        " to ".join(f"{end:+.0f}".replace("-", MINUS) for end in ends) if counted else reading.interval(row["low"], row["high"])
+    )
+    return f"{'as good' if row['relation'] == Relation.EQUIVALENT else 'open'} ({inside})"
+
+
+def _band(found: Findings) -> tuple[float, float] | None:
     if found.scale.margin is None:
-        caption = f"Every dot is a {block}, the bar the 95% interval of the mean."
-    caption += of_all(found)
-    if len(table) < len(found.table):
-        caption += f" The first {len(table)} of {len(found.table):,}."
-    alt = f"{found.endpoint.words} of {', '.join(table['configuration'])}, in order of rank."
-    return [Drawing("ranking", figure, caption, alt, scores, narrow)]
+        return None
+    margin = found.scale.margin * (opening.images(found) or found.endpoint.factor)
+    return -margin, margin
+
+
+def _labels(found: Findings, anchor: str | None) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Title and subtitle of the figure's two panels."""
+    words, images = found.trials.words, opening.images(found)
+    better = "higher" if found.scale.higher_is_better else "lower"
+    title = (
+        f"Wrong of {images:,} test images"
+        if images
+        else f"{labelled(found.endpoint.as_ratio(ratio=False))}, {better} is better"
+    )
+    pairing = f", same {words.block}" if found.trials.pairing.paired else ""
+    other = f"More wrong than with {anchor}{pairing}" if images else f"Difference from {anchor}{pairing}"
+    return (title, f"a mark is one {words.block}; bar: mean"), (other, "bar: the interval that decides")
+
+
+def _caption(found: Findings, anchor: str | None, differences: pd.DataFrame) -> str:
+    block = found.trials.words.block
+    caption = f"Each mark is a {block}, each bar there the mean."
+    if anchor is not None:
+        levels = sorted({wording.level(alpha) for alpha in differences["alpha"]})
+        caption += f" Bars beside: the interval that decides, at {wording.listed(levels)}, α shared by all pairs."
+    return caption + of_all(found)
 
 
 def _on_others(material: Material) -> list[Drawing]:

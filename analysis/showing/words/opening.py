@@ -1,0 +1,281 @@
+"""The first screen in words: which to use and what others cost, how sure that is, what to do next, which claims hold."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from regstudy.config import strengths
+from regstudy.console.terminal import plural
+
+from ...files.rows import rows
+from ...judging.claims import Judged, Verdict
+from ...judging.findings import Findings
+from ...judging.ranking import UNTESTED, Relation
+from ...judging.statistics import LEAST
+from ...reading.trials import TEST_IMAGES
+from .. import methods, wording
+
+SIGNS = {"Yes": "✓", "No": "✗", "Open": "?"}
+NOTHING_ON = "none"
+"""The configuration of ours that has no regulariser."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A claim as one line: its answer, what it says, the verdict's word with the estimate that decides, and the place of its evidence."""
+
+    sign: str
+    answer: str
+    text: str
+    told: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Opening:
+    """All of the first screen that is words; `command` is what `next_step` ends with, empty if no command does it."""
+
+    about: str
+    headline: str
+    deck: str
+    use: str
+    sure: tuple[str, ...]
+    next_step: str
+    command: str
+    claims: tuple[Line, ...]
+
+
+def opening(found: Findings) -> Opening:
+    """The first screen of these findings."""
+    next_step, command = _next(found)
+    return Opening(
+        _about(found),
+        headline(found),
+        _deck(found),
+        _use(found),
+        tuple(_sure(found)),
+        next_step,
+        command,
+        tuple(_lines(found)),
+    )
+
+
+def headline(found: Findings) -> str:
+    """What to use and what the others cost; where nothing can be advised, what is known of the order."""
+    advised = found.ranking.advised
+    said = "" if wording.untested(found.ranking, found.trials.words.block) else _use_and_cost(found) if advised else ""
+    return said or wording.order(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
+
+
+def compared_with(found: Findings) -> str | None:
+    """The configuration that all others are shown beside: the advised one, if each was compared with each; else the one that all were compared with. None if nothing was."""
+    ranked = found.ranking
+    if not len(ranked.pairs):
+        return None
+    if ranked.compared == "reference":
+        return ranked.reference
+    return ranked.advised[0] if ranked.compared == "each" and ranked.advised else ranked.leader
+
+
+def against(found: Findings, anchor: str) -> pd.DataFrame:
+    """Each other configuration minus the anchor, in the order of the ranking: configuration, mean, low, high, alpha, relation, seeds.
+
+    In stored units; the interval is the one by which the pair's relation was decided: of an equivalent pair at 1 − 2α, else at 1 − α, α being its share.
+    """
+    told = []
+    for pair in rows(found.ranking.pairs):
+        if anchor not in {pair["first"], pair["second"]}:
+            continue
+        sign, other = (1, pair["first"]) if pair["second"] == anchor else (-1, pair["second"])
+        inner = pair["relation"] == Relation.EQUIVALENT
+        ends = [sign * pair[f"{'inner_' if inner else ''}{end}"] for end in ("low", "high")]
+        alpha = pair["alpha"] * (2 if inner else 1)
+        told.append((other, sign * pair["mean"], min(ends), max(ends), alpha, pair["relation"], pair["seeds"]))
+    columns = ["configuration", "mean", "low", "high", "alpha", "relation", "seeds"]
+    order = {name: place for place, name in enumerate(found.table["configuration"])}
+    table = pd.DataFrame(told, columns=columns)
+    return table.sort_values("configuration", key=lambda names: names.map(order), ignore_index=True)
+
+
+def worse(found: Findings, mean: float) -> float:
+    """How much worse a difference makes it, in the unit that people count in: test images, else the measure's."""
+    cost = -mean if found.scale.higher_is_better else mean
+    return cost * (images(found) or found.endpoint.factor)
+
+
+def images(found: Findings) -> int:
+    """The test images that the endpoint counts; 0 if it counts none."""
+    return int(found.trials.runs[TEST_IMAGES].iloc[0]) if found.endpoint.counts_images else 0
+
+
+def amount(found: Findings, cost: float) -> str:
+    """A cost in that unit, without sign."""
+    if images(found):
+        return f"{abs(cost):.0f}" if abs(cost) >= 9.5 else f"{abs(cost):.1f}".removesuffix(".0")
+    return found.endpoint.margin(abs(cost) / found.endpoint.factor)
+
+
+def _use_and_cost(found: Findings) -> str:
+    chosen = found.ranking.advised[0]
+    name = "no regularisation" if chosen == NOTHING_ON and any(found.trials.has(field) for field in strengths()) else chosen
+    if compared_with(found) != chosen:
+        return f"Use {name}, the simplest shown not to be worse than {found.ranking.leader}" if _simplest(found) else ""
+    table = against(found, chosen)
+    told = [
+        text
+        for relation in (Relation.EQUIVALENT, Relation.SEPARATED, Relation.UNRESOLVED)
+        for text in _beside(found, table[table["relation"] == relation], relation)
+    ]
+    diverged = [str(name) for name in found.table.loc[found.table["diverged"] > 0, "configuration"]]
+    told += [f"{wording.names(diverged)} diverged"] if diverged else []
+    return f"Use {name}: {', '.join(told)}" if told else f"Use {name}"
+
+
+def _simplest(found: Findings) -> bool:
+    return any(found.trials.has(field) for field in strengths())
+
+
+def _beside(found: Findings, own: pd.DataFrame, relation: Relation) -> list[str]:
+    """What is known of these configurations beside the one to use."""
+    own = own[~own["configuration"].isin(found.table.loc[found.table["standing"] == UNTESTED, "configuration"])]
+    names = [str(name) for name in own["configuration"]]
+    if not names:
+        return []
+    many = len(names) > 1
+    if relation == Relation.SEPARATED:
+        return [_costs(found, names, [worse(found, mean) for mean in own["mean"]])]
+    if relation == Relation.EQUIVALENT:
+        return [f"{wording.names(names)} {'change' if many else 'changes'} nothing that matters"]
+    return [f"{wording.names(names)} {'are' if many else 'is'} not told apart from it"]
+
+
+def _costs(found: Findings, names: Sequence[str], costs: Sequence[float]) -> str:
+    """What the worse ones cost: of two each, of more the least and the most."""
+    many = len(names) > 1
+    if len(names) > 2:
+        told = " to ".join(amount(found, cost) for cost in (min(costs, key=abs), max(costs, key=abs)))
+    else:
+        told = " and ".join(amount(found, cost) for cost in costs)
+    if images(found):
+        return f"{wording.names(names)} {'cost' if many else 'costs'} {told} images in {images(found):,}"
+    return f"{wording.names(names)} {'are' if many else 'is'} worse by {told} in {found.endpoint.words}"
+
+
+def _about(found: Findings) -> str:
+    """What was run, when, on what."""
+    study = found.trials.study
+    parts = [f"study “{study.design.name}”" if study else "", _dates(found.trials.runs), methods.what_was_run(found)]
+    return " · ".join(part for part in parts if part)
+
+
+def _dates(runs: pd.DataFrame) -> str:
+    """The days on which the runs began, the first and the last, in UTC; empty if it is not known."""
+    column = "start_time"
+    known = runs[column].dropna() if column in runs else pd.Series(dtype=float)
+    if known.empty:
+        return ""
+    first, last = (datetime.fromtimestamp(float(ms) / 1000, UTC) for ms in (known.min(), known.max()))
+    if (first.year, first.month) == (last.year, last.month) and first.day != last.day:
+        return f"{first.day} to {last.day} {last:%b %Y}"
+    return " to ".join(dict.fromkeys(f"{day.day} {day:%b %Y}" for day in (first, last)))
+
+
+def _deck(found: Findings) -> str:
+    """How many claims hold; without claims, what is known of the order."""
+    if not found.judged:
+        return wording.standing(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
+    n = {answer: sum(wording.ANSWERS[judged.verdict] == answer for judged in found.judged) for answer in SIGNS}
+    told = [
+        f"{count} {one if count == 1 else many}"
+        for count, one, many in (
+            (n["Yes"], "holds", "hold"),
+            (n["No"], "does not", "do not"),
+            (n["Open"], "is open", "are open"),
+        )
+        if count
+    ]
+    return f"Of {plural(len(found.judged), 'claim')} {wording.listed(told)}."
+
+
+def _use(found: Findings) -> str:
+    """The advised configuration with its value, or why there is none."""
+    ranked = found.ranking
+    if len(ranked.table) < 2 or ranked.table["seeds"].max() < LEAST or wording.untested(ranked, found.trials.words.block):
+        return methods.advice(found)
+    if not ranked.advised:
+        return methods.why_none(found)
+    chosen, reading = found.ranking.advised[0], found.endpoint
+    row = next(row for row in rows(found.table) if row["configuration"] == chosen)
+    interval = f"{reading.value(row['low'])} to {reading.value(row['high'])}" if math.isfinite(row["low"]) else ""
+    if math.isfinite(row.get("new_low", math.nan)):
+        interval += f"; for new images {reading.value(row['new_low'])} to {reading.value(row['new_high'])}"
+    unit = {"%": "%", "": ""}.get(reading.unit, f" {reading.unit}")
+    also = [name for name in found.ranking.advised if name != chosen]
+    others = (
+        f" {wording.names(also).capitalize() if also[0].islower() else wording.names(also)} would do as well." if also else ""
+    )
+    return f"{chosen}: {reading.words} {reading.value(row['mean'])}{unit}{f' ({interval})' if interval else ''}.{others}"
+
+
+def _sure(found: Findings) -> list[str]:
+    """What so many blocks can find, and what stands between these verdicts and their error rate."""
+    told = [_finds(found), methods.planned(found), methods.seen_before(found)]
+    return [sentence for sentence in told if sentence]
+
+
+def _finds(found: Findings) -> str:
+    power, block = found.power, found.trials.words.block
+    if power is None:
+        return (
+            ""
+            if wording.untested(found.ranking, block)
+            else f"{LEAST} {block}s or more of each configuration allow intervals and tests."
+        )
+    told = f"With {plural(power.seeds, block)} a difference of {_size(found, power.found_here)} is found in 4 studies of 5"
+    margin = found.scale.margin
+    enough = power.table.loc[power.table["difference"] <= margin, "seeds"] if margin is not None else pd.Series(dtype=int)
+    if margin is not None and power.found_here > margin and len(enough):
+        return f"{told}; {enough.min():,} would find {_size(found, margin)}."
+    return f"{told}."
+
+
+def _size(found: Findings, natural: float) -> str:
+    """A difference, as images where it counts them."""
+    n = images(found)
+    return f"{amount(found, natural * n)} images in {n:,}" if n else found.endpoint.margin(natural)
+
+
+def _next(found: Findings) -> tuple[str, str]:
+    """What to do next, and the command that does it."""
+    block = found.trials.words.block
+    still = [judged for judged in found.judged if judged.verdict == Verdict.INCONCLUSIVE]
+    if not found.ranking.advised and found.power is not None and found.scale.margin is not None:
+        wanted = methods.further_for_advice(found)
+        if wanted is None:
+            return f"More than 1,000 further {block}s would be needed to say which to use: nothing within reach decides it.", ""
+        return f"About {plural(wanted, f'further {block}')} will probably say which to use.", methods.command_for(found, wanted)
+    if not still:
+        return ("Nothing is open." if found.judged or found.ranking.advised else ""), ""
+    further = [judged.further for judged in still if judged.further is not None]
+    is_open = f"{plural(len(still), 'claim')} {'is' if len(still) == 1 else 'are'} open"
+    if not further:
+        return f"{is_open}; more than 1,000 further {block}s would be needed.", ""
+    each = "it" if len(still) == 1 else "each" if len(further) == len(still) else "some"
+    told = f"{is_open}; about {plural(max(further), f'further {block}')} would decide {each}, in 4 studies of 5, if effects are as large as the margins."
+    return told, methods.command_for(found, max(further))
+
+
+def _lines(found: Findings) -> list[Line]:
+    others: Sequence[Judged | None] = found.otherwise.judged if found.otherwise else [None] * len(found.judged)
+    return [_line(place, judged, other) for place, (judged, other) in enumerate(zip(found.judged, others, strict=True))]
+
+
+def _line(place: int, judged: Judged, other: Judged | None) -> Line:
+    answer = wording.ANSWERS[judged.verdict]
+    told = f"{wording.verdict_words(judged)}; {wording.estimate(judged)}"
+    if other is not None and wording.ANSWERS[other.verdict] != answer:
+        told += f"; {wording.ANSWERS[other.verdict].lower()} if looked at while it grew"
+    return Line(SIGNS[answer], answer, judged.text, told, f"claim-{place + 1}")
