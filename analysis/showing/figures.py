@@ -15,7 +15,7 @@ from ..judging.findings import Findings
 from ..reading.measures import Curve, Measure
 from ..reading.trials import TEST_IMAGES
 from . import wording
-from .plots import Look, Quantity
+from .plots import WIDE, Look, Quantity
 
 Looks = dict[str, Look]
 MOST_BLOCKS = 60
@@ -38,6 +38,11 @@ class Drawing:
     alt: str
     numbers: pd.DataFrame
     narrow: Figure | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes the page's whole width, with its caption below."""
+        return self.figure.get_figwidth() > WIDE
 
 
 def both(draw: Callable[..., Figure], *args: object, **words: object) -> tuple[Figure, Figure]:

@@ -131,7 +131,7 @@ def ends(judged: Judged, result: Compared) -> tuple[float, float]:
 
 def contrast(result: Compared) -> str:
     """What is compared with what: the first minus the second, or divided by it."""
-    return f"{result.subject} vs {result.rival}{_where(result, ', on')}"
+    return f"{result.subject} compared with {result.rival}{_where(result, ', on')}"
 
 
 def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:

@@ -8,7 +8,7 @@ from .looks import GREY, SERIES, Look, looks
 from .opening import opening
 from .rows import contest, dots
 from .sheets import Picture, confusions, hardest
-from .style import INK, NARROW, OF, TOGETHER, Quantity, drawn_with, style
+from .style import INK, NARROW, OF, TOGETHER, WIDE, Quantity, drawn_with, style
 
 __all__ = [
     "GREY",
@@ -18,6 +18,7 @@ __all__ = [
     "SERIES",
     "TOGETHER",
     "VERDICT_LOOK",
+    "WIDE",
     "Look",
     "Picture",
     "Quantity",

@@ -1,7 +1,5 @@
 """Every contrast with its interval, a panel per measure."""
 
-import textwrap
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +8,7 @@ from matplotlib.figure import Figure
 from ...files.rows import rows
 from .looks import GREY
 from .scales import log_axis
-from .style import INK, NARROW, SMALL, new_figure
+from .style import FULL, INK, NARROW, SMALL, new_figure, shortened
 
 SUPPORTED, REFUTED, EQUIVALENT, UNDECIDED = "#00684a", "#a33c00", "#005a8c", "#5a5a5a"
 """The verdicts' colours, as the page has them."""
@@ -24,12 +22,11 @@ VERDICT_LOOK = {
     "inconclusive": (UNDECIDED, "?"),
     "no verdict": (UNDECIDED, "–"),
 }
-WIDE_ROW, NARROW_ROW, BETWEEN = 0.42, 0.95, 0.62
+WIDE_ROW, NARROW_ROW, BETWEEN, BETWEEN_NARROW = 0.27, 0.95, 0.5, 0.62
 """Inches of a contrast's row, and of what stands between two panels."""
 
-NEWLINE = "\n"
-LABEL, NARROW_LABEL = 26, 46
-"""Characters of a line of a contrast's name."""
+LABEL, NARROW_LABEL = 52, 46
+"""Characters of a contrast's name."""
 
 
 def forest(contrasts: pd.DataFrame, *, title: str, subtitle: str, narrow: bool = False) -> Figure:
@@ -38,8 +35,8 @@ def forest(contrasts: pd.DataFrame, *, title: str, subtitle: str, narrow: bool =
     Columns contrast, quantity, scale, estimate, low, high, margin, told (the estimate in words), verdict, answer (empty where no claim rests on it).
     """
     groups = list(contrasts.groupby("quantity", sort=False))
-    row = NARROW_ROW if narrow else WIDE_ROW
-    figure = new_figure(NARROW if narrow else 8.6, row * len(contrasts) + BETWEEN * len(groups), title, subtitle)
+    row, between = (NARROW_ROW, BETWEEN_NARROW) if narrow else (WIDE_ROW, BETWEEN)
+    figure = new_figure(NARROW if narrow else FULL, row * len(contrasts) + between * len(groups), title, subtitle)
     axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(own) for _, own in groups])
     for axis, (quantity, own) in zip(axes.flat, groups, strict=True):
         _panel(axis, str(quantity), own.reset_index(drop=True), narrow=narrow)
@@ -59,7 +56,7 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame, *, narrow: bool) -> Non
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
     else:
-        axis.set_yticks(range(len(own)), [_two_lines(str(name)) for name in own["contrast"]], fontsize=9.5)
+        axis.set_yticks(range(len(own)), [shortened(str(name), 1, LABEL) for name in own["contrast"]], fontsize=SMALL)
     if ratio:
         ends = own[["low", "high", "estimate"]].to_numpy(float)
         ends = ends[np.isfinite(ends) & (ends > 0)]
@@ -83,24 +80,23 @@ def _contrast(axis: Axes, place: float, contrast: dict[str, float], *, ratio: bo
 
 
 def _beside(axis: Axes, row: int, contrast: dict[str, float]) -> None:
-    told = f"{contrast['told']}{NEWLINE if contrast['answer'] else ''}{_verdict(contrast)}"
-    axis.text(1.015, row, told, transform=axis.get_yaxis_transform(), va="center", color=INK, fontsize=9)
+    told = f"{contrast['told']}   {_verdict(contrast)}"
+    axis.text(1.015, row, told.rstrip(), transform=axis.get_yaxis_transform(), va="center", color=INK, fontsize=SMALL)
 
 
 def _above(axis: Axes, row: int, contrast: dict[str, float]) -> None:
     where = axis.get_yaxis_transform()
-    name = textwrap.shorten(str(contrast["contrast"]), NARROW_LABEL, placeholder=" …")
+    name = shortened(str(contrast["contrast"]), 1, NARROW_LABEL)
     axis.text(0, row - 0.46, name, transform=where, va="top", fontsize=SMALL, fontweight="bold")
-    told = f"{contrast['told']}{NEWLINE if contrast['answer'] else ''}{_verdict(contrast)}"
-    axis.text(0, row - 0.25, told, transform=where, va="top", fontsize=SMALL, linespacing=1.2)
+    told = f"{contrast['told']}\n{_verdict(contrast)}"
+    axis.text(0, row - 0.25, told.rstrip(), transform=where, va="top", fontsize=SMALL, linespacing=1.2)
 
 
 def _verdict(contrast: dict[str, float]) -> str:
-    """What claims conclude from it, each behind its sign."""
-    parts = [answer for answer in str(contrast["answer"]).split("; ") if answer]
-    return "; ".join(f"{VERDICT_LOOK[answer.partition(': ')[2]][1]} {answer}" for answer in parts)
-
-
-def _two_lines(name: str) -> str:
-    first, vs, second = name.partition(" vs ")
-    return f"{first}\n{vs.strip()} {second}" if len(name) > LABEL else name
+    """What claims conclude from it, each behind its sign; of several claims without the verdict, for which there is no room."""
+    parts = [answer.partition(": ") for answer in str(contrast["answer"]).split("; ") if answer]
+    told = [(VERDICT_LOOK[verdict][1], word, verdict) for word, _, verdict in parts]
+    if len(told) == 1:
+        sign, word, verdict = told[0]
+        return f"{sign} {word}: {verdict}"
+    return ", ".join(f"{sign} {word}" for sign, word, _ in told)

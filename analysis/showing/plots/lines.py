@@ -12,7 +12,7 @@ from regstudy.console.terminal import plain, plural
 
 from .labels import label_ends
 from .looks import GREY, Look
-from .style import INK, NARROW, SMALL, TOGETHER, Quantity, new_figure, new_panels, of, seeds_thinly
+from .style import INK, NARROW, SMALL, TOGETHER, WIDE, Quantity, new_figure, new_panels, of, seeds_thinly
 
 LINE = "#005a9c"
 """Of what belongs to no configuration."""
@@ -31,7 +31,7 @@ def sparsity(table: pd.DataFrame, look: Mapping[str, Look], *, title: str, subti
     drawn = set(table["configuration"])
     names = [name for name in look if name in drawn]
     if len(names) <= TOGETHER and not narrow:
-        figure = new_figure(8.0, 3.2, title, subtitle)
+        figure = new_figure(WIDE, 2.8, title, subtitle)
         axis = figure.add_subplot()
         axis.set_facecolor("none")
         ends = {name: _shares(axis, table[table["configuration"] == name], look[name]) for name in names}
@@ -74,7 +74,7 @@ def response(
     """Every seed a dot, the mean with its interval, over one factor; `scores`: value, seed, score; `summary`: value, mean, low, high."""
     places = factor_places(summary["value"].to_numpy(float))
     at = dict(zip(summary["value"], places, strict=True))
-    figure = new_figure(NARROW if narrow else 8.0, 2.9, title, subtitle)
+    figure = new_figure(NARROW if narrow else WIDE, 2.4, title, subtitle)
     axis = figure.add_subplot()
     axis.set_facecolor("none")
     axis.plot(scores["value"].map(at), quantity.shown(scores["score"]), "o", color=LINE, alpha=0.7, markeredgewidth=0)
@@ -121,7 +121,7 @@ def detectable(
     narrow: bool = False,
 ) -> Figure:
     """Blocks against the difference that they find with 80% power; columns n, difference; `here` is where this study stands."""
-    figure = new_figure(NARROW if narrow else 8.0, 2.7, title, subtitle)
+    figure = new_figure(NARROW if narrow else WIDE, 2.1, title, subtitle)
     axis = figure.add_subplot()
     axis.set_facecolor("none")
     shown = table[table["difference"] <= 6 * (margin or here[1])]

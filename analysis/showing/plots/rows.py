@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ...files.rows import rows
 from .looks import GREY, Look
 from .scales import log_axis
-from .style import NARROW, new_figure, of, row_axis, row_height
+from .style import NARROW, WIDE, new_figure, of, row_axis, row_height
 
 JITTER = 0.16
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
@@ -33,7 +33,7 @@ def dots(
     """Every seed a dot, the mean's 95% interval a bar; `scores`: configuration, block, value; `summary`: configuration, mean, low, high."""
     drawn = set(scores.dropna()["configuration"])
     names = [name for name in look if name in drawn]
-    width = NARROW if narrow else 8.0
+    width = NARROW if narrow else WIDE
     figure = new_figure(width, 0.6 + row_height(len(names), narrow=narrow) * len(names), title, subtitle)
     axis = row_axis(figure, names, look)
     by_name = {own["configuration"]: own for own in rows(summary)}
@@ -53,7 +53,7 @@ def dots(
 def contest(table: pd.DataFrame, look: Mapping[str, Look], *, title: str, subtitle: str, narrow: bool = False) -> Figure:
     """How often each wins; columns configuration, share; the last row is the ties."""
     names = [str(name) for name in table["configuration"]]
-    figure = new_figure(NARROW if narrow else 8.0, 0.5 + row_height(len(names), narrow=narrow) * len(names), title, subtitle)
+    figure = new_figure(NARROW if narrow else WIDE, 0.5 + row_height(len(names), narrow=narrow) * len(names), title, subtitle)
     axis = row_axis(figure, names, look)
     for row, (name, share) in enumerate(zip(names, 100 * table["share"].to_numpy(float), strict=True)):
         own = {"color": look[name].colour} if name in look else {"facecolor": "none", "edgecolor": GREY}

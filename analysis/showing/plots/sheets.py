@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from regstudy.console.terminal import plural
 
-from .looks import GREY, Look
-from .style import INK, NARROW, SMALL, new_figure, of, row_height, shortened
+from .looks import COLOURS, GREY, Look
+from .style import FULL, INK, NARROW, SMALL, WIDE, new_figure, of, row_height, shortened
 
-ACROSS, ACROSS_NARROW = 10, 5
+ACROSS, ACROSS_NARROW = 15, 5
 """Pictures beside each other."""
 
 
@@ -45,7 +45,7 @@ def hardest(
     bands = [pictures[start : start + across] for start in range(0, len(pictures), across)]
     rows = [1.0, 0.3, *([0.56 if narrow else 0.36] * len(names))]
     unit = 0.8 if narrow else 0.56
-    figure = new_figure(NARROW if narrow else 8.0, len(bands) * (unit * sum(rows) + 0.1), title, subtitle)
+    figure = new_figure(NARROW if narrow else FULL, len(bands) * (unit * sum(rows) + 0.1), title, subtitle)
     axes = figure.subplots(len(bands), 1, squeeze=False)
     for axis, band in zip(axes.flat, bands, strict=True):
         _band(axis, band, counts, seeds, names, look, across, narrow=narrow)
@@ -55,11 +55,11 @@ def hardest(
 def confusions(table: pd.DataFrame, errors: int, *, title: str, subtitle: str, narrow: bool = False) -> Figure:
     """Which class is taken for which, the most frequent first; columns pair (in words), errors, images."""
     names = [str(pair) for pair in table["pair"]]
-    figure = new_figure(NARROW if narrow else 8.0, 0.45 + 0.75 * row_height(len(names)) * len(names), title, subtitle)
+    figure = new_figure(NARROW if narrow else WIDE, 0.45 + 0.75 * row_height(len(names)) * len(names), title, subtitle)
     axis = figure.add_subplot()
     axis.set_facecolor("none")
     counts = table["errors"].to_numpy(float)
-    axis.barh(range(len(names)), counts, color="#005a9c", height=0.62)
+    axis.barh(range(len(names)), counts, color=COLOURS[1], height=0.62)
     for row, (count, images) in enumerate(zip(counts, table["images"], strict=True)):
         told = f"{count:,.0f} ({count / errors:.0%}), {plural(int(images), 'image')}"
         axis.annotate(told, (count, row), (4, 0), textcoords="offset points", va="center", fontsize=SMALL)

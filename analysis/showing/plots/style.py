@@ -26,14 +26,14 @@ INK = "#222222"
 TOGETHER = 6
 """Configurations up to which one panel holds all lines."""
 
-NARROW = 4.5
-"""Inches of a figure for small screens."""
+NARROW, WIDE, FULL = 4.5, 8.0, 11.0
+"""Inches of a figure for small screens, of one that has its caption beside it, and of one as wide as the page."""
 
 CHARACTER, TITLE_CHARACTER = 0.0076, 0.0093
 """Inches of a character in a subtitle and in a title, for each point of its size."""
 
 SMALL = 10.0
-"""Points of the smallest text in a narrow figure: 11 pixels on a screen of 400."""
+"""Points of the smallest text: 11 pixels in a narrow figure on a screen of 400, and in a full one on the smallest that shows it."""
 
 MOST_LINES = 20
 """Seeds of a configuration that are drawn as lines: more cannot be told apart."""
@@ -44,10 +44,10 @@ OF = "of-"
 NAME_CHARACTERS, WHOLE = 32, 48
 """Characters of a name in a line beside a figure's row; and elsewhere, where only a name that is far too long is broken or cut."""
 
-TWO_LINES = 0.4
+TWO_LINES = 0.33
 """Inches of a row that hold two lines of its name."""
 
-COLUMNS = 4
+COLUMNS = 6
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.grid": True,
@@ -134,7 +134,7 @@ def drawn_with() -> str:
 def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
     """A figure of so many inches below title and subtitle at its upper left; the layout keeps clear of both."""
     narrow = width <= NARROW
-    title_size, size = (12, SMALL) if narrow else (13, 9.5)
+    title_size, size = (12 if narrow else 13, SMALL)
     title = textwrap.fill(title, int(width / (title_size * TITLE_CHARACTER)))
     subtitle = textwrap.fill(subtitle, int(width / (size * CHARACTER)))
     upper = (title_size / 72 * 1.25 * (title.count("\n") + 1) + 0.08) if title else 0.0
@@ -170,6 +170,8 @@ def row_axis(figure: Figure, names: Sequence[str], look: Mapping[str, Look] | No
         short = [shortened(name, lines) for name in names]
         axis.set_yticks(range(len(names)), short if len(set(short)) == len(names) else names)
         labels = axis.get_yticklabels()
+        for label in labels:
+            label.set_linespacing(0.95)
     for label, name in zip(labels, names, strict=True):
         if look is not None and name in look:
             label.set(color=look[name].colour, fontweight="bold")
@@ -191,10 +193,11 @@ def new_panels(
     names: Sequence[str], look: Mapping[str, Look], title: str, subtitle: str, *, narrow: bool = False
 ) -> tuple[Figure, list[Axes]]:
     """A figure with a small panel per configuration, all on the same axes."""
-    columns = min(2 if narrow else COLUMNS, len(names))
+    most = 2 if narrow else COLUMNS
+    columns = math.ceil(len(names) / math.ceil(len(names) / most))  # rows of about equal length
     rows = math.ceil(len(names) / columns)
-    height = 1.75 if narrow else 2.6 if rows == 1 else 1.8
-    figure = new_figure(NARROW if narrow else 8.0, 0.3 + height * rows, title, subtitle)
+    height = 1.75 if narrow else 1.9 if rows == 1 else 1.6
+    figure = new_figure(NARROW if narrow else FULL, 0.3 + height * rows, title, subtitle)
     axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     characters = int(figure.get_figwidth() / columns / 0.105) - 3
     for axis, name in zip(axes, names, strict=False):
@@ -227,7 +230,7 @@ def row_height(rows: int, *, narrow: bool = False) -> float:
     """Inches of a row: less, the more there are; in a narrow figure, with its name above."""
     if narrow:
         return 0.56
-    return 0.42 if rows <= 12 else 0.26
+    return 0.34 if rows <= 12 else 0.26
 
 
 def seeds_thinly(axis: Axes, own: pd.DataFrame, across: str, up: str, colour: str) -> list[Line2D]:

@@ -11,7 +11,7 @@ from .. import gallery, plots, run_pages
 from ..figures import Drawing, both
 from .section import Material, Section
 
-HARDEST, HARDEST_NARROW, MOST_ROWS, MOST_PAIRS = 20, 10, 8, 12
+HARDEST, HARDEST_NARROW, MOST_ROWS, MOST_PAIRS = 15, 10, 8, 8
 """Images, configurations and pairs of classes that fit in one figure."""
 
 

@@ -13,7 +13,7 @@
     const item = items.find((own) => `#${own.id}` === location.hash);
     if (!item) return;
     item.hidden = false;
-    item.open = true;
+    for (let around = item; around; around = around.parentElement.closest("details")) around.open = true;
     item.scrollIntoView({ block: "nearest" });
     item.querySelector("summary").focus({ preventScroll: true });
   };
