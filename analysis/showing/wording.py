@@ -118,9 +118,9 @@ def estimate(judged: Judged) -> str:
         return f"as “{next((part.text for part in judged.parts if part.verdict == judged.verdict), judged.parts[0].text)}”"
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
-        return f"{contrast(result)}: not available"
+        return f"{contrast(result, 'vs')}: not available"
     interval = reading.interval(*ends(judged, result))
-    return f"{contrast(result)}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
+    return f"{contrast(result, 'vs')}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
 
 
 def ends(judged: Judged, result: Compared) -> tuple[float, float]:
@@ -129,9 +129,9 @@ def ends(judged: Judged, result: Compared) -> tuple[float, float]:
     return own.low, own.high
 
 
-def contrast(result: Compared) -> str:
+def contrast(result: Compared, between: str = "compared with") -> str:
     """What is compared with what: the first minus the second, or divided by it."""
-    return f"{result.subject} compared with {result.rival}{_where(result, ', on')}"
+    return f"{result.subject} {between} {result.rival}{_where(result, ', on')}"
 
 
 def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:

@@ -80,7 +80,7 @@ def _contrast(axis: Axes, place: float, contrast: dict[str, float], *, ratio: bo
 
 
 def _beside(axis: Axes, row: int, contrast: dict[str, float]) -> None:
-    told = f"{contrast['told']}   {_verdict(contrast)}"
+    told = f"{contrast['told']} {_verdict(contrast)}"
     axis.text(1.015, row, told.rstrip(), transform=axis.get_yaxis_transform(), va="center", color=INK, fontsize=SMALL)
 
 

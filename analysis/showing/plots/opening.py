@@ -96,7 +96,7 @@ def _differences(
         axis.set_xlabel(f"grey: too small to matter (±{band[1]:.3g})", fontsize=SMALL, color=INK)
     axis.axvline(0, color=INK, linewidth=1)
     low, high = _reach(differences, band)
-    room = ROOM * (high - low) * (2.3 if narrow else 1)
+    room = ROOM * (high - low) * (2.9 if narrow else 1)
     axis.set_xlim(low - 0.02 * (high - low), high + room)
     for difference in rows(differences):
         row, drawn = names.index(str(difference["configuration"])), look[str(difference["configuration"])]

@@ -29,7 +29,7 @@ TOGETHER = 6
 NARROW, WIDE, FULL = 4.5, 8.0, 11.0
 """Inches of a figure for small screens, of one that has its caption beside it, and of one as wide as the page."""
 
-CHARACTER, TITLE_CHARACTER = 0.0076, 0.0093
+CHARACTER, TITLE_CHARACTER = 0.0076, 0.0086
 """Inches of a character in a subtitle and in a title, for each point of its size."""
 
 SMALL = 10.0

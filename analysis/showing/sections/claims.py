@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from regstudy.console.terminal import plural
 from regstudy.console.text import visible
 from regstudy.schema import Summary
 
@@ -48,6 +49,7 @@ def _forest(material: Material) -> list[Drawing]:
     title = f"Contrasts: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
     subtitle = (
         "the first minus the second, or divided by it, with the interval at its share of α; band: smaller than the margin"
+        + _number(table, material.found.trials.words.block)
     )
     figure, narrow = both(plots.forest, table, title=title, subtitle=subtitle)
     caption = (
@@ -56,6 +58,12 @@ def _forest(material: Material) -> list[Drawing]:
     )
     alt = "; ".join(f"{row['contrast']}, {row['quantity']}: {row['told']}" for row in rows)
     return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "none"]), narrow)]
+
+
+def _number(table: pd.DataFrame, block: str) -> str:
+    """How many blocks are compared, to follow a subtitle."""
+    low, high = int(table["n"].min()), int(table["n"].max())
+    return f"; {plural(high, block)}" if low == high else f"; {low} to {high} {block}s"
 
 
 def _once(found: Findings) -> list[dict[str, object]]:
@@ -110,7 +118,7 @@ def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str
         "margin": show(result.margin),
         "verdict": wording.verdict_words(judged),
         "answer": wording.answer(judged) if result.plain is (judged.deciding.plain if judged.deciding else None) else "",
-        "told": f"{reading.difference(mean)} ({reading.interval(low, high)}), n = {plain.n}",
+        "told": f"{reading.difference(mean)} ({reading.interval(low, high)})",
         "n": plain.n,
     }
 

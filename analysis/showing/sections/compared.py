@@ -59,14 +59,14 @@ def finding(found: Findings, metric: str, more: str, less: str, at_end: str = ""
     return ["; ".join(phrases), f"Against {found.reference}: {intervals}. Each a 95% interval by itself{many}."]
 
 
-def dots(material: Material, metric: str, words: str) -> list[Drawing]:
-    """The metric of each configuration, every block a dot; none if no run has it, or all have the same."""
+def dots(material: Material, metric: str, words: str, short: str = "") -> list[Drawing]:
+    """The metric of each configuration, every block a dot; none if no run has it, or all have the same. `short`: the words in its title."""
     found, block = material.found, material.found.trials.words.block
     own, values = found.comparisons[found.comparisons["measure"] == metric], found.trials.runs
     if own.empty or values[metric].nunique() < 2:
         return []
     reading, told = measures.measure(metric), finding(found, metric, "higher", "lower")
-    title = f"{words}: {told[0]}" if told else words
+    title = f"{short or words}: {told[0]}" if told else words
     scores = long(wide(values, metric) * reading.factor)
     mean = "geometric mean" if reading.ratio else "mean"
     figures = both(
@@ -75,8 +75,8 @@ def dots(material: Material, metric: str, words: str) -> list[Drawing]:
         summary(scores, log=reading.ratio),
         material.look,
         title=title,
-        subtitle=f"{counted(found)}; every dot is a {block}, the bar the {mean}’s 95% interval{'; logarithmic axis' if reading.ratio else ''}",
-        label=labelled(reading),
+        subtitle=f"{counted(found)}; every dot is a {block}, the bar the {mean}’s 95% interval",
+        label=f"{labelled(reading)}{', logarithmic' if reading.ratio else ''}",
         log=reading.ratio,
     )
     alt = f"{words} of each configuration: every dot is a {block}. {title}."
@@ -111,10 +111,11 @@ def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a section asks of a measure: what its heading begins with, and what more and less of it are called."""
+    """What a section asks of a measure: its words, and fewer of them for a title, what its heading begins with, and what more and less of it are called."""
 
     metric: Summary
     words: str
+    short: str
     heading: str
     more: str
     less: str
@@ -126,7 +127,7 @@ class Asked:
 
     def drawn(self, material: Material) -> list[Drawing]:
         """Its figure."""
-        return dots(material, self.metric, self.words)
+        return dots(material, self.metric, self.words, self.short)
 
 
 def _section(name: str, question: str, asked: Asked, keys: Sequence[str], table: str = "") -> Section:
@@ -143,7 +144,14 @@ def _section(name: str, question: str, asked: Asked, keys: Sequence[str], table:
 SMOOTH = _section(
     "smooth",
     "Is it smoother?",
-    Asked(Summary.ROUGHNESS_TEST_ACCURACY, "Roughness of the test accuracy", "Smoothness", "rougher curves", "smoother curves"),
+    Asked(
+        Summary.ROUGHNESS_TEST_ACCURACY,
+        "Roughness of the test accuracy",
+        "Roughness",
+        "Smoothness",
+        "rougher curves",
+        "smoother curves",
+    ),
     (Summary.ROUGHNESS_TEST_ACCURACY, Summary.ROUGHNESS_TEST_LOSS),
     "roughness",
 )
@@ -153,6 +161,7 @@ OVERFITTING = _section(
     Asked(
         Summary.GAP_ACCURACY,
         "Gap in accuracy, training − test images",
+        "Gap in accuracy",
         "Overfitting",
         "a wider gap",
         "a narrower gap",
@@ -162,6 +171,6 @@ OVERFITTING = _section(
 CALIBRATION = _section(
     "calibration",
     "Are its probabilities right?",
-    Asked(Summary.CALIBRATION_ECE, "Expected calibration error", "Probabilities", "further off", "closer"),
+    Asked(Summary.CALIBRATION_ECE, "Expected calibration error", "Calibration error", "Probabilities", "further off", "closer"),
     (Summary.CALIBRATION_BRIER, Summary.CALIBRATION_ECE),
 )

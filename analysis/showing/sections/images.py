@@ -43,7 +43,7 @@ def _hardest(material: Material) -> list[Drawing]:
     wrong, labels = errors.wrong, errors.labels
     table = images.hardest(wrong).head(HARDEST)
     seeds = {str(name): len(own) for name, own in errors.runs.groupby("configuration", sort=False)}
-    names = list(seeds)[:MOST_ROWS]
+    names = [name for name in material.look if name in seeds][:MOST_ROWS]
     pixels = errors.rows.drop_duplicates("index").set_index("index").get("pixels")
     pictures = [
         plots.Picture(

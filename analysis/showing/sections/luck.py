@@ -50,7 +50,8 @@ def _contest(material: Material) -> list[Drawing]:
     contest = material.found.contest
     if contest is None:
         return []
-    table = contest.table
+    place = {name: row for row, name in enumerate(material.look)}
+    table = contest.table.sort_values("configuration", key=lambda names: names.map(place).fillna(len(place)), kind="stable")
     told = ", ".join(f"{row['configuration']} {row['share']:.0%}" for row in each(table))
     caption = f"If each configuration had run once, and its best epoch had counted: how often each would have won. '{TIED}' is an exact tie."
     first = max((row for row in each(table) if row["configuration"] != TIED), key=lambda row: row["share"])
