@@ -6,11 +6,12 @@ from .labels import spread
 from .lines import detectable, response, sparsity
 from .looks import GREY, SERIES, Look, looks
 from .opening import opening
-from .rows import contest, dots
+from .rows import DOT_ALPHA, contest, dots
 from .sheets import Picture, confusions, hardest
 from .style import INK, NARROW, OF, TOGETHER, WIDE, Quantity, drawn_with, style
 
 __all__ = [
+    "DOT_ALPHA",
     "GREY",
     "INK",
     "NARROW",

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .looks import Look
+from .looks import GREY, Look
 from .style import SMALL, Quantity, new_panels, of, seeds_as_band, seeds_thinly, shortened
 
 ZOOM_FROM = 6
@@ -37,17 +37,17 @@ def curves(
     drawn = set(shown["configuration"])
     names = [name for name in look if name in drawn]
     told = f"; {reference}’s median in every panel" if reference in drawn and len(names) > 1 else ""
-    told += f"; vertical axis zoomed to the later {quantity.step}s" if limits else ""
+    told += f"; axis zoomed to the later {quantity.step}s" if limits else ""
     figure, axes = new_panels(names, look, title, subtitle + told, narrow=narrow)
     for axis, name in zip(axes, names, strict=True):
         if reference in drawn and name != reference:
-            _ghost(axis, shown[shown["configuration"] == reference], look[reference])
+            _ghost(axis, shown[shown["configuration"] == reference])
         _line(axis, shown[shown["configuration"] == name], look[name], narrow=narrow)
         _frame(axis, shown, limits)
         axis.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     if told.startswith(f"; {reference}’s"):
         _name_ghost(
-            next(axis for axis, name in zip(reversed(axes), reversed(names), strict=True) if name != reference), reference, look
+            next(axis for axis, name in zip(reversed(axes), reversed(names), strict=True) if name != reference), reference
         )
     figure.supxlabel(quantity.over, fontsize=SMALL)
     figure.supylabel(quantity.shortest, fontsize=SMALL)
@@ -106,12 +106,13 @@ def _line(axis: Axes, own: pd.DataFrame, look: Look, *, narrow: bool) -> None:
         axis.set_title(f"{axis.get_title(loc='left')} (diverged)", fontsize=SMALL, color=look.colour, fontweight="bold")
 
 
-def _ghost(axis: Axes, own: pd.DataFrame, look: Look) -> None:
+def _ghost(axis: Axes, own: pd.DataFrame) -> None:
+    """The reference's median, in grey whatever its own colour is: it is there to compare with."""
     median = own.groupby("epoch")["value"].median()
-    axis.plot(median.index, median, color=look.colour, linewidth=1)
+    axis.plot(median.index, median, color=GREY, linewidth=1)
 
 
-def _name_ghost(axis: Axes, reference: str, look: Mapping[str, Look]) -> None:
+def _name_ghost(axis: Axes, reference: str) -> None:
     """Beside the end of the reference's line, in the last panel that has it beside another's."""
     ys = np.asarray(axis.lines[0].get_ydata(), float)
     low, high = axis.get_ylim()
@@ -126,7 +127,7 @@ def _name_ghost(axis: Axes, reference: str, look: Mapping[str, Look]) -> None:
         textcoords="offset points",
         va="center",
         fontsize=SMALL,
-        color=look[reference].colour,
+        color=GREY,
         annotation_clip=False,
     )
 

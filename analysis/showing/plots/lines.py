@@ -121,7 +121,7 @@ def detectable(
     narrow: bool = False,
 ) -> Figure:
     """Blocks against the difference that they find with 80% power; columns n, difference; `here` is where this study stands."""
-    figure = new_figure(NARROW if narrow else WIDE, 2.1, title, subtitle)
+    figure = new_figure(*((NARROW, 2.6) if narrow else (WIDE, 2.1)), title, subtitle)
     axis = figure.add_subplot()
     axis.set_facecolor("none")
     shown = table[table["difference"] <= 6 * (margin or here[1])]

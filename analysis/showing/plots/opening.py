@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ...files.rows import rows
 from .looks import GREY, Look
+from .rows import DOT_ALPHA
 from .style import INK, NAME_CHARACTERS, NARROW, SMALL, new_figure, shortened
 
 SPREAD = 0.22
@@ -67,7 +68,7 @@ def _runs(axis: Axes, scores: pd.DataFrame, look: dict[str, Look], label: tuple[
             drawn.marker,
             color=drawn.colour,
             markersize=6,
-            alpha=0.75,
+            alpha=DOT_ALPHA,
             clip_on=False,
             fillstyle=drawn.fillstyle,
             markeredgewidth=drawn.edge,
@@ -96,7 +97,7 @@ def _differences(
         axis.set_xlabel(f"grey: too small to matter (±{band[1]:.3g})", fontsize=SMALL, color=INK)
     axis.axvline(0, color=INK, linewidth=1)
     low, high = _reach(differences, band)
-    room = ROOM * (high - low) * (2.9 if narrow else 1)
+    room = ROOM * (high - low) * (3.4 if narrow else 1)
     axis.set_xlim(low - 0.02 * (high - low), high + room)
     for difference in rows(differences):
         row, drawn = names.index(str(difference["configuration"])), look[str(difference["configuration"])]

@@ -65,7 +65,7 @@ def confusions(table: pd.DataFrame, errors: int, *, title: str, subtitle: str, n
         axis.annotate(told, (count, row), (4, 0), textcoords="offset points", va="center", fontsize=SMALL)
     axis.set_yticks(range(len(names)), names, fontweight="bold")
     axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.set_xlim(0, counts.max() * (1.75 if narrow else 1.3))
+    axis.set_xlim(0, counts.max() * (2.0 if narrow else 1.3))
     axis.locator_params(axis="x", nbins=5, integer=True)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
