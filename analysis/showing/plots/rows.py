@@ -56,8 +56,8 @@ def contest(table: pd.DataFrame, look: Mapping[str, Look], *, title: str, subtit
     figure = new_figure(NARROW if narrow else WIDE, 0.5 + row_height(len(names), narrow=narrow) * len(names), title, subtitle)
     axis = row_axis(figure, names, look)
     for row, (name, share) in enumerate(zip(names, 100 * table["share"].to_numpy(float), strict=True)):
-        own = {"color": look[name].colour} if name in look else {"facecolor": "none", "edgecolor": GREY}
-        (bar,) = axis.barh(row + 0.1 * narrow, share, height=0.4 if narrow else 0.6, **own)
+        face, edge = (look[name].colour,) * 2 if name in look else ("none", GREY)
+        (bar,) = axis.barh(row + 0.1 * narrow, share, height=0.4 if narrow else 0.6, facecolor=face, edgecolor=edge)
         of(bar, name)
         axis.text(share + 1, row + 0.1 * narrow, f"{share:.0f}%", va="center")
     axis.set_xlim(0, 112)
