@@ -36,6 +36,7 @@ FIGURES = (
     "sparsity",
     "contest",
     "hardest_images",
+    "confusions",
     "power",
 )
 FILES = {

@@ -45,7 +45,7 @@ def forest(contrasts: pd.DataFrame, *, title: str, subtitle: str, narrow: bool =
 
 def _panel(axis: Axes, quantity: str, own: pd.DataFrame, *, narrow: bool) -> None:
     axis.set_facecolor("none")
-    ratio = own.loc[0, "scale"] == "ratio"
+    ratio = str(own["scale"].iloc[0]) == "ratio"
     axis.set_ylim(len(own) - 0.5, -0.5)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
