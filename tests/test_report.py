@@ -33,7 +33,6 @@ FIGURES = (
     "ranking",
     "gap_accuracy",
     "calibration_expected_calibration_error",
-    "sparsity",
     "contest",
     "hardest_images",
     "confusions",
