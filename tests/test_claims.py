@@ -436,8 +436,8 @@ def test_a_claim_without_a_data_set_is_about_each():
     assert [result.on for result in found[0].contrasts] == ["mnist", "fashion-mnist"]
     assert found[1].verdict == Verdict.SUPPORTED
     assert found[0].verdict != Verdict.SUPPORTED, "on MNIST it is not shown"
-    assert wording.contrast(found[1].contrasts[0]) == "L1 0.001 − none, on fashion-mnist"
-    assert wording.contrast(found[2].contrasts[0]) == "L1 0.001 − none, on fashion-mnist minus mnist"
+    assert wording.contrast(found[1].contrasts[0]) == "L1 0.001 compared with none, on fashion-mnist"
+    assert wording.contrast(found[2].contrasts[0]) == "L1 0.001 compared with none, on fashion-mnist minus mnist"
     assert "L1 0.001's test accuracy on fashion-mnist minus that on mnist" in wording.sentence(found[2], "seed")
 
 

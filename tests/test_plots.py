@@ -3,6 +3,7 @@
 import itertools
 import re
 import warnings
+from importlib import resources
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from analysis.showing import plots, svg
@@ -58,8 +60,11 @@ def summary_of(scores):
     return pd.DataFrame({"mean": own.mean(), "low": own.min(), "high": own.max(), "diverged": 0}).reset_index()
 
 
-def curves(data, names=NAMES, quantity=ACCURACY):
-    return plots.curves(data, plots.looks(names), quantity=quantity, title="Title", subtitle="subtitle")
+TITLED = {"title": "Title", "subtitle": "subtitle"}
+
+
+def curves(data, names=NAMES, quantity=ACCURACY, reference="none", narrow=False):
+    return plots.curves(data, plots.looks(names), quantity=quantity, reference=reference, narrow=narrow, **TITLED)
 
 
 def opening(names, scores, band=(-0.5, 0.5), width=11.0):
@@ -78,7 +83,11 @@ def assert_inside(figure):
     """Every name and label lies in the figure."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    labels = [text for axis in figure.axes for text in (*axis.texts, *axis.get_yticklabels(), axis.xaxis.label, axis.title)]
+    labels = [
+        text
+        for axis in figure.axes
+        for text in (*axis.texts, *(axis.get_yticklabels() if axis.axison else ()), axis.xaxis.label, axis.title)
+    ]
     for text in [*figure.texts, *labels]:
         if text.get_text().strip():
             extent = text.get_window_extent(canvas.get_renderer())
@@ -86,19 +95,23 @@ def assert_inside(figure):
             assert extent.x1 <= figure.bbox.x1 + 1, text.get_text()
 
 
-def test_curves_are_the_data_as_wrong_images():
+def test_curves_are_the_data_as_wrong_images_a_panel_each_with_the_references_median_in_grey():
     data = curves_of()
-    axis = curves(data).axes[0]
-    expected = 1_000 * (1 - data.loc[data["configuration"] == "none", "value"])
-    assert axis.lines[0].get_ydata() == pytest.approx(expected.tolist())
-    assert {text.get_text() for text in axis.texts} >= set(NAMES)
-    assert axis.get_ylabel() == "wrong of 1,000 test images"
+    figure = curves(data)
+    assert [axis.get_title(loc="left") for axis in figure.axes] == NAMES
+    expected = {name: 1_000 * (1 - data.loc[data["configuration"] == name, "value"]) for name in NAMES}
+    (own,), (ghost, other) = (axis.lines for axis in figure.axes)
+    assert own.get_ydata() == pytest.approx(expected["none"].tolist())
+    assert ghost.get_ydata() == pytest.approx(expected["none"].tolist())
+    assert ghost.get_color() == plots.GREY
+    assert other.get_ydata() == pytest.approx(expected["L1 0.001"].tolist())
+    assert [text.get_text() for text in figure.axes[1].texts] == ["none"], "the name is beside the line"
+    assert figure.get_supylabel() == "wrong images", "what is worse is higher"
 
 
 def test_seeds_are_thin_lines_and_their_median_bold():
     axis = curves(curves_of(n=8, seeds=3), quantity=LOSS).axes[0]
-    widths = sorted(line.get_linewidth() for line in axis.lines)
-    assert widths == pytest.approx([0.7, 0.7, 2, 2])
+    assert sorted(line.get_linewidth() for line in axis.lines) == pytest.approx([0.7, 2])
     thin = next(line for line in axis.lines if line.get_linewidth() < 1)
     assert np.isnan(np.asarray(thin.get_ydata(), dtype=float)).sum() == 3, "a gap after each seed"
 
@@ -109,7 +122,7 @@ def test_many_configurations_get_a_panel_each():
         [(name, seed, threshold, threshold) for name in look for seed in (0, 1) for threshold in (0.001, 0.01, 0.1)],
         columns=["configuration", "seed", "threshold", "share"],
     )
-    figure = plots.sparsity(table, look)
+    figure = plots.sparsity(table, look, **TITLED)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert_inside(figure)
@@ -120,7 +133,7 @@ def test_labels_of_many_values_do_not_run_into_each_other():
     values = np.arange(50) / 10_000
     summary = pd.DataFrame({"value": values, "mean": 0.99, "low": 0.98, "high": 1.0})
     scores = pd.DataFrame({"value": values, "seed": 0, "score": 0.99})
-    axis = plots.response(scores, summary, factor="L1", quantity=ACCURACY, block="seed").axes[0]
+    axis = plots.response(scores, summary, factor="L1", quantity=ACCURACY, **TITLED).axes[0]
     canvas = FigureCanvasAgg(axis.get_figure())
     canvas.draw()
     extents = [text.get_window_extent(canvas.get_renderer()) for text in axis.get_xticklabels() if text.get_text()]
@@ -138,18 +151,20 @@ def test_zoom_cuts_first_epochs_never_the_last():
     assert zoom(curves_of(n=3)) is None
 
 
-def test_more_than_six_configurations_get_a_panel_each():
-    names = [LONG.format(i) for i in range(12)]
-    figure = curves(curves_of(names), names)
-    assert len(figure.axes) == 12
-    assert [axis.get_title(loc="left") for axis in figure.axes] == names
+@pytest.mark.parametrize("narrow", [False, True])
+def test_no_panel_holds_more_than_one_configuration_and_the_reference(narrow):
+    names = [LONG.format(i) for i in range(40)]
+    figure = curves(curves_of(names, n=2, seeds=2), names, reference=names[0], narrow=narrow)
+    drawn = [axis for axis in figure.axes if axis.axison]
+    assert [axis.get_title(loc="left").replace("\n", " ")[:12] for axis in drawn] == [name[:12] for name in names]
+    assert max(len(axis.lines) for axis in drawn) <= 3
+    assert_inside(figure)
 
 
 def test_a_diverged_line_is_said_to_be():
     data = curves_of()
     data.loc[(data["configuration"] == "none") & (data["epoch"] == 2), "value"] = np.nan
-    axis = curves(data).axes[0]
-    assert "none (diverged)" in {text.get_text() for text in axis.texts}
+    assert curves(data).axes[0].get_title(loc="left") == "none (diverged)"
 
 
 def test_the_first_figure_shows_every_seed_each_difference_and_the_margin():
@@ -176,31 +191,27 @@ def test_long_names_stay_inside(n):
     assert_inside(opening(names, scores))
     assert_inside(opening(names, scores, width=plots.NARROW))
     summary = summary_of(scores)
-    assert_inside(plots.dots(scores, summary, plots.looks(names), title="T", subtitle="s", label="x"))
+    for narrow in (False, True):
+        assert_inside(plots.dots(scores, summary, plots.looks(names), **TITLED, label="x", narrow=narrow))
 
 
-def test_the_forest_shows_estimates_and_verdicts():
-    row = {
-        "claim": "c", "contrast": "a − b", "quantity": "test accuracy, points", "scale": "difference", "estimate": 0.02,
-        "low": -0.04, "high": 0.08, "margin": 0.05, "expect": "higher", "verdict": "inconclusive", "answer": "Open: inconclusive", "n": 5, "deciding": True,
-    }  # fmt: skip
-    ratio = row | {
-        "quantity": "roughness",
-        "scale": "ratio",
-        "estimate": 1.2,
-        "low": 0.9,
-        "high": 1.6,
-        "margin": 0.8,
-        "verdict": "refuted",
-        "answer": "No: refuted",
-    }
-    figure = plots.forest(pd.DataFrame([row, row | {"deciding": False}, ratio]))
+CONTRAST = {
+    "claim": "c", "contrast": "a compared with b", "quantity": "test accuracy, points", "scale": "difference", "estimate": 0.02,
+    "low": -0.04, "high": 0.08, "margin": 0.05, "verdict": "inconclusive", "answer": "Open: inconclusive", "told": "+0.02 (−0.04 to +0.08)",
+}  # fmt: skip
+RATIO = {"quantity": "roughness", "scale": "ratio", "estimate": 1.2, "low": 0.9, "high": 1.6, "margin": 0.8}
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_the_forest_shows_estimates_and_verdicts(narrow):
+    ratio = CONTRAST | RATIO | {"verdict": "refuted", "answer": "No: refuted; Yes: supported", "told": "× 1.2 (0.9 to 1.6)"}
+    figure = plots.forest(pd.DataFrame([CONTRAST, CONTRAST | {"answer": ""}, ratio]), **TITLED, narrow=narrow)
     first, second = figure.axes
-    assert list(first.lines[1].get_xdata()) == [-0.04, 0.08]
-    assert first.texts[0].get_text() == "? Open: inconclusive, n = 5"
-    assert first.texts[1].get_text() == "n = 5", "the verdict is the claim's: it stands once"
+    assert [-0.04, 0.08] in [list(line.get_xdata()) for line in first.lines]
+    told = [" ".join(text.get_text().split()) for text in first.texts if text.get_text() != "a compared with b"]
+    assert told == ["+0.02 (−0.04 to +0.08) ? Open: inconclusive", "+0.02 (−0.04 to +0.08)"], "the verdict stands once"
     assert second.get_xscale() == "log"
-    assert second.texts[0].get_text() == "✗ No: refuted, n = 5"
+    assert " ".join(second.texts[-1].get_text().split()) == "× 1.2 (0.9 to 1.6) ✗ No, ✓ Yes"
     assert_inside(figure)
 
 
@@ -208,11 +219,8 @@ def test_the_forest_shows_estimates_and_verdicts():
     ("low", "high"), [(0.991, 1.004), (0.88, 1.18), (0.7, 1.9), (0.87, 3.2), (0.3, 7), (0.04, 30), (0.001, 900)]
 )
 def test_a_ratios_ticks_are_a_few_that_do_not_touch(low, high):
-    row = {
-        "claim": "c", "contrast": "a / b", "quantity": "test loss", "scale": "ratio", "estimate": 1, "low": low, "high": high,
-        "margin": 0.95, "expect": "lower", "verdict": "inconclusive", "answer": "Open: inconclusive", "n": 3, "deciding": True,
-    }  # fmt: skip
-    figure = plots.forest(pd.DataFrame([row]))
+    row = CONTRAST | RATIO | {"estimate": 1, "low": low, "high": high, "margin": 0.95}
+    figure = plots.forest(pd.DataFrame([row]), **TITLED)
     FigureCanvasAgg(figure).draw()
     (axis,) = figure.axes
     left, right = axis.get_xlim()
@@ -227,7 +235,8 @@ def test_a_ratios_ticks_are_a_few_that_do_not_touch(low, high):
 
 def test_the_contest_says_its_shares():
     table = pd.DataFrame({"configuration": ["a", "b", "tied"], "share": [0.5, 0.3, 0.2]})
-    axis = plots.contest(table).axes[0]
+    look = plots.looks(["a", "b"])
+    axis = plots.contest(table, look, **TITLED).axes[0]
     assert [bar.get_width() for bar in axis.patches] == pytest.approx([50, 30, 20])
     assert [text.get_text() for text in axis.texts] == ["50%", "30%", "20%"]
 
@@ -243,31 +252,62 @@ def test_the_response_shows_every_seed():
     summary = pd.DataFrame(
         {"value": [0.0, 0.001], "seeds": [2, 1], "mean": [0.905, 0.92], "low": [0.9, np.nan], "high": [0.91, np.nan]}
     )
-    figure = plots.response(scores, summary, factor="L1", quantity=ACCURACY, block="seed")
+    figure = plots.response(scores, summary, factor="L1", quantity=ACCURACY, **TITLED)
     assert figure.axes[0].lines[0].get_ydata() == pytest.approx([100, 90, 80])
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0", "0.001"]
 
 
 def test_what_can_be_seen_marks_this_study():
     table = pd.DataFrame({"n": [2, 5, 10], "difference": [0.5, 0.1, 0.05]})
-    axis = plots.detectable(table, (5, 0.1), unit="points", margin=0.05, block="seed").axes[0]
+    axis = plots.detectable(table, (5, 0.1), unit="points", margin=0.05, block="seed", **TITLED).axes[0]
     told = " ".join(text.get_text() for text in axis.texts)
-    assert "this study: 5 seeds, 0.1 points" in told
+    assert "this study: 5 seeds: 0.1 points" in told
     assert "10 seeds would see it" in told
 
 
 def test_sparsity_is_in_percent():
     table = pd.DataFrame({"configuration": "none", "seed": 0, "threshold": [0.01, 0.1], "share": [0.01, 0.2]})
-    axis = plots.sparsity(table, plots.looks(["none"])).axes[0]
+    axis = plots.sparsity(table, plots.looks(["none"]), **TITLED).axes[0]
     assert axis.lines[0].get_ydata() == pytest.approx([1, 20])
 
 
-def test_looks_are_distinct_and_none_is_grey():
-    names = ["none", *(f"L1 {i}" for i in range(6))]
-    look = plots.looks(names)
-    assert look["none"].colour == plots.GREY
-    assert len({(value.colour, value.dash, value.marker) for value in look.values()}) == 7
-    assert len({value.colour for value in look.values()}) == 7
+def test_a_configuration_looks_the_same_whatever_stands_beside_it():
+    names = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]
+    alone = {name: plots.looks([name])[name] for name in names}
+    assert plots.looks([*reversed(names)]) == alone
+    assert alone["none"].colour == plots.GREY
+    many = plots.looks([*names, *(f"dropout {i / 10}" for i in range(9))])
+    assert {name: many[name] for name in names} == alone
+    assert many == plots.looks([*reversed(many)]), "their order decides nothing"
+
+
+def test_looks_are_distinct_far_beyond_the_colours_that_there_are():
+    few = plots.looks(["none", *(f"L1 {i}" for i in range(8))])
+    assert len({look.colour for look in few.values()}) == 9
+    for names in ([f"L1 {i}" for i in range(40)], [f"optimiser={i}, width={j}" for i in range(10) for j in range(10)]):
+        look = plots.looks(names)
+        assert len({(own.colour, own.marker, own.filled) for own in look.values()}) == len(names)
+
+
+def contrast(one, other):
+    """WCAG's ratio of two colours' luminances."""
+
+    def luminance(colour):
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+        return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_names_and_marks_stand_out_on_light_and_on_dark_paper():
+    css = resources.files("analysis.showing").joinpath("templates", "report.css").read_text(encoding="utf-8")
+    light, dark = (to_rgb(colour) for colour in re.findall(r"--paper: (#[0-9a-f]{6})", css)[:2])
+    for colour, on_dark in plots.SERIES.items():
+        for ink, paper in ((to_rgb(colour), light), (to_rgb(on_dark), dark)):
+            assert contrast(ink, paper) >= 4.5, colour
+            mark = plots.DOT_ALPHA * np.array(ink) + (1 - plots.DOT_ALPHA) * np.array(paper)
+            assert contrast(mark, paper) >= 3, colour
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12).map(sorted))
@@ -282,14 +322,26 @@ def test_labels_with_room_stay_where_they_are():
     assert plots.spread(np.array([0.1, 0.5, 0.9]), 0.05).tolist() == pytest.approx([0.1, 0.5, 0.9])
 
 
-def test_the_hardest_images_have_a_mark_per_wrong_run():
-    index = pd.MultiIndex.from_tuples([(name, seed) for name in NAMES for seed in range(3)], names=["configuration", "seed"])
-    wrong = pd.DataFrame(np.arange(6)[:, None] >= np.arange(5), index=index, columns=pd.Index([7, 3, 9, 1, 4], name="image"))
-    figure = plots.hardest(wrong, {image: f"{image % 10} · {image}" for image in wrong.columns}, plots.looks(NAMES))
+@pytest.mark.parametrize("narrow", [False, True])
+def test_the_hardest_images_are_pictures_over_counts_of_wrong_runs(narrow):
+    counts = pd.DataFrame({"none": [3, 0], "L1 0.001": [2, 1]}, index=pd.Index([7, 3], name="image"))
+    pictures = [plots.Picture(image, str(image % 10), np.zeros((28, 28), np.uint8)) for image in counts.index]
+    figure = plots.hardest(counts, dict.fromkeys(NAMES, 3), pictures, plots.looks(NAMES), **TITLED, narrow=narrow)
+    (axis,) = figure.axes
+    assert [image.get_url() for image in axis.images] == ["#image-7", "#image-3"]
+    assert [text.get_text() for text in axis.texts] == ["7", "3", "none", "3", "0", "L1 0.001", "2", "1"]
+    bold = [text.get_text() for text in axis.texts if text.get_fontweight() == "bold"]
+    assert bold == ["none", "3", "L1 0.001"], "wrong in all"
+    assert_inside(figure)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_confusions_are_bars_with_their_numbers(narrow):
+    table = pd.DataFrame({"pair": ["9 → 4", "Sandal → Sneaker"], "errors": [30, 10], "images": [4, 1]})
+    figure = plots.confusions(table, 80, **TITLED, narrow=narrow)
     axis = figure.axes[0]
-    assert [len(line.get_xdata()) for line in axis.lines] == [1 + 2 + 3, 4 + 5 + 5]
-    assert [text.get_text() for text in axis.get_yticklabels()] == NAMES
-    assert next(text.get_text() for text in axis.get_xticklabels()) == "7 · 7"
+    assert [bar.get_width() for bar in axis.patches] == [30, 10]
+    assert [text.get_text() for text in axis.texts] == ["30 (38%), 4 images", "10 (12%), 1 image"]
     assert_inside(figure)
 
 

@@ -82,6 +82,12 @@ def fixed_and_broken(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFra
     return differing.assign(_by=order).sort_values(["_by", "image"], ascending=[False, True]).drop(columns="_by")
 
 
+def confusions(errors: pd.DataFrame) -> pd.DataFrame:
+    """Which class is taken for which, over all runs, most often first: columns label, predicted, errors, images (how many different ones); from a row per run and error."""
+    by = errors.groupby(["label", "predicted"])["index"].agg(errors="size", images="nunique").reset_index()
+    return by.sort_values(["errors", "label", "predicted"], ascending=[False, True, True], ignore_index=True)
+
+
 def between(wrong: pd.DataFrame, first: str, second: str) -> Between | None:
     """Two configurations, image by image and model by model; None if in every common seed they get the same wrong."""
     table = fixed_and_broken(wrong, first, second)

@@ -295,6 +295,14 @@ def holm(p: ArrayLike) -> Vector:
     return np.where(np.isfinite(given), adjusted, np.nan)
 
 
+def together(low: float, high: float, n: int, comparisons: int) -> tuple[float, float]:
+    """Of a 95% t interval of n paired differences, the one that holds at 95% for so many comparisons together (Bonferroni)."""
+    freedom = n - 1
+    wider = float(stats.t.ppf(1 - (1 - LEVEL) / 2 / comparisons, freedom) / stats.t.ppf((1 + LEVEL) / 2, freedom))
+    middle, half = (low + high) / 2, (high - low) / 2
+    return middle - wider * half, middle + wider * half
+
+
 def is_equivalent(inner_low: ArrayLike, inner_high: ArrayLike, margin: float) -> NDArray[np.bool_]:
     """Two one-sided tests: whether the interval at 1 − 2α lies inside ±margin (Schuirmann 1987)."""
     return (np.asarray(inner_low) > -margin) & (np.asarray(inner_high) < margin)

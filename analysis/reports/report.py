@@ -71,8 +71,8 @@ def _write_files(found: Findings, folder: Path, command: str, asked: Contents) -
     for name in ("figures", "tables"):
         (folder / name).mkdir()
     errors = found.errors or reading.read(found.trials)
-    # Colours follow the factors, not the ranks: they are the same in every report of a study.
-    look = plots.looks(list(dict.fromkeys(found.trials.runs["configuration"])))
+    # Figures show configurations in the order of rank, as the first screen does; how each looks is its own, whatever the order.
+    look = plots.looks(list(dict.fromkeys([*map(str, found.table["configuration"]), *found.trials.runs["configuration"]])))
     beside = tuple(Material(other, look, other.errors or reading.read(other.trials)) for other in found.beside)
     material = Material(found, look, errors, beside)
     with plots.style():

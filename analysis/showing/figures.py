@@ -1,6 +1,7 @@
 """Figures of a report with their words and numbers, and what several of them share. Which there are, their sections say."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..judging.findings import Findings
 from ..reading.measures import Curve, Measure
 from ..reading.trials import TEST_IMAGES
 from . import wording
-from .plots import Look, Quantity
+from .plots import WIDE, Look, Quantity
 
 Looks = dict[str, Look]
 MOST_BLOCKS = 60
@@ -37,6 +38,16 @@ class Drawing:
     alt: str
     numbers: pd.DataFrame
     narrow: Figure | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes the page's whole width, with its caption below."""
+        return self.figure.get_figwidth() > WIDE
+
+
+def both(draw: Callable[..., Figure], *args: object, **words: object) -> tuple[Figure, Figure]:
+    """A figure, and the same for small screens."""
+    return draw(*args, **words), draw(*args, **words, narrow=True)
 
 
 def quantity(found: Findings) -> Quantity:

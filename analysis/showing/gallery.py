@@ -2,10 +2,12 @@
 
 import base64
 import io
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageOps
 
 from regstudy.console.terminal import plural
@@ -18,18 +20,54 @@ from ..judging.images import Between
 from ..reading import errors as reading
 from ..reading.errors import Errors
 from ..reading.trials import Trials
-from . import rendering
+from . import rendering, wording
 
 MOST_IMAGES, MOST_CONFIGURATIONS = 60, 8
 MOST_NAMED = 10
 SIDE, SHOWN, SPRITE_COLUMNS = 28, 64, 10
 """Pixels of a digit's side, and of an image's in the page; images beside each other in the sprite."""
 
+MOST_BLOCKS = 40
+"""Runs of a configuration that are named one by one."""
+
 BLANK = 235
 """The grey of an image that was not kept."""
 
 PNG = b"\x89PNG"
 """What such a file begins with."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A wrong answer: what it is, in how many runs, with which mean probability, and in which of them."""
+
+    word: str
+    runs: int
+    probability: str
+    blocks: str
+
+
+@dataclass(frozen=True)
+class Saying:
+    """What a configuration's runs said of an image: in how many of them it is wrong, as what, and which were right."""
+
+    name: str
+    wrong: int
+    runs: int
+    answers: tuple[Answer, ...]
+    right: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """An image and what every run said of it; `answer` is the most frequent wrong one."""
+
+    index: int
+    label: int
+    word: str
+    answer: str
+    wrong: int
+    sayings: tuple[Saying, ...]
 
 
 def context(errors: Errors, reference: str = "", *, every_image: bool = False) -> dict[str, object] | None:
@@ -45,8 +83,6 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
     words = errors.words
     first = {int(row["index"]): row for row in rows(errors.rows.drop_duplicates("index"))}
     shown = [int(image) for image in table.index]
-    cells = {name: _cells(errors, name, shown, words) for name in names}
-    seeds = errors.runs.groupby("configuration", sort=False)["seed"].nunique()
     labels = {image: int(first[image]["label"]) for image in shown}
     drawn = [*shown, *sorted(set(first) - set(shown))] if every_image else shown
     return {
@@ -55,10 +91,9 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
         "columns": SPRITE_COLUMNS,
         "names": names,
         "more_names": len(set(errors.runs["configuration"])) - len(names),
-        "seeds": {name: int(seeds[name]) for name in names},
-        "images": [(image, labels[image], words(labels[image])) for image in shown],
+        "runs": len(wrong),
+        "images": [_told_of(errors, image, labels[image], int(str(table.loc[image, "runs"])), names) for image in shown],
         "labels": [(label, words(label)) for label in sorted(set(labels.values()))],
-        "cells": cells,
         "total": len(wrong.columns),
         "told": in_words(errors),
         "against": [
@@ -115,7 +150,7 @@ def pair_in_words(errors: Errors, first: str, second: str) -> list[str]:
     return [
         f"In {plural(seeds, 'common seed')} they differ on {plural(told.images, 'image')}: only {first} is wrong {told.only_first} times, only {second} {told.only_second} times.",
         single,
-        f"Model against model, {told.models_differ} of {plural(seeds, 'pair')} with a common seed differ (McNemar's exact test, Holm over the pairs; smallest corrected p {told.least_p:.2g}).",
+        f"Model against model, {told.models_differ} of {plural(seeds, 'pair')} with a common seed differ (McNemar's exact test, Holm over the pairs; smallest corrected p {wording.p_in_words(told.least_p)}).",
     ]
 
 
@@ -146,15 +181,34 @@ def png(picture: Image.Image) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _cells(errors: Errors, name: str, shown: list[int], words: Callable[[int], str]) -> dict[int, tuple[str, str, int]]:
-    """By image: the commonest wrong answer, its mean probability, and how many seeds give any wrong answer."""
-    own = errors.rows[(errors.rows["configuration"] == name) & errors.rows["index"].isin(shown)]
-    cells: dict[int, tuple[str, str, int]] = {}
-    for image, those in own.groupby("index"):
-        answer = int(those["predicted"].mode().iloc[0])
-        probability = those.loc[those["predicted"] == answer, "predicted_probability"].mean()
-        cells[int(str(image))] = (words(answer), f"{probability:.0%}", len(those))
-    return cells
+def _told_of(errors: Errors, image: int, label: int, wrong_in: int, names: list[str]) -> Told:
+    """All that the runs said of an image."""
+    own = errors.rows[errors.rows["index"] == image]
+    answer = int(own["predicted"].mode().iloc[0])
+    sayings = tuple(_saying(errors, own[own["configuration"] == name], name) for name in names)
+    return Told(image, label, errors.words(label), errors.words(answer), wrong_in, sayings)
+
+
+def _saying(errors: Errors, own: pd.DataFrame, name: str) -> Saying:
+    """What a configuration's runs took the image for, the most frequent answer first."""
+    runs = errors.runs[errors.runs["configuration"] == name]
+    by = sorted(own.groupby("predicted"), key=lambda answer: -len(answer[1]))
+    answers = [
+        Answer(
+            errors.words(int(str(predicted))),
+            len(those),
+            f"{those['predicted_probability'].mean():.0%}",
+            _blocks(those["seed"]),
+        )
+        for predicted, those in by
+    ]
+    right = runs.loc[~runs["run_id"].isin(own["run_id"]), "seed"]
+    return Saying(name, len(own), len(runs), tuple(answers), _blocks(right))
+
+
+def _blocks(seeds: "pd.Series[Any]") -> str:
+    """Which they are; how many, where they are many."""
+    return ", ".join(str(seed) for seed in seeds) if len(seeds) <= MOST_BLOCKS else f"{len(seeds):,} of them"
 
 
 def _sprite(pixels: list[object]) -> str:

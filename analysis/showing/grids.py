@@ -118,7 +118,7 @@ def _parameter(row: dict[str, object]) -> tuple[str, ...]:
         f"{float(str(row['strength'])):{'+' if number else ''}.2f}".replace("-", "−") if is_number(row["strength"]) else NONE
     )
     ends = [f"{float(str(row[end])):+.2f}".replace("-", "−") for end in ("low", "high") if is_number(row[end])]
-    p = f"{float(str(row['p_adjusted'])):.2g}" if is_number(row["p_adjusted"]) else NONE
+    p = wording.p_value(float(str(row["p_adjusted"]))) if is_number(row["p_adjusted"]) else NONE
     return str(row["parameter"]), str(row["values"]), str(row["runs"]), strength, " to ".join(ends) or NONE, p
 
 

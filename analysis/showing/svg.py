@@ -11,8 +11,11 @@ from regstudy.console.text import visible
 from . import plots
 
 HASHED = re.compile(r'id="([a-zA-Z](?:\d+_[0-9a-f]+_)?[0-9a-f]{10})"')
-ON_DARK = {"#0072B2": "#4aa8e0", "#D55E00": "#ff8a3d", "#009E73": "#2fc79a", plots.GREY: "#a0a0a0"}
-"""Series' colours that are too dark for dark paper, and what they become there."""
+VERDICTS = {"#00684a": "supported", "#a33c00": "refuted", "#005a8c": "equivalent", "#5a5a5a": "undecided"}
+"""The verdicts' colours, and the page's variables of them."""
+
+OF = re.compile(rf' id="{plots.OF}([0-9a-f]*)"')
+"""What `plots` marked as drawn of a configuration."""
 
 STYLE = "*{stroke-linejoin: round; stroke-linecap: butt}"
 """What matplotlib puts into each figure's style element."""
@@ -26,7 +29,12 @@ def svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
     short = re.sub(r' d="[^"]*"', lambda path: LONG.sub(lambda n: f"{float(n[0]):.2f}", path[0]), buffer.getvalue())
-    return _numbered(short)
+    return _numbered(OF.sub(_of_configuration, short))
+
+
+def _of_configuration(group: re.Match[str]) -> str:
+    name = visible(bytes.fromhex(group[1]).decode())
+    return f' data-configuration="{Markup.escape(name)}"'
 
 
 def _numbered(svg: str) -> str:
@@ -38,11 +46,14 @@ def _numbered(svg: str) -> str:
 def inline(svg: str, name: str, alt: str) -> Markup:
     """For HTML: without the XML prologue, with IDs that begin with `name`, described for screen readers, in the page's ink on the page's paper."""
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r'( id="|url\(#|href="#(?!image-))', rf"\g<1>{name}-", svg)
     svg = svg.replace(plots.INK, "var(--ink)").replace("#ffffff", "var(--paper)")
-    for colour in (*plots.OKABE_ITO, plots.GREY):
+    for colour in plots.SERIES:
         svg = re.sub(colour, f"var({_variable(colour)})", svg, flags=re.IGNORECASE)
-    described = f'role="img" aria-label="{Markup.escape(visible(alt))}"'
+    for colour, verdict in VERDICTS.items():
+        svg = re.sub(colour, f"var(--{verdict})", svg, flags=re.IGNORECASE)
+    role = "group" if 'href="#image-' in svg else "img"  # an image has no links within
+    described = f'role="{role}" aria-label="{Markup.escape(visible(alt))}"'
     return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: f'<svg viewBox="{m[1]}" {described}>', svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
 
 
@@ -58,8 +69,8 @@ def nested(svg: str, width: float) -> tuple[Markup, float]:
 
 def series_css() -> str:
     """The series' colours as variables, lighter on dark paper where they would not stand out."""
-    light = {_variable(colour): colour for colour in (*plots.OKABE_ITO, plots.GREY)}
-    dark = light | {_variable(colour): lighter for colour, lighter in ON_DARK.items()}
+    light = {_variable(colour): colour for colour in plots.SERIES}
+    dark = {_variable(colour): lighter for colour, lighter in plots.SERIES.items()}
     rules = [" ".join(f"{name}: {colour};" for name, colour in colours.items()) for colours in (light, dark, light)]
     return f":root {{ {rules[0]} }} @media (prefers-color-scheme: dark) {{ :root {{ {rules[1]} }} }} @media print {{ :root {{ {rules[2]} }} }}"
 

@@ -39,6 +39,9 @@ ANSWERS: Mapping[Verdict, Literal["Yes", "No", "Open"]] = {
 BEGINNINGS = frozenset({"No", "Which", "Every", "Against", "One", "Two", "Nothing"})
 """First words of sentences on a ranking that are no names."""
 
+LEAST_P = 0.001
+"""Below which a p-value says no more."""
+
 FEW = 3
 """Configurations that a sentence names; of more it says how many."""
 
@@ -96,6 +99,18 @@ def level(alpha: float) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
+def p_value(p: float | None) -> str:
+    """A p-value for a table."""
+    if p is None or math.isnan(p):
+        return "–"
+    return "< 0.001" if p < LEAST_P else f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"  # two digits that say something
+
+
+def p_in_words(p: float) -> str:
+    """To follow the letter p in a sentence."""
+    return p_value(p) if p < LEAST_P else f"= {p_value(p)}"
+
+
 def estimate(judged: Judged) -> str:
     """The deciding contrast with its estimate and the interval that decides, for a table; of a claim made of others, which of them decides."""
     result = judged.deciding
@@ -103,9 +118,9 @@ def estimate(judged: Judged) -> str:
         return f"as “{next((part.text for part in judged.parts if part.verdict == judged.verdict), judged.parts[0].text)}”"
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
-        return f"{contrast(result)}: not available"
+        return f"{contrast(result, 'vs')}: not available"
     interval = reading.interval(*ends(judged, result))
-    return f"{contrast(result)}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
+    return f"{contrast(result, 'vs')}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
 
 
 def ends(judged: Judged, result: Compared) -> tuple[float, float]:
@@ -114,9 +129,9 @@ def ends(judged: Judged, result: Compared) -> tuple[float, float]:
     return own.low, own.high
 
 
-def contrast(result: Compared) -> str:
-    """What is compared with what."""
-    return f"{result.subject} {'∕' if result.scale == 'ratio' else '−'} {result.rival}{_where(result, ', on')}"
+def contrast(result: Compared, between: str = "compared with") -> str:
+    """What is compared with what: the first minus the second, or divided by it."""
+    return f"{result.subject} {between} {result.rival}{_where(result, ', on')}"
 
 
 def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:
@@ -323,9 +338,7 @@ _PHRASES = {
 def _corrected(judged: Judged, result: Compared) -> str:
     """Why what is significant by itself does not count."""
     if result.beyond_chance and judged.p_adjusted is not None:
-        return (
-            f" Looked at once and by itself it would be; with the other claims and looks counted p = {judged.p_adjusted:.2g}."
-        )
+        return f" Looked at once and by itself it would be; with the other claims and looks counted p {p_in_words(judged.p_adjusted)}."
     return ""
 
 

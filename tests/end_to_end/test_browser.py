@@ -119,6 +119,9 @@ def section(header: WebElement) -> str:
     return header.text.partition("\n")[0]
 
 
+REPORTS = sorted(Path(__file__).parents[2].joinpath("results").glob("*/report/report.html"))
+
+
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """Debian's, with a profile of its own, which finds no host but this one."""
@@ -337,6 +340,34 @@ def test_a_table_is_copied_as_text_with_minus_signs_that_programs_read(page, tmp
         assert driver.execute_script(selected) == len(COPIED["LaTeX"])
 
 
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.parts[-3])
+@pytest.mark.parametrize("width", [400, 768, 1000, 1400])
+def test_a_committed_report_fits_any_screen_and_its_figures_can_be_read(page, path, width):
+    driver = page.driver
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get(path.as_uri())
+    if path.parts[-3] == "published" and width == 1400:
+        assert driver.execute_script("return document.documentElement.scrollHeight") <= 7_200
+    driver.execute_script("for (const folded of document.querySelectorAll('details:not(.each)')) folded.open = true")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    drawn = driver.execute_script(TEXT_IN_FIGURES)
+    assert len(drawn) > 50
+    assert [(pixels, text) for pixels, text in drawn if pixels < 10.99] == []
+    assert driver.execute_script(WIDER_THAN_ITS_PLACE) == []
+
+
+TEXT_IN_FIGURES = """
+return [...document.querySelectorAll("svg text")].filter((text) => text.getClientRects().length).map((text) => {
+  const onScreen = text.getScreenCTM();
+  return [parseFloat(getComputedStyle(text).fontSize) * Math.hypot(onScreen.b, onScreen.d), text.textContent];
+});
+"""
+WIDER_THAN_ITS_PLACE = """
+return [...document.querySelectorAll("figure .scroll")].filter((own) => own.scrollWidth > own.clientWidth + 1).map((own) => own.ariaLabel);
+"""
+
+
 def test_the_report_can_be_used_by_keyboard_alone(page, report):
     driver = page.driver
     driver.execute_cdp_cmd(
@@ -352,6 +383,7 @@ def test_the_report_can_be_used_by_keyboard_alone(page, report):
     assert driver.execute_script(first_cells) == sorted(before, reverse=True)
     assert driver.find_element(By.CSS_SELECTOR, "#table-ranking th[aria-sort=descending]").text.startswith("configuration")
 
+    driver.find_element(By.CSS_SELECTOR, "#luck-contest > summary").send_keys(Keys.ENTER)
     slider, told = (driver.find_element(By.ID, name) for name in ("luck-slider", "luck-told"))
     seen = set()
     for _ in range(12):
@@ -366,9 +398,13 @@ def test_the_report_can_be_used_by_keyboard_alone(page, report):
     assert told.text.startswith("Draw 13: ")
     assert len(seen) > 1, "other seeds, other winners"
 
-    sheets = driver.find_elements(By.CSS_SELECTOR, "[data-gallery]")
-    driver.find_element(By.CSS_SELECTOR, ".gallery-filters input").send_keys(Keys.SPACE)
-    assert [sheet.is_displayed() for sheet in sheets] == [False, True]
+    image = driver.find_element(By.CSS_SELECTOR, ".gallery-sheet details")
+    assert not image.is_displayed()
+    driver.execute_script("location.hash = arguments[0]", image.get_attribute("id"))
+    page.until(lambda: image.get_attribute("open"))
+    assert image.is_displayed(), "its address opens what it is folded into"
+    driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not image.get_attribute("open")
 
     link = driver.find_element(By.CSS_SELECTOR, "#table-runs a")
     place = driver.find_element(By.CSS_SELECTOR, link.get_attribute("hash"))
@@ -376,9 +412,9 @@ def test_the_report_can_be_used_by_keyboard_alone(page, report):
     link.send_keys(Keys.ENTER)
     page.until(place.is_displayed)
     assert place.find_element(By.CSS_SELECTOR, ".gallery-image").is_displayed()
-    labels = Select(driver.find_element(By.CSS_SELECTOR, ".gallery-filters select"))
+    labels = Select(driver.find_element(By.CSS_SELECTOR, ".gallery-filters [data-filter=label]"))
     labels.select_by_index(1)
-    shown = [item for item in driver.find_elements(By.CSS_SELECTOR, ".gallery-sheets li") if item.is_displayed()]
+    shown = [item for item in driver.find_elements(By.CSS_SELECTOR, ".gallery-sheet details") if item.is_displayed()]
     assert {item.get_attribute("data-label") for item in shown} == {labels.first_selected_option.get_attribute("value")}
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
 

@@ -51,7 +51,7 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch):
     claimed = " ".join(capsys.readouterr().out.split())
     assert "Of 2 claims" in claimed
     page = (workspace / "report" / "both" / "report.html").read_text()
-    assert "L1 0.01 − none, on arrays:own.npz minus mnist-5k" in page
+    assert "L1 0.01 vs none, on arrays:own.npz minus mnist-5k" in page
     assert "And on the other data?" in page
     assert "On arrays:own.npz." in page
     assert "The same was run on arrays:own.npz: the ranking here is on mnist-5k" in page

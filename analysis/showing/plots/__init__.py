@@ -1,21 +1,29 @@
 """Finished tables to figures. No statistics, no pyplot state, no files."""
 
 from .curves import curves, single
+from .forest import VERDICT_LOOK, forest
 from .labels import spread
 from .lines import detectable, response, sparsity
+from .looks import GREY, SERIES, Look, looks
 from .opening import opening
-from .rows import contest, dots, forest
-from .sheets import hardest
-from .style import GREY, INK, NARROW, OKABE_ITO, TOGETHER, Look, Quantity, drawn_with, looks, style
+from .rows import DOT_ALPHA, contest, dots
+from .sheets import Picture, confusions, hardest
+from .style import INK, NARROW, OF, TOGETHER, WIDE, Quantity, drawn_with, style
 
 __all__ = [
+    "DOT_ALPHA",
     "GREY",
     "INK",
     "NARROW",
-    "OKABE_ITO",
+    "OF",
+    "SERIES",
     "TOGETHER",
+    "VERDICT_LOOK",
+    "WIDE",
     "Look",
+    "Picture",
     "Quantity",
+    "confusions",
     "contest",
     "curves",
     "detectable",

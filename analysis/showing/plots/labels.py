@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from .style import BESIDE_NARROW, NARROW, WHOLE, Look, shortened
+from .looks import Look
+from .style import WHOLE, of, shortened
 
 LABEL_GAP = 0.055
 """Least distance of two line labels, as a fraction of the axis."""
@@ -13,13 +14,11 @@ def label_ends(axis: Axes, ends: dict[str, float], look: dict[str, Look], offset
     """Write each name beside the end of its line; a line without an end is said to have diverged."""
     low, high = axis.get_ylim()
     height = {name: (end - low) / (high - low) if np.isfinite(end) else 0.0 for name, end in ends.items()}
-    figure = axis.get_figure(root=True)
-    room = WHOLE if figure is None or figure.get_figwidth() > NARROW else BESIDE_NARROW
     names = sorted(height, key=lambda name: height[name])
     wanted = np.array([height[name] for name in names])
     for name, placed in zip(names, spread(wanted, LABEL_GAP), strict=True):
-        short = shortened(name, 1, room)
-        axis.annotate(
+        short = shortened(name, 1, WHOLE)
+        label = axis.annotate(
             short if np.isfinite(ends[name]) else f"{short} (diverged)",
             (1, placed),
             xycoords="axes fraction",
@@ -30,6 +29,7 @@ def label_ends(axis: Axes, ends: dict[str, float], look: dict[str, Look], offset
             fontweight="bold",
             annotation_clip=False,
         )
+        of(label, name)
 
 
 def spread(wanted: np.ndarray, gap: float) -> np.ndarray:

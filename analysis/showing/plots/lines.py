@@ -1,5 +1,7 @@
 """One number against another: sparsity over thresholds, the response to a factor, seeds against what they can detect."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +11,11 @@ from matplotlib.ticker import FuncFormatter
 from regstudy.console.terminal import plain, plural
 
 from .labels import label_ends
-from .style import GREY, INK, TOGETHER, Look, Quantity, new_figure, new_panels, second_axis, seeds_thinly
+from .looks import GREY, Look
+from .style import INK, NARROW, SMALL, TOGETHER, WIDE, Quantity, new_figure, new_panels, of, seeds_thinly
+
+LINE = "#005a9c"
+"""Of what belongs to no configuration."""
 
 THRESHOLD = "threshold, in units of the layer's root mean square"
 
@@ -20,27 +26,24 @@ CLOSEST = 0.09
 """Distance of two labels below an axis, as a share of its length."""
 
 
-def sparsity(table: pd.DataFrame, look: dict[str, Look]) -> Figure:
+def sparsity(table: pd.DataFrame, look: Mapping[str, Look], *, title: str, subtitle: str, narrow: bool = False) -> Figure:
     """Share of weights below each threshold; columns configuration, seed, threshold (relative to the layer's RMS), share."""
-    seeds = int(table.groupby("configuration")["seed"].nunique().max())
-    subtitle = f"share of weights below a threshold, relative to their layer's root mean square; BatchNorm folded in; {plural(seeds, 'seed')}"
     drawn = set(table["configuration"])
     names = [name for name in look if name in drawn]
-    title = "How many weights are small?"
-    if len(names) <= TOGETHER:
-        figure = new_figure(8.0, 3.8, title, subtitle)
+    if len(names) <= TOGETHER and not narrow:
+        figure = new_figure(WIDE, 2.8, title, subtitle)
         axis = figure.add_subplot()
         axis.set_facecolor("none")
         ends = {name: _shares(axis, table[table["configuration"] == name], look[name]) for name in names}
         axis.set_xlabel(THRESHOLD)
         axis.set_ylabel("% of weights")
-        label_ends(axis, ends, look, 6)
+        label_ends(axis, ends, dict(look), 6)
         return figure
-    figure, axes = new_panels(names, look, title, subtitle)
+    figure, axes = new_panels(names, look, title, subtitle, narrow=narrow)
     for axis, name in zip(axes, names, strict=True):
         _shares(axis, table[table["configuration"] == name], look[name])
-    figure.supxlabel(THRESHOLD, fontsize=10)
-    figure.supylabel("% of weights", fontsize=10)
+    figure.supxlabel("threshold, × the layer’s RMS" if narrow else THRESHOLD, fontsize=SMALL)
+    figure.supylabel("% of weights", fontsize=SMALL)
     return figure
 
 
@@ -49,43 +52,50 @@ def _shares(axis: Axes, own: pd.DataFrame, look: Look) -> float:
     own = own.assign(percent=100 * own["share"]).sort_values("threshold")
     seeds_thinly(axis, own, "threshold", "percent", look.colour)
     median = own.groupby("threshold")["percent"].median()
-    axis.plot(median.index, median, color=look.colour, linestyle=look.dash, linewidth=2, marker=look.marker)
+    (line,) = axis.plot(
+        median.index, median, color=look.colour, linestyle=look.dash, linewidth=2, marker=look.marker, fillstyle=look.fillstyle
+    )
+    of(line, str(own["configuration"].iloc[0]))
     axis.set_xscale("log", subs=[])
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(f"{value:.3g}"))))
     return float(median.iloc[-1])
 
 
-def response(scores: pd.DataFrame, summary: pd.DataFrame, *, factor: str, quantity: Quantity, block: str) -> Figure:
+def response(
+    scores: pd.DataFrame,
+    summary: pd.DataFrame,
+    *,
+    factor: str,
+    quantity: Quantity,
+    title: str,
+    subtitle: str,
+    narrow: bool = False,
+) -> Figure:
     """Every seed a dot, the mean with its interval, over one factor; `scores`: value, seed, score; `summary`: value, mean, low, high."""
     places = factor_places(summary["value"].to_numpy(float))
     at = dict(zip(summary["value"], places, strict=True))
-    figure = new_figure(
-        8.0,
-        3.6,
-        f"How much {factor}?",
-        f"every dot a {block}, line: mean, bar: its 95% interval; logarithmic axis with a place for 0",
-    )
+    figure = new_figure(NARROW if narrow else WIDE, 2.4, title, subtitle)
     axis = figure.add_subplot()
     axis.set_facecolor("none")
-    axis.plot(scores["value"].map(at), quantity.shown(scores["score"]), "o", color="#0072B2", alpha=0.5, markeredgewidth=0)
-    axis.plot(places, quantity.shown(summary["mean"]), color="#0072B2", linewidth=1.5)
+    axis.plot(scores["value"].map(at), quantity.shown(scores["score"]), "o", color=LINE, alpha=0.7, markeredgewidth=0)
+    axis.plot(places, quantity.shown(summary["mean"]), color=LINE, linewidth=1.5)
     for place, (low, high) in zip(places, summary[["low", "high"]].to_numpy(float), strict=True):
         if np.isfinite(low):
-            axis.plot([place, place], quantity.shown(np.array([low, high])), color="#0072B2", linewidth=2.5)
-    axis.set_xticks(places, _spaced([plain(float(value)) for value in summary["value"]], places))
+            axis.plot([place, place], quantity.shown(np.array([low, high])), color=LINE, linewidth=2.5)
+    closest = 2 * CLOSEST if narrow else CLOSEST
+    axis.set_xticks(places, _spaced([plain(float(value)) for value in summary["value"]], places, closest))
     if summary["value"].iloc[0] == 0 and len(places) > 1:
         axis.axvline((places[0] + places[1]) / 2, color=GREY, linewidth=1, linestyle=(0, (2, 3)))
     axis.set_xlabel(factor)
     axis.set_ylabel(quantity.short)
-    second_axis(axis, quantity, "right")
     return figure
 
 
-def _spaced(labels: list[str], places: np.ndarray) -> list[str]:
+def _spaced(labels: list[str], places: np.ndarray, closest: float) -> list[str]:
     """Labels, but for those that would run into the one before."""
     shown, last = [], -np.inf
     for label, place in zip(labels, places, strict=True):
-        far = place - last >= CLOSEST * (places[-1] - places[0])
+        far = place - last >= closest * (places[-1] - places[0])
         shown.append(label if far else "")
         last = place if far else last
     return shown
@@ -99,23 +109,29 @@ def factor_places(values: np.ndarray) -> np.ndarray:
         return np.where(values > 0, np.log10(values), zero)
 
 
-def detectable(table: pd.DataFrame, here: tuple[int, float], *, unit: str, margin: float | None, block: str) -> Figure:
+def detectable(
+    table: pd.DataFrame,
+    here: tuple[int, float],
+    *,
+    unit: str,
+    margin: float | None,
+    block: str,
+    title: str,
+    subtitle: str,
+    narrow: bool = False,
+) -> Figure:
     """Blocks against the difference that they find with 80% power; columns n, difference; `here` is where this study stands."""
-    figure = new_figure(
-        8.0,
-        3.4,
-        "How small a difference can be seen?",
-        f"true difference found in 80% of studies, for one comparison, by the number of {block}s",
-    )
+    figure = new_figure(*((NARROW, 2.6) if narrow else (WIDE, 2.1)), title, subtitle)
     axis = figure.add_subplot()
     axis.set_facecolor("none")
     shown = table[table["difference"] <= 6 * (margin or here[1])]
     shown = shown if len(shown) > 1 else table
     axis.plot(shown["n"], shown["difference"], color=INK, linewidth=2)
-    axis.plot(*here, "o", color="#D55E00", markersize=9, clip_on=False, zorder=3)
-    _annotate(axis, f"this study: {plural(here[0], block)}, {here[1]:.2g} {unit}", here)
+    axis.plot(*here, "o", color="#c44e00", markersize=9, clip_on=False, zorder=3)
+    told = f"{plural(here[0], block)}: {here[1]:.2g} {unit}"
+    _annotate(axis, told if narrow else f"this study: {told}", here)
     if margin is not None:
-        axis.axhline(margin, color="#0072B2", linewidth=1.2, linestyle="--")
+        axis.axhline(margin, color=LINE, linewidth=1.2, linestyle="--")
         enough = table.loc[table["difference"] <= margin, "n"]
         told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), block)} would see it" if len(enough) else "")
         # On the side where the curve is not: above the line once it is well below, else beneath.

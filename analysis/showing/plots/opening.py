@@ -10,10 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...files.rows import rows
-from .style import BESIDE_NARROW, GREY, INK, NAME_CHARACTERS, NARROW, Look, new_figure, row_height, shortened
+from .looks import GREY, Look
+from .rows import DOT_ALPHA
+from .style import INK, NAME_CHARACTERS, NARROW, SMALL, new_figure, shortened
 
 SPREAD = 0.22
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
+
+BESIDE_NARROW = 14
+"""Characters of a line of a name beside a row, in a figure for small screens."""
+
+MANY = 12
+"""Rows above which each has less room."""
 
 ROOM = 0.24
 """Share of the right panel's range that is kept free beside the bars, for their words."""
@@ -37,7 +45,7 @@ def opening(
     """
     names = [str(name) for name in scores]
     narrow = width <= NARROW
-    inches = max(row_height(len(names)), 0.34) * len(names)
+    inches = (0.42 if len(names) <= MANY else 0.34) * len(names)
     panels = 1 if differences.empty else 2
     figure = new_figure(width, (panels if narrow else 1) * (inches + 0.85) + 0.1, "", "")
     stacked, columns = (panels, 1) if narrow else (1, panels)
@@ -54,12 +62,22 @@ def _runs(axis: Axes, scores: pd.DataFrame, look: dict[str, Look], label: tuple[
     for row, name in enumerate(scores):
         own, drawn = scores[name].dropna().to_numpy(float), look[str(name)]
         spots = row + np.linspace(-SPREAD, SPREAD, len(own)) * (len(own) > 1)
-        axis.plot(own, spots, drawn.marker, color=drawn.colour, markersize=6, alpha=0.7, markeredgewidth=0, clip_on=False)
+        axis.plot(
+            own,
+            spots,
+            drawn.marker,
+            color=drawn.colour,
+            markersize=6,
+            alpha=DOT_ALPHA,
+            clip_on=False,
+            fillstyle=drawn.fillstyle,
+            markeredgewidth=drawn.edge,
+        )
         if len(own):
             axis.plot([own.mean()] * 2, [row - 0.34, row + 0.34], color=drawn.colour, linewidth=3, solid_capstyle="butt")
         if diverged.get(str(name)):
             told, across = f"{diverged[str(name)]} diverged", axis.get_yaxis_transform()
-            axis.text(0.995, row, told, transform=across, ha="right", va="center", fontsize=9.5)
+            axis.text(0.995, row, told, transform=across, ha="right", va="center", fontsize=SMALL)
     _dress(axis, label)
 
 
@@ -76,10 +94,10 @@ def _differences(
 ) -> None:
     if band is not None:
         axis.axvspan(*band, color=GREY, alpha=0.16, linewidth=0)
-        axis.set_xlabel(f"grey: too small to matter (±{band[1]:.3g})", fontsize=9.5, color=INK)
+        axis.set_xlabel(f"grey: too small to matter (±{band[1]:.3g})", fontsize=SMALL, color=INK)
     axis.axvline(0, color=INK, linewidth=1)
     low, high = _reach(differences, band)
-    room = ROOM * (high - low) * (2.3 if narrow else 1)
+    room = ROOM * (high - low) * (3.4 if narrow else 1)
     axis.set_xlim(low - 0.02 * (high - low), high + room)
     for difference in rows(differences):
         row, drawn = names.index(str(difference["configuration"])), look[str(difference["configuration"])]
@@ -87,11 +105,19 @@ def _differences(
         if np.isfinite(ends).all():
             axis.plot(ends, [row, row], color=drawn.colour, linewidth=3.5, solid_capstyle="butt", clip_on=True)
         if np.isfinite(difference["mean"]):
-            axis.plot(difference["mean"], row, drawn.marker, color=drawn.colour, markersize=7, markeredgewidth=0)
+            axis.plot(
+                difference["mean"],
+                row,
+                drawn.marker,
+                color=drawn.colour,
+                markersize=7,
+                fillstyle=drawn.fillstyle,
+                markeredgewidth=drawn.edge,
+            )
         _told(axis, row, str(difference["told"]), [end for end in (*ends, difference["mean"]) if np.isfinite(end)], drawn)
     if anchor in names:
         axis.annotate(
-            "compared with this", (0, names.index(anchor)), (8, 0), textcoords="offset points", va="center", fontsize=9.5
+            "compared with this", (0, names.index(anchor)), (8, 0), textcoords="offset points", va="center", fontsize=SMALL
         )
     _dress(axis, label)
 
@@ -110,7 +136,7 @@ def _told(axis: Axes, row: int, told: str, ends: list[float], drawn: Look) -> No
         ha="left" if there else "right",
         va="center",
         color=drawn.colour,
-        fontsize=9.5,
+        fontsize=SMALL,
         fontweight="bold",
         annotation_clip=False,
     )
@@ -125,8 +151,8 @@ def _reach(differences: pd.DataFrame, band: tuple[float, float] | None) -> tuple
 
 
 def _name_rows(axis: Axes, names: list[str], look: dict[str, Look], *, narrow: bool) -> None:
-    room = BESIDE_NARROW // 2 if narrow else NAME_CHARACTERS
-    axis.set_yticks(range(len(names)), [shortened(name, 2, room) if name else "" for name in names], fontsize=9.5)
+    room = BESIDE_NARROW if narrow else NAME_CHARACTERS
+    axis.set_yticks(range(len(names)), [shortened(name, 2, room) if name else "" for name in names], fontsize=SMALL)
     for tick, name in zip(axis.get_yticklabels(), names, strict=True):
         tick.set_fontweight("bold")
         if name:
@@ -138,7 +164,7 @@ def _dress(axis: Axes, label: tuple[str, str]) -> None:
     title, subtitle = label
     axis.set_facecolor("none")
     axis.set_title(title, fontsize=10.5, fontweight="bold", loc="left", pad=21)
-    axis.annotate(subtitle, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, va="bottom")
+    axis.annotate(subtitle, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=SMALL, va="bottom")
     axis.grid(visible=False, axis="y")
     for side in ("left", "bottom"):
         axis.spines[side].set_visible(False)

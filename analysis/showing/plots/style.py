@@ -3,7 +3,7 @@
 import math
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,34 +14,40 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib import font_manager, ft2font
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import ScalarFormatter
 
-GREY = "#6e6e6e"
-OKABE_ITO = ("#0072B2", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#56B4E9")
-DASHES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+from .looks import Look
+
 INK = "#222222"
 TOGETHER = 6
 """Configurations up to which one panel holds all lines."""
 
-NARROW = 4.7
-"""Inches of a figure for small screens."""
+NARROW, WIDE, FULL = 4.5, 8.0, 11.0
+"""Inches of a figure for small screens, of one that has its caption beside it, and of one as wide as the page."""
 
-CHARACTER = 0.072
-"""Inches of a subtitle's character."""
+CHARACTER, TITLE_CHARACTER = 0.0076, 0.0086
+"""Inches of a character in a subtitle and in a title, for each point of its size."""
+
+SMALL = 10.0
+"""Points of the smallest text: 11 pixels in a narrow figure on a screen of 400, and in a full one on the smallest that shows it."""
+
+MOST_LINES = 20
+"""Seeds of a configuration that are drawn as lines: more cannot be told apart."""
+
+OF = "of-"
+"""How the group of what is drawn of a configuration begins in the SVG, before it is an attribute."""
 
 NAME_CHARACTERS, WHOLE = 32, 48
 """Characters of a name in a line beside a figure's row; and elsewhere, where only a name that is far too long is broken or cut."""
 
-BESIDE_NARROW = 28
-"""Characters of a name beside a line of a figure for small screens."""
-
-TWO_LINES = 0.4
+TWO_LINES = 0.33
 """Inches of a row that hold two lines of its name."""
 
-COLUMNS = 4
+COLUMNS = 6
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.grid": True,
@@ -91,18 +97,14 @@ class Quantity:
         """The label where there is little room."""
         return f"wrong of {self.test_images:,} test images" if self.test_images else self.unit or self.name
 
+    @property
+    def shortest(self) -> str:
+        """The label beside small panels, whose title says more."""
+        return "wrong images" if self.test_images else self.short
+
     def shown(self, values: Any) -> Any:
         """Values as they are drawn: accuracies as counts of wrong test images."""
         return (1 - values) * self.test_images if self.test_images else values
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a configuration is drawn, everywhere; line style and marker tell it apart in grey print."""
-
-    colour: str
-    dash: str
-    marker: str
 
 
 @contextmanager
@@ -129,42 +131,57 @@ def drawn_with() -> str:
     return f"matplotlib {mpl.__version__}, FreeType {ft2font.__freetype_version__}"
 
 
-def looks(configurations: Sequence[str]) -> dict[str, Look]:
-    """One look per configuration; 'none' is grey."""
-    others = [name for name in configurations if name != "none"]
-    chosen = {
-        name: Look(OKABE_ITO[i % len(OKABE_ITO)], DASHES[i % len(DASHES)], MARKERS[1 + i % (len(MARKERS) - 1)])
-        for i, name in enumerate(others)
-    }
-    return {name: chosen.get(name, Look(GREY, "-", "o")) for name in configurations}
-
-
 def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
-    """A figure of so many inches with title and subtitle at its upper left; the layout keeps clear of both."""
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
-    subtitle = textwrap.fill(subtitle, int(width / CHARACTER))
-    lines = subtitle.count("\n") + 1
-    top = (0.42 + 0.17 * lines) if title else 0.0
+    """A figure of so many inches below title and subtitle at its upper left; the layout keeps clear of both."""
+    narrow = width <= NARROW
+    title_size, size = (12 if narrow else 13, SMALL)
+    title = textwrap.fill(title, int(width / (title_size * TITLE_CHARACTER)))
+    subtitle = textwrap.fill(subtitle, int(width / (size * CHARACTER)))
+    upper = (title_size / 72 * 1.25 * (title.count("\n") + 1) + 0.08) if title else 0.0
+    top = upper + (size / 72 * 1.35 * (subtitle.count("\n") + 1) + 0.06 if subtitle else 0.0)
+    figure = Figure(figsize=(width, height + top), layout="constrained", facecolor="none")
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.set(rect=(0, 0, 1, 1 - top / height))  # pyright: ignore[reportCallIssue]  # of the constrained engine
+        engine.set(rect=(0, 0, 1, height / (height + top)))  # pyright: ignore[reportCallIssue]  # of the constrained engine
+    whole = height + top
     if title:
-        figure.text(0.004, 1 - 0.04 / height, title, ha="left", va="top", fontsize=13, fontweight="bold")
-        figure.text(0.004, 1 - 0.32 / height, subtitle, ha="left", va="top", fontsize=9.5, linespacing=1.3)
+        figure.text(0.004, 1 - 0.04 / whole, title, ha="left", va="top", fontsize=title_size, fontweight="bold")
+    if subtitle:
+        figure.text(0.004, 1 - upper / whole, subtitle, ha="left", va="top", fontsize=size, linespacing=1.25)
     return figure
 
 
-def row_axis(figure: Figure, names: Sequence[str]) -> Axes:
-    """Axes with a row per name, the first on top."""
+def row_axis(figure: Figure, names: Sequence[str], look: Mapping[str, Look] | None = None) -> Axes:
+    """Axes with a row per name, the first on top; in a narrow figure names stand above their rows."""
     axis = figure.add_subplot()
     axis.set_facecolor("none")
-    lines = 2 if row_height(len(names)) >= TWO_LINES else 1
-    short = [shortened(name, lines) for name in names]
-    axis.set_yticks(range(len(names)), short if len(set(short)) == len(names) else names)
-    axis.set_ylim(len(names) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    if figure.get_figwidth() <= NARROW:
+        axis.set_yticks([])
+        axis.spines["left"].set_visible(False)
+        where = axis.get_yaxis_transform()
+        labels = [
+            axis.text(0, row - 0.56, shortened(name, 1, WHOLE), transform=where, va="top") for row, name in enumerate(names)
+        ]
+    else:
+        lines = 2 if row_height(len(names)) >= TWO_LINES else 1
+        short = [shortened(name, lines) for name in names]
+        axis.set_yticks(range(len(names)), short if len(set(short)) == len(names) else names)
+        labels = axis.get_yticklabels()
+        for label in labels:
+            label.set_linespacing(0.95)
+    for label, name in zip(labels, names, strict=True):
+        if look is not None and name in look:
+            label.set(color=look[name].colour, fontweight="bold")
+            of(label, name)
     return axis
+
+
+def of(artist: Artist, name: str) -> None:
+    """Mark what is drawn of a configuration, so that a page can find it: `svg` makes an attribute of it."""
+    artist.set_gid(f"{OF}{name.encode().hex()}")
 
 
 def shortened(name: str, lines: int, characters: int = NAME_CHARACTERS) -> str:
@@ -172,21 +189,28 @@ def shortened(name: str, lines: int, characters: int = NAME_CHARACTERS) -> str:
     return "\n".join(textwrap.wrap(name, characters, max_lines=lines, placeholder=" …")) or name
 
 
-def new_panels(names: Sequence[str], look: dict[str, Look], title: str, subtitle: str) -> tuple[Figure, list[Axes]]:
+def new_panels(
+    names: Sequence[str], look: Mapping[str, Look], title: str, subtitle: str, *, narrow: bool = False
+) -> tuple[Figure, list[Axes]]:
     """A figure with a small panel per configuration, all on the same axes."""
-    rows = math.ceil(len(names) / COLUMNS)
-    figure = new_figure(8.0, 1.0 + 1.5 * rows, title, subtitle)
-    axes = list(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
+    most = 2 if narrow else COLUMNS
+    columns = math.ceil(len(names) / math.ceil(len(names) / most))  # rows of about equal length
+    rows = math.ceil(len(names) / columns)
+    height = 1.75 if narrow else 1.9 if rows == 1 else 1.6
+    figure = new_figure(NARROW if narrow else FULL, 0.3 + height * rows, title, subtitle)
+    axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    characters = int(figure.get_figwidth() / columns / 0.105) - 3
     for axis, name in zip(axes, names, strict=False):
-        axis.set_title(shortened(name, 2, WHOLE), fontsize=8.5, color=look[name].colour, fontweight="bold")
+        label = axis.set_title(shortened(name, 2, characters), fontsize=SMALL, color=look[name].colour, fontweight="bold")
+        of(label, name)
         axis.set_facecolor("none")
     for axis in axes[len(names) :]:
         axis.set_axis_off()
     return figure, axes[: len(names)]
 
 
-def second_axis(axis: Axes, quantity: Quantity, where: str) -> None:
-    """Beside an axis of wrong test images, one of percent right."""
+def second_axis(axis: Axes, quantity: Quantity) -> None:
+    """Above an axis of wrong test images, one of percent right."""
     n = quantity.test_images
     if not n:
         return
@@ -197,26 +221,31 @@ def second_axis(axis: Axes, quantity: Quantity, where: str) -> None:
     def wrong(percentage: Any) -> Any:
         return (100 - percentage) / 100 * n
 
-    if where == "top":
-        other = axis.secondary_xaxis("top", functions=(percent, wrong))
-        other.set_xlabel(f"{quantity.name} (%)")
-        other.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
-    else:
-        other = axis.secondary_yaxis("right", functions=(percent, wrong))
-        other.set_ylabel(f"{quantity.name} (%)")
-        other.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    other = axis.secondary_xaxis("top", functions=(percent, wrong))
+    other.set_xlabel(f"{quantity.name} (%)")
+    other.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
 
 
-def row_height(rows: int) -> float:
-    """Inches of a row: less, the more there are."""
-    return 0.42 if rows <= 12 else 0.26
+def row_height(rows: int, *, narrow: bool = False) -> float:
+    """Inches of a row: less, the more there are; in a narrow figure, with its name above."""
+    if narrow:
+        return 0.56
+    return 0.34 if rows <= 12 else 0.26
 
 
-def seeds_thinly(axis: Axes, own: pd.DataFrame, across: str, up: str, colour: str) -> None:
-    """A thin, pale line per seed of sorted rows, drawn as one with gaps: hundreds of lines would take most of a report's time."""
+def seeds_thinly(axis: Axes, own: pd.DataFrame, across: str, up: str, colour: str) -> list[Line2D]:
+    """A thin, pale line per seed of sorted rows, of some seeds where there are many, drawn as one with gaps: hundreds of lines would take most of a report's time."""
     if own["seed"].nunique() < 2:
-        return
+        return []
     gap = pd.DataFrame({across: [np.nan], up: [np.nan]})
-    parts = [part for _, seed in own.groupby("seed") for part in (seed[[across, up]], gap)]
-    lines = pd.concat(parts, ignore_index=True)
-    axis.plot(lines[across], lines[up], color=colour, linewidth=0.7, alpha=0.35)
+    some = list(own.groupby("seed"))
+    step = math.ceil(len(some) / MOST_LINES)
+    lines = pd.concat([part for _, seed in some[::step] for part in (seed[[across, up]], gap)], ignore_index=True)
+    return axis.plot(lines[across], lines[up], color=colour, linewidth=0.7, alpha=0.4)
+
+
+def seeds_as_band(axis: Axes, own: pd.DataFrame, across: str, up: str, colour: str) -> None:
+    """From the lowest seed to the highest: where there is too little room for lines."""
+    if len(own["seed"].unique()) > 1:
+        ends = own.groupby(across)[up].agg(["min", "max"])
+        axis.fill_between(ends.index.to_numpy(float), ends["min"], ends["max"], color=colour, alpha=0.25, linewidth=0)

@@ -1,20 +1,33 @@
 """What about each claim? Its verdict in words, and every contrast behind it."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
+from regstudy.console.terminal import plural
 from regstudy.console.text import visible
 from regstudy.schema import Summary
 
 from ...judging.claims import Compared, Judged
+from ...judging.findings import Findings
 from ...judging.populations import NewImages
 from ...reading import measures
 from ...reading.measures import Measure
 from .. import plots, wording
-from ..figures import Drawing
+from ..figures import Drawing, both
 from ..grids import NONE, Column, Grid
 from .section import Material, Section
+
+
+def _finding(material: Material) -> list[str]:
+    answers = [wording.ANSWERS[judged.verdict] for judged in material.found.judged]
+    told = [
+        f"{n} {one if n == 1 else many}"
+        for answer, one, many in (("Yes", "holds", "hold"), ("No", "does not", "do not"), ("Open", "is open", "are open"))
+        if (n := answers.count(answer))
+    ]
+    return [f"Claims: {', '.join(told)}"] if told else []
 
 
 def _told(material: Material) -> dict[str, object] | None:
@@ -28,47 +41,85 @@ def _told(material: Material) -> dict[str, object] | None:
 
 
 def _forest(material: Material) -> list[Drawing]:
-    rows = []
-    for judged in material.found.judged:
-        for result in judged.contrasts:
-            reading = measures.measure(result.metric).as_ratio(ratio=result.scale == "ratio")
-            if result.plain.decidable:
-                rows.append(_contrast_row(judged, result, reading))
+    rows = _once(material.found)
     if not rows:
         return []
     table = pd.DataFrame(rows)
-    figure = plots.forest(table)
-    caption = "Each contrast with the interval at its share of α; the shaded band is smaller than the claim's margin. A claim's verdict stands beside the contrast that decides it."
-    alt = "; ".join(
-        f"{row['contrast']}, {row['quantity']}: {row['estimate']:.3g} ({row['low']:.3g} to {row['high']:.3g})" for row in rows
+    apart = int(((table["low"] > table["none"]) | (table["high"] < table["none"])).sum())
+    title = f"Contrasts: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
+    subtitle = (
+        "the first minus the second, or divided by it, with the interval at its share of α; band: smaller than the margin"
+        + _number(table, material.found.trials.words.block)
     )
-    return [Drawing("contrasts", figure, caption, alt, table)]
+    figure, narrow = both(plots.forest, table, title=title, subtitle=subtitle)
+    caption = (
+        "Each pair of configurations that a claim compares, once for each measure, with the interval at its share of α; the shaded band is smaller than the claim's margin. A claim's "
+        "verdict stands beside the contrast that decides it."
+    )
+    alt = "; ".join(f"{row['contrast']}, {row['quantity']}: {row['told']}" for row in rows)
+    return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "none"]), narrow)]
 
 
-def _contrast_row(judged: Judged, result: Compared, reading: Measure) -> dict[str, object]:
-    ratio = result.scale == "ratio"
+def _number(table: pd.DataFrame, block: str) -> str:
+    """How many blocks are compared, to follow a subtitle."""
+    low, high = int(table["n"].min()), int(table["n"].max())
+    return f"; {plural(high, block)}" if low == high else f"; {low} to {high} {block}s"
+
+
+def _once(found: Findings) -> list[dict[str, object]]:
+    """A row per measure and pair, in one direction: against the reference, or else what comes earlier. Of several claims' contrasts of a pair, the widest interval."""
+    order = {str(name): place for place, name in enumerate([found.reference, *found.scores.columns])} | {found.reference: -1}
+    made: dict[tuple[object, ...], dict[str, object]] = {}
+    for judged in found.judged:
+        for result in judged.contrasts:
+            if not result.plain.decidable:
+                continue
+            row = _contrast_row(judged, result, turned=order.get(result.subject, 0) < order.get(result.rival, -1))
+            key = (row["quantity"], row["scale"], row["contrast"])
+            made[key] = _merged(made[key], row) if key in made else row
+    return list(made.values())
+
+
+def _merged(one: dict[str, object], other: dict[str, object]) -> dict[str, object]:
+    """Two claims' rows of the same contrast: the wider interval, and what either decides."""
+    wider = max(one, other, key=lambda row: float(str(row["high"])) - float(str(row["low"])))
+    answers = [answer for row in (one, other) for answer in str(row["answer"]).split("; ") if answer]
+    deciding = one if one["answer"] else other
+    claims = dict.fromkeys([*str(one["claim"]).split("; "), *str(other["claim"]).split("; ")])
+    return wider | {
+        "claim": "; ".join(claims),
+        "verdict": deciding["verdict"],
+        "answer": "; ".join(dict.fromkeys(answers)),
+    }
+
+
+def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str, object]:
+    """What is drawn of a contrast; `turned`: of the rival against the subject."""
+    reading, ratio, plain = _measure(result), result.scale == "ratio", result.plain
+    if turned and not result.against_number:
+        result = replace(result, subject=result.rival, rival=result.subject)
+        mean, low, high = -plain.mean, -plain.high, -plain.low
+    else:
+        mean, low, high = plain.mean, plain.low, plain.high
 
     def show(natural: float) -> float:
         return math.exp(natural) if ratio else natural * reading.factor
 
+    unit = "" if ratio else reading.difference_unit.strip()
     return {
         "claim": visible(judged.text),
         "contrast": wording.contrast(result),
-        "quantity": reading.words
-        if ratio
-        else f"{reading.words},{reading.difference_unit}"
-        if reading.difference_unit
-        else reading.words,
+        "quantity": f"{reading.words}{f', {unit}' if unit else ''}",
         "scale": result.scale,
-        "estimate": show(result.plain.mean),
-        "low": show(result.plain.low),
-        "high": show(result.plain.high),
+        "none": 1.0 if ratio else 0.0,
+        "estimate": show(mean),
+        "low": show(low),
+        "high": show(high),
         "margin": show(result.margin),
-        "expect": result.expect,
         "verdict": wording.verdict_words(judged),
-        "answer": wording.answer(judged),
-        "deciding": result is judged.deciding,
-        "n": result.plain.n,
+        "answer": wording.answer(judged) if result.plain is (judged.deciding.plain if judged.deciding else None) else "",
+        "told": f"{reading.difference(mean)} ({reading.interval(low, high)})",
+        "n": plain.n,
     }
 
 
@@ -95,7 +146,7 @@ def _contrasts(material: Material) -> list[Grid]:
     )
     columns = tuple(Column(text, text not in {"claim", "contrast", "measure"}) for text in headings)
     caption = (
-        "Every contrast behind the claims; the interval's level is that of the contrast's share of α, the p-values are by themselves. The test is two-sided; for what is "
+        "Every contrast behind the claims, as they put it: the first minus the second, or divided by it (×); the interval's level is that of the contrast's share of α, the p-values are by themselves. The test is two-sided; for what is "
         "claimed not to be lower it is one-sided, against the margin. Effect sizes are positive where the data point as claimed"
     )
     return [Grid("contrasts", caption, columns, tuple(rows))]
@@ -107,8 +158,8 @@ def _contrast(result: Compared, new_images: NewImages | None) -> tuple[str, ...]
     new = [] if new_images is None else [_for_new_images(result, new_images, reading)]
     interval = [reading.interval(plain.low, plain.high), wording.level(result.alpha), *new]
     tested = [
-        f"{result.p:.3g}",
-        f"{result.p_sign_flip:.3g}",
+        wording.p_value(result.p),
+        wording.p_value(result.p_sign_flip),
         NONE if result.effect_size is None else f"{result.effect_size:+.2f}".replace("-", measures.MINUS),
         f"{result.won:.0%}",
     ] if plain.decidable else [NONE] * 4  # fmt: skip
@@ -136,4 +187,4 @@ def _measure(result: Compared) -> Measure:
     return measures.measure(result.metric).as_ratio(ratio=result.scale == "ratio")
 
 
-CLAIMS = Section("claims", "What about each claim?", figures=_forest, tables=_contrasts, told=_told)
+CLAIMS = Section("claims", "What about each claim?", finding=_finding, figures=_forest, tables=_contrasts, told=_told)

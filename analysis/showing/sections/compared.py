@@ -1,43 +1,93 @@
 """Measures beside the endpoint, each compared with the reference: smoothness, overfitting, calibration."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from regstudy.console.terminal import plural
 from regstudy.schema import Summary
 
 from ...files.rows import rows as each
+from ...judging import statistics
 from ...judging.findings import Findings
 from ...reading import measures
-from .. import plots
-from ..figures import Drawing, counted, file_name, labelled, long, summary, wide
+from .. import plots, wording
+from ..figures import Drawing, both, counted, file_name, labelled, long, summary, wide
 from ..grids import NONE, Column, Grid, is_number
 from .section import Material, Section
 
 
-def dots(material: Material, metric: str, title: str) -> list[Drawing]:
-    """The metric of each configuration, every block a dot; none if no run has it, or all have the same."""
+@dataclass(frozen=True)
+class Apart:
+    """The configurations whose measure is shown to be higher than the reference's, and lower; the rest of those with an interval. `told`: each with its 95% interval."""
+
+    higher: tuple[str, ...]
+    lower: tuple[str, ...]
+    rest: tuple[str, ...]
+    told: dict[str, str]
+
+
+def apart(found: Findings, metric: str) -> Apart:
+    """By intervals that hold for all comparisons of the measure together."""
+    table = found.comparisons
+    own = table[table["measure"].eq(metric) & table["low"].notna() & table["seeds"].ge(statistics.LEAST)]
+    reading = measures.measure(metric)
+    sides: dict[int, list[str]] = {1: [], -1: [], 0: []}
+    told: dict[str, str] = {}
+    for row in each(own):
+        low, high = statistics.together(row["low"], row["high"], int(row["seeds"]), len(own))
+        sides[int(low > 0) - int(high < 0)].append(str(row["configuration"]))
+        difference = f"{reading.difference(row['difference'])}{reading.difference_unit}"
+        told[str(row["configuration"])] = f"{row['configuration']} {difference} ({reading.interval(row['low'], row['high'])})"
+    return Apart(tuple(sides[1]), tuple(sides[-1]), tuple(sides[0]), told)
+
+
+def finding(found: Findings, metric: str, more: str, less: str, at_end: str = "") -> list[str]:
+    """What may be said of a measure against the reference, as a phrase, and the intervals behind it as a sentence; empty if it does not vary."""
+    own, block = found.comparisons[found.comparisons["measure"] == metric], found.trials.words.block
+    if len(own) < 2 or found.trials.runs[metric].nunique() < 2:
+        return []
+    sides = apart(found, metric)
+    if not sides.told:
+        return [f"too few {block}s to tell"]
+    phrases = [f"{word} with {wording.names(which)}" for word, which in ((more, sides.higher), (less, sides.lower)) if which]
+    seeds = int(own.loc[own["low"].notna(), "seeds"].max())
+    if not phrases:
+        phrases = [f"no difference{at_end} that {plural(seeds, block)} can see"]
+    first = [*sides.higher, *sides.lower, *sides.rest][: wording.FEW + 1]
+    intervals = "; ".join(sides.told[name] for name in first)
+    many = f"; what differs is named by intervals that hold for all {len(sides.told)} together" if len(sides.told) > 1 else ""
+    return ["; ".join(phrases), f"Against {found.reference}: {intervals}. Each a 95% interval by itself{many}."]
+
+
+def dots(material: Material, metric: str, words: str, short: str = "") -> list[Drawing]:
+    """The metric of each configuration, every block a dot; none if no run has it, or all have the same. `short`: the words in its title."""
     found, block = material.found, material.found.trials.words.block
     own, values = found.comparisons[found.comparisons["measure"] == metric], found.trials.runs
     if own.empty or values[metric].nunique() < 2:
         return []
-    reading = measures.measure(metric)
+    reading, told = measures.measure(metric), finding(found, metric, "higher", "lower")
+    title = f"{short or words}: {told[0]}" if told else words
     scores = long(wide(values, metric) * reading.factor)
-    figure = plots.dots(
+    mean = "geometric mean" if reading.ratio else "mean"
+    figures = both(
+        plots.dots,
         scores,
         summary(scores, log=reading.ratio),
         material.look,
         title=title,
-        subtitle=f"{counted(found)}; every dot is a {block}{'; logarithmic axis' if reading.ratio else ''}",
-        label=labelled(reading),
+        subtitle=f"{counted(found)}; every dot is a {block}, the bar the {mean}’s 95% interval",
+        label=f"{labelled(reading)}{', logarithmic' if reading.ratio else ''}",
         log=reading.ratio,
     )
-    alt, mean = f"{title} of each configuration: every dot is a {block}.", "geometric mean" if reading.ratio else "mean"
-    caption = f"{title}. Every dot is a {block}, the bar the {mean}'s 95% interval."
-    return [Drawing(file_name(metric), figure, caption, alt, scores)]
+    alt = f"{words} of each configuration: every dot is a {block}. {title}."
+    caption = f"{words}. Every dot is a {block}, the bar the {mean}'s 95% interval."
+    return [Drawing(file_name(metric), figures[0], caption, alt, scores, figures[1])]
 
 
 def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
-    """Other measures of each configuration against the reference, unadjusted; None if no run has them."""
-    table = found.comparisons[found.comparisons["measure"].isin(list(keys))]
+    """Other measures of each configuration against the reference, unadjusted; None if no run has them, or all runs have the same."""
+    varying = [key for key in keys if found.trials.has(key) and found.trials.runs[key].nunique() > 1]
+    table = found.comparisons[found.comparisons["measure"].isin(varying)]
     if table.empty:
         return None
     rows = []
@@ -59,13 +109,34 @@ def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
     )
 
 
-def _section(name: str, title: str, drawn: tuple[Summary, str], keys: Sequence[str], table: str = "") -> Section:
-    metric, heading = drawn
+@dataclass(frozen=True)
+class Asked:
+    """What a section asks of a measure: its words, and fewer of them for a title, what its heading begins with, and what more and less of it are called."""
+
+    metric: Summary
+    words: str
+    short: str
+    heading: str
+    more: str
+    less: str
+
+    def said(self, material: Material) -> list[str]:
+        """The heading and what follows it."""
+        told = finding(material.found, self.metric, self.more, self.less)
+        return [f"{self.heading}: {told[0]}", *told[1:]] if told else []
+
+    def drawn(self, material: Material) -> list[Drawing]:
+        """Its figure."""
+        return dots(material, self.metric, self.words, self.short)
+
+
+def _section(name: str, question: str, asked: Asked, keys: Sequence[str], table: str = "") -> Section:
     return Section(
         name,
-        title,
-        needs=(metric.value,),
-        figures=lambda material: dots(material, metric, heading),
+        question,
+        needs=(asked.metric.value,),
+        finding=asked.said,
+        figures=asked.drawn,
         tables=lambda material: [comparisons(material.found, keys, table or name)],
     )
 
@@ -73,19 +144,33 @@ def _section(name: str, title: str, drawn: tuple[Summary, str], keys: Sequence[s
 SMOOTH = _section(
     "smooth",
     "Is it smoother?",
-    (Summary.ROUGHNESS_TEST_ACCURACY, "Roughness of the test accuracy"),
+    Asked(
+        Summary.ROUGHNESS_TEST_ACCURACY,
+        "Roughness of the test accuracy",
+        "Roughness",
+        "Smoothness",
+        "rougher curves",
+        "smoother curves",
+    ),
     (Summary.ROUGHNESS_TEST_ACCURACY, Summary.ROUGHNESS_TEST_LOSS),
     "roughness",
 )
 OVERFITTING = _section(
     "overfitting",
     "Does it overfit?",
-    (Summary.GAP_ACCURACY, "Gap: accuracy on training images minus test accuracy"),
+    Asked(
+        Summary.GAP_ACCURACY,
+        "Gap in accuracy, training − test images",
+        "Gap in accuracy",
+        "Overfitting",
+        "a wider gap",
+        "a narrower gap",
+    ),
     (Summary.GAP_ACCURACY, Summary.GAP_LOSS, Summary.ENDPOINT_TEST_LOSS),
 )
 CALIBRATION = _section(
     "calibration",
     "Are its probabilities right?",
-    (Summary.CALIBRATION_ECE, "Expected calibration error"),
+    Asked(Summary.CALIBRATION_ECE, "Expected calibration error", "Calibration error", "Probabilities", "further off", "closer"),
     (Summary.CALIBRATION_BRIER, Summary.CALIBRATION_ECE),
 )

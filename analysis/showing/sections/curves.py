@@ -1,48 +1,131 @@
 """How do the curves look? Each metric over epochs."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
-from .. import plots
+from regstudy.schema import Metric, Summary
+
+from ...files.rows import rows as each
+from ...judging.findings import Findings
+from ...judging.ranking import Relation
+from ...judging.statistics import LEAST
+from ...reading.measures import Curve
+from .. import plots, wording
 from ..figures import Drawing, counted, curve_quantity, drawn_blocks, drawn_of, of_all
+from .compared import finding
 from .section import Material, Section
 
-MOST_POINTS = 500
-"""Of a curve: more are not seen, and would fill the page's file."""
+MOST_POINTS, MOST_OF_MANY, MANY = 400, 120, 6
+"""Of a curve: more are not seen, and would fill the page's file; fewer where there are so many panels."""
+
+
+def _finding(material: Material) -> list[str]:
+    told = _ends(material.found)
+    return [f"Curves: {told}"] if told and _drawn(material) else []
+
+
+def _ends(found: Findings) -> str:
+    """What the ranking's tests show of the endpoint against the reference; empty of one configuration."""
+    table, pairs, reference = found.table, found.ranking.pairs, found.reference
+    if len(table) < 2:
+        return ""
+    if table["seeds"].max() < LEAST or wording.untested(found.ranking, found.trials.words.block):
+        return f"too few {found.trials.words.block}s to tell which ends better"
+    apart = pairs[pairs["relation"] == Relation.SEPARATED]
+    own = [*each(apart[apart["first"] == reference]), *each(apart[apart["second"] == reference])]
+    higher = {
+        str(row["second" if row["first"] == reference else "first"]): (row["mean"] < 0) == (row["first"] == reference)
+        for row in own
+    }
+    counts = found.trials.curves[0].counts_images if found.trials.curves else False
+    words = {True: "fewer images wrong", False: "more images wrong"} if counts else {
+        True: f"higher {found.endpoint.words}", False: f"lower {found.endpoint.words}"
+    }  # fmt: skip
+    told = [
+        f"{words[side]} at the end with {wording.names([name for name in table['configuration'] if higher.get(name) is side])}"
+        for side in (False, True)
+        if side in higher.values()
+    ]
+    if told:
+        return f"{', and '.join(told)} than with {reference}"
+    return f"none is shown to end better or worse than {reference} ({wording.blocks_in_words(found)})"
 
 
 def _curves(material: Material) -> list[Drawing]:
+    found, look = material.found, {name: material.look[name] for name in material.look if name in set(drawn_of(material.found))}
+    block = found.trials.words.block
+    made = []
+    for curve, own in _drawn(material):
+        title = _title(found, curve, own)
+        shown = curve_quantity(found, curve)
+        of_images = f"of {shown.test_images:,} test images; " if shown.test_images else ""
+        figure, narrow = (
+            plots.curves(
+                own,
+                look,
+                quantity=shown,
+                title=title,
+                subtitle=f"{of_images}{counted(found)}; {pale}, median bold",
+                reference=found.reference,
+                narrow=small,
+            )
+            for pale, small in ((f"{block}s thin", False), (f"pale: the range of {block}s", True))
+        )
+        alt = f"{title}. {curve.title} for {', '.join(look)}: a thin line per {block}, a bold median."
+        caption = f"{curve.title}. {block.capitalize()}s are thin lines, the median is bold.{of_all(found)}"
+        made.append(Drawing(curve.name, figure, caption, alt, own, narrow))
+    return made
+
+
+def _drawn(material: Material) -> list[tuple[Curve, pd.DataFrame]]:
+    """The curves that have more than a point, with columns configuration, seed, epoch, value."""
     found = material.found
-    shown_of = set(drawn_of(found))
-    look = {name: own for name, own in material.look.items() if name in shown_of}
-    block, drawn = found.trials.words.block, []
+    shown_of, blocks = set(drawn_of(found)), drawn_blocks(found)
+    made = []
     for curve in found.trials.curves:
         own = found.trials.epochs[["configuration", "seed", "epoch", curve.metric]].rename(columns={curve.metric: "value"})
-        own = _thinned(own[own["configuration"].isin(shown_of) & own["seed"].isin(drawn_blocks(found))])
-        if own["epoch"].nunique() < 2 or own["value"].isna().all():
-            continue
-        title, subtitle = curve.title, f"{counted(found)}; {block}s thin, median bold"
-        shown = curve_quantity(found, curve)
-        figure = plots.curves(own, look, quantity=shown, title=title, subtitle=subtitle)
-        few = len(look) <= plots.TOGETHER
-        narrow = plots.curves(own, look, quantity=shown, title=title, subtitle=subtitle, narrow=True) if few else None
-        alt = f"{title} for {', '.join(look)}: a thin line per {block}, a bold median."
-        caption = f"{title}. {block.capitalize()}s are thin lines, the median is bold.{of_all(found)}"
-        drawn.append(Drawing(curve.name, figure, caption, alt, own, narrow))
-    return drawn
+        own = own[own["configuration"].isin(shown_of) & own["seed"].isin(blocks)]
+        if len(own["epoch"].unique()) > 1 and own["value"].notna().any():
+            made.append((curve, _thinned(own, MOST_POINTS if len(shown_of) <= MANY else MOST_OF_MANY)))
+    return made
 
 
-def _thinned(points: pd.DataFrame) -> pd.DataFrame:
+def _title(found: Findings, curve: Curve, own: pd.DataFrame) -> str:
+    """What the curve's own test shows, else where the medians end."""
+    what = curve.title.replace("Test accuracy", "Wrong test images") if curve.counts_images else curve.title
+    if curve is found.trials.curves[0] and (told := _ends(found)):
+        return f"{what}: {told.replace('more images wrong', 'more').replace('fewer images wrong', 'fewer')}"
+    if curve.metric == Metric.TEST_LOSS:
+        told = finding(found, Summary.ENDPOINT_TEST_LOSS, "higher at the end", "lower at the end", " at the end")
+        if told:
+            return f"{what}: {told[0]}"
+    medians = "" if curve.counts_images else _medians(own)
+    return f"{what}: {medians}" if medians else what
+
+
+def _medians(own: pd.DataFrame) -> str:
+    last = own[own["epoch"] == own.groupby(["configuration", "seed"])["epoch"].transform("max")]
+    ends = last.groupby("configuration")["value"].median().dropna()
+    ends = ends[np.isfinite(ends)]
+    if ends.empty:
+        return ""
+    low, high = (f"{value:.3g}".replace("-", "−") for value in (ends.min(), ends.max()))
+    return f"the medians end at {low}" + (f" to {high}" if low != high and not math.isclose(ends.min(), ends.max()) else "")
+
+
+def _thinned(points: pd.DataFrame, most: int) -> pd.DataFrame:
     """A line per configuration and block, with so many points at most, the last among them; of several runs of a block their mean."""
     place = ["configuration", "seed", "epoch"]
     if points.duplicated(place).any():
         points = points.groupby(place, sort=False)["value"].mean().reset_index()
     steps = np.sort(points["epoch"].unique())
-    if len(steps) <= MOST_POINTS:
+    if len(steps) <= most:
         return points
-    kept = steps[np.unique(np.linspace(0, len(steps) - 1, MOST_POINTS).round().astype(int))]
+    kept = steps[np.unique(np.linspace(0, len(steps) - 1, most).round().astype(int))]
     last = points["epoch"] == points.groupby(place[:2])["epoch"].transform("max")
     return points[points["epoch"].isin(kept) | last]
 
 
-CURVES = Section("curves", "How do the curves look?", figures=_curves)
+CURVES = Section("curves", "How do the curves look?", finding=_finding, figures=_curves)

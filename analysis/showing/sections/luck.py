@@ -6,7 +6,7 @@ from ...judging.findings import BEST, Contest, Findings
 from ...judging.single_runs import TIED
 from ...reading.trials import TEST_IMAGES
 from .. import plots
-from ..figures import Drawing
+from ..figures import Drawing, both
 from ..grids import NONE, Column, Grid, is_number
 from .section import Material, Section
 
@@ -41,14 +41,26 @@ def _is_published(found: Findings) -> bool:
     return found.trials.study is not None and found.trials.study.design.name == published.DESIGN
 
 
+def _finding(material: Material) -> list[str]:
+    contest = material.found.contest
+    return [] if contest is None else [f"Single runs name a winner in {contest.clear:.0%} of contests, by two images or more"]
+
+
 def _contest(material: Material) -> list[Drawing]:
     contest = material.found.contest
     if contest is None:
         return []
-    table = contest.table
+    place = {name: row for row, name in enumerate(material.look)}
+    table = contest.table.sort_values("configuration", key=lambda names: names.map(place).fillna(len(place)), kind="stable")
     told = ", ".join(f"{row['configuration']} {row['share']:.0%}" for row in each(table))
     caption = f"If each configuration had run once, and its best epoch had counted: how often each would have won. '{TIED}' is an exact tie."
-    return [Drawing("contest", plots.contest(table), caption, f"Winners of contests of single runs: {told}.", table)]
+    first = max((row for row in each(table) if row["configuration"] != TIED), key=lambda row: row["share"])
+    title = f"Single runs: {first['configuration']} wins most often, {first['share']:.0%} of contests"
+    subtitle = (
+        f"share of contests won; in each, one {material.found.trials.words.block} per configuration, and its best epoch counts"
+    )
+    figure, narrow = both(plots.contest, table, material.look, title=title, subtitle=subtitle)
+    return [Drawing("contest", figure, caption, f"Winners of contests of single runs: {told}.", table, narrow)]
 
 
 def beside_published(found: Findings) -> Grid | None:
@@ -132,6 +144,7 @@ LUCK = Section(
     "luck",
     "What would single runs have concluded?",
     needs=(BEST, TEST_IMAGES),
+    finding=_finding,
     figures=_contest,
     tables=_tables,
     told=_told,

@@ -1,4 +1,4 @@
-"""What a section is: a name, a title, the columns that it needs, and functions that make its figures, tables and words. Left out if they make nothing."""
+"""What a section is: a name, its question, the columns that it needs, and functions that make its finding, figures, tables and words. Left out if they make nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,17 +23,22 @@ class Material:
 
 @dataclass(frozen=True)
 class Made:
-    """A section as it is shown. `told` is what its templates are given, which hold its words: `NAME.above`, `.between` its figures and tables, `.below`."""
+    """A section as it is shown, under its finding, or its `question` where there is none; `said` are the sentences that follow.
+
+    `told` is what its templates are given, which hold its words: `NAME.above`, `.between` its figures and tables, `.below`.
+    """
 
     name: str
     title: str
+    question: str
+    said: Sequence[str]
     figures: Sequence[Drawing]
     tables: Sequence[Grid]
     told: dict[str, object] | None
 
 
 def nothing(_material: Material) -> tuple[()]:
-    """No figures, no tables."""
+    """No finding, no figures, no tables."""
     return ()
 
 
@@ -43,11 +48,15 @@ def silence(_material: Material) -> None:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of every report whose runs have the columns that it `needs`, and of which it has something to show or tell."""
+    """A section of every report whose runs have the columns that it `needs`, and of which it has something to show or tell.
+
+    `finding`: what was found as a heading, without a stop, and sentences that follow it; none if there is nothing to be said. It claims no more than the intervals.
+    """
 
     name: str
-    title: str
+    question: str
     needs: tuple[str, ...] = ()
+    finding: Callable[[Material], Sequence[str]] = nothing
     figures: Callable[[Material], Sequence[Drawing]] = nothing
     tables: Callable[[Material], Sequence[Grid | None]] = nothing
     told: Callable[[Material], dict[str, object] | None] = silence
@@ -58,8 +67,9 @@ class Section:
             return None
         tables = [grid for grid in self.tables(material) if grid is not None]
         figures = [_named(drawing, material.found.trials.words) for drawing in self.figures(material)]
-        made = Made(self.name, self.title, figures, tables, self.told(material))
-        return made if made.figures or made.tables or made.told else None
+        title, *said = self.finding(material) or (self.question,)
+        made = Made(self.name, title, self.question, said, figures, tables, self.told(material))
+        return made if made.figures or made.tables or made.told or title != self.question else None
 
 
 def _named(drawing: Drawing, words: Words) -> Drawing:

@@ -1,11 +1,13 @@
 """Can I trust this? What differences could be found, what was done, what to keep in mind, what identifies the runs."""
 
+import json
+
 from regstudy.console.terminal import plural
 
 from ...judging.findings import Findings
 from ...reading import measures
 from .. import methods, plots
-from ..figures import Drawing
+from ..figures import Drawing, both
 from ..grids import NONE, Column, Grid, is_number
 from .section import Material, Section
 
@@ -18,6 +20,19 @@ def _told(material: Material) -> dict[str, object]:
     return {"methods": methods.methods(found), "notices": found.trials.notices, "facts": _facts(found)}
 
 
+def _finding(material: Material) -> list[str]:
+    return [f"Trust: {_seen(material.found)}"] if material.found.power else []
+
+
+def _seen(found: Findings) -> str:
+    """What difference so many blocks find."""
+    power = found.power
+    if power is None:
+        return ""
+    least = found.endpoint.margin(power.found_here)
+    return f"{plural(power.seeds, found.trials.words.block)} find a difference of {least} in 80% of studies"
+
+
 def _detectable(material: Material) -> list[Drawing]:
     found, block = material.found, material.found.trials.words.block
     power = found.power
@@ -27,17 +42,19 @@ def _detectable(material: Material) -> list[Drawing]:
     table = power.table.rename(columns={"seeds": "n"}).assign(difference=power.table["difference"] * reading.factor)
     margin = None if found.scale.margin is None else found.scale.margin * reading.factor
     unit = reading.difference_unit.strip() or reading.words
-    figure = plots.detectable(table, (power.seeds, power.found_here * reading.factor), unit=unit, margin=margin, block=block)
+    figures = both(
+        plots.detectable,
+        table,
+        (power.seeds, power.found_here * reading.factor),
+        unit=unit,
+        margin=margin,
+        block=block,
+        title=f"Power: {_seen(found)}",
+        subtitle=f"true difference found in 80% of studies, for one comparison, by the number of {block}s",
+    )
     alt = f"With {plural(power.seeds, block)}, differences of {reading.margin(power.found_here)} are found in 80% of studies; more {block}s find smaller ones."
-    return [
-        Drawing(
-            "power",
-            figure,
-            f"What differences so many {block}s find, for a single comparison that varies as these do on average; from few {block}s, a rough guess. {alt}",
-            alt,
-            table,
-        )
-    ]
+    caption = f"What differences so many {block}s find, for a single comparison that varies as these do on average; from few {block}s, a rough guess. {alt}"
+    return [Drawing("power", figures[0], caption, alt, table, figures[1])]
 
 
 def _sharpness(material: Material) -> list[Grid | None]:
@@ -79,11 +96,20 @@ def _facts(found: Findings) -> list[tuple[str, str]]:
         "packages": "packages",
     }
     facts = [
-        (label, ", ".join(sorted({str(value) for value in runs[column]} - {""})))
+        (label, ", ".join(sorted({_plain(str(value)) for value in runs[column]} - {""})))
         for label, column in named.items()
         if column in runs
     ]
     return [(label, text) for label, text in facts if text]
 
 
-TRUST = Section("trust", "Can I trust this?", figures=_detectable, tables=_sharpness, told=_told)
+def _plain(recorded: str) -> str:
+    """What a tag holds as it is read: names with their versions, if it is JSON of such."""
+    try:
+        versions = json.loads(recorded) if recorded.startswith("{") else None
+    except ValueError:
+        versions = None
+    return ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else recorded
+
+
+TRUST = Section("trust", "Can I trust this?", finding=_finding, figures=_detectable, tables=_sharpness, told=_told)

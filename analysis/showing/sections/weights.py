@@ -1,20 +1,40 @@
 """What became of the weights? Dead kernels, small weights, and how far L1 alone could move them."""
 
+import pandas as pd
+
+from regstudy.console.terminal import plural
 from regstudy.schema import Summary
 
 from ...files.rows import rows as each
 from ...judging.findings import Findings
 from .. import plots
-from ..figures import Drawing
+from ..figures import Drawing, both
 from ..grids import NONE, Column, Grid, is_number
-from .compared import comparisons, dots
+from .compared import comparisons, dots, finding
 from .section import Material, Section
 
+WORTH_A_FIGURE = 0.03
+"""Share of the weights: where configurations differ by less, lines would lie on top of each other."""
+
+DEAD = Summary.DEAD_KERNELS
+NONE_OF = {DEAD.value: "no kernel is dead", Summary.EXACT_ZEROS.value: "no weight is exactly zero"}
 REACH, SCALE = (metric.value.partition("{")[0] for metric in (Summary.L1_REACH, Summary.INITIAL_SCALE))
 
 
+def _finding(material: Material) -> list[str]:
+    found, runs = material.found, material.found.trials.runs
+    none = [words for key, words in NONE_OF.items() if key in runs and (runs[key] == 0).all()]
+    told = finding(found, DEAD, "more dead kernels", "fewer dead kernels")
+    alike = _alike(material)
+    if told:
+        return [f"Weights: {told[0]}", *told[1:], *alike]
+    if none:
+        return [f"Weights: {' and '.join(none)} in any of {plural(len(runs), 'run')}", *alike]
+    return ["Weights: how many are small", *alike] if alike or not _small(material).empty else []
+
+
 def _figures(material: Material) -> list[Drawing]:
-    return dots(material, Summary.DEAD_KERNELS, "Dead kernels") + _sparsity(material)
+    return dots(material, DEAD, "Dead kernels") + _sparsity(material)
 
 
 def _tables(material: Material) -> list[Grid | None]:
@@ -22,19 +42,52 @@ def _tables(material: Material) -> list[Grid | None]:
     return [comparisons(found, (Summary.EXACT_ZEROS, Summary.DEAD_KERNELS), "weights"), _reach(found)]
 
 
-def _sparsity(material: Material) -> list[Drawing]:
+def _small(material: Material) -> pd.DataFrame:
+    """Columns configuration, seed, threshold, share: of the weights below each threshold."""
     prefix, suffix = Summary.BELOW.value.split("{}")
     runs = material.found.trials.runs
     columns = [name for name in runs.columns if name.startswith(prefix)]
-    if not columns:
+    small = runs.melt(["configuration", "seed"], columns, "threshold", "share").dropna()
+    return small.assign(threshold=small["threshold"].str.removeprefix(prefix).str.removesuffix(suffix).astype(float))
+
+
+def _medians(small: pd.DataFrame) -> pd.DataFrame:
+    """A row per threshold, a column per configuration."""
+    return small.groupby(["threshold", "configuration"])["share"].median().unstack()  # noqa: PD010  # one value each
+
+
+def _alike(material: Material) -> list[str]:
+    """In words, what would be lines on top of each other."""
+    small = _small(material)
+    if small.empty or _spread(small) >= WORTH_A_FIGURE:
         return []
-    long = runs.melt(["configuration", "seed"], columns, "threshold", "share").dropna()
-    long["threshold"] = long["threshold"].str.removeprefix(prefix).str.removesuffix(suffix).astype(float)
-    if long.empty:
+    last = _medians(small).iloc[-1]
+    shares = f"{last.min():.1%}" + (f" to {last.max():.1%}" if f"{last.min():.1%}" != f"{last.max():.1%}" else "")
+    return [
+        f"Of the weights, {shares} are smaller than {small['threshold'].max():g} of their layer’s root mean square (medians of the configurations, BatchNorm folded in)."
+    ]
+
+
+def _spread(small: pd.DataFrame) -> float:
+    """The largest difference between two configurations at any threshold."""
+    medians = _medians(small)
+    return float((medians.max(axis=1) - medians.min(axis=1)).max())
+
+
+def _sparsity(material: Material) -> list[Drawing]:
+    small, seeds = _small(material), material.found.trials.words.block
+    if small.empty or _spread(small) < WORTH_A_FIGURE:
         return []
-    figure = plots.sparsity(long, material.look)
+    last = _medians(small).iloc[-1]
+    title = f"Small weights: from {last.min():.0%} ({last.idxmin()}) to {last.max():.0%} ({last.idxmax()})"
+    subtitle = (
+        "share of weights below a threshold, relative to their layer’s root mean square; BatchNorm folded in; "
+        f"{seeds}s thin, median bold; the title: at the largest threshold"
+    )
+    figure, narrow = both(plots.sparsity, small, material.look, title=title, subtitle=subtitle)
     caption = "Share of weights smaller than a threshold, relative to their layer's root mean square, BatchNorm folded in."
-    return [Drawing("sparsity", figure, caption, caption, long.sort_values(["configuration", "seed", "threshold"]))]
+    numbers = small.sort_values(["configuration", "seed", "threshold"])
+    return [Drawing("sparsity", figure, caption, f"{caption} {title}", numbers, narrow)]
 
 
 def _reach(found: Findings) -> Grid | None:
@@ -68,5 +121,10 @@ def _reach(found: Findings) -> Grid | None:
 
 
 WEIGHTS = Section(
-    "weights", "What became of the weights?", needs=(Summary.DEAD_KERNELS.value,), figures=_figures, tables=_tables
+    "weights",
+    "What became of the weights?",
+    needs=(DEAD.value,),
+    finding=_finding,
+    figures=_figures,
+    tables=_tables,
 )

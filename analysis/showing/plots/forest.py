@@ -1,0 +1,102 @@
+"""Every contrast with its interval, a panel per measure."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...files.rows import rows
+from .looks import GREY
+from .scales import log_axis
+from .style import FULL, INK, NARROW, SMALL, new_figure, shortened
+
+SUPPORTED, REFUTED, EQUIVALENT, UNDECIDED = "#00684a", "#a33c00", "#005a8c", "#5a5a5a"
+"""The verdicts' colours, as the page has them."""
+
+VERDICT_LOOK = {
+    "supported": (SUPPORTED, "✓"),
+    "strongly supported": (SUPPORTED, "✓"),
+    "refuted": (REFUTED, "✗"),
+    "practically equivalent": (EQUIVALENT, "≈"),
+    "not by the margin": (UNDECIDED, "<"),
+    "inconclusive": (UNDECIDED, "?"),
+    "no verdict": (UNDECIDED, "–"),
+}
+WIDE_ROW, NARROW_ROW, BETWEEN, BETWEEN_NARROW = 0.27, 0.95, 0.5, 0.62
+"""Inches of a contrast's row, and of what stands between two panels."""
+
+LABEL, NARROW_LABEL = 52, 46
+"""Characters of a contrast's name."""
+
+
+def forest(contrasts: pd.DataFrame, *, title: str, subtitle: str, narrow: bool = False) -> Figure:
+    """Each contrast with its interval, a panel per quantity; the band is smaller than the margin, estimates and verdicts at the right, or above.
+
+    Columns contrast, quantity, scale, estimate, low, high, margin, told (the estimate in words), verdict, answer (empty where no claim rests on it).
+    """
+    groups = list(contrasts.groupby("quantity", sort=False))
+    row, between = (NARROW_ROW, BETWEEN_NARROW) if narrow else (WIDE_ROW, BETWEEN)
+    figure = new_figure(NARROW if narrow else FULL, row * len(contrasts) + between * len(groups), title, subtitle)
+    axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(own) for _, own in groups])
+    for axis, (quantity, own) in zip(axes.flat, groups, strict=True):
+        _panel(axis, str(quantity), own.reset_index(drop=True), narrow=narrow)
+    return figure
+
+
+def _panel(axis: Axes, quantity: str, own: pd.DataFrame, *, narrow: bool) -> None:
+    axis.set_facecolor("none")
+    ratio = str(own["scale"].iloc[0]) == "ratio"
+    axis.set_ylim(len(own) - 0.5, -0.5)
+    axis.grid(visible=False, axis="y")
+    axis.tick_params(axis="y", length=0)
+    for row, contrast in enumerate(rows(own)):
+        _contrast(axis, row + (0.32 if narrow else 0.0), contrast, ratio=ratio, half=0.15 if narrow else 0.5)
+        (_above if narrow else _beside)(axis, row, contrast)
+    if narrow:
+        axis.set_yticks([])
+        axis.spines["left"].set_visible(False)
+    else:
+        axis.set_yticks(range(len(own)), [shortened(str(name), 1, LABEL) for name in own["contrast"]], fontsize=SMALL)
+    if ratio:
+        ends = own[["low", "high", "estimate"]].to_numpy(float)
+        ends = ends[np.isfinite(ends) & (ends > 0)]
+        log_axis(axis, float(ends.max() / ends.min()), few=narrow)
+    else:
+        axis.locator_params(axis="x", nbins=5 if narrow else 8)
+    axis.set_title(f"{quantity}{', ratio' if ratio else ''}", fontsize=SMALL, fontweight="bold")
+
+
+def _contrast(axis: Axes, place: float, contrast: dict[str, float], *, ratio: bool, half: float) -> None:
+    """Band, line at no difference, interval and estimate; `half` the height of a row."""
+    margin = float(contrast["margin"])
+    low, high = (min(margin, 1 / margin), max(margin, 1 / margin)) if ratio else (-margin, margin)
+    reach = min(half, 0.22)
+    axis.fill_betweenx([place - reach, place + reach], low, high, color=GREY, alpha=0.16, linewidth=0)
+    axis.plot([1.0 if ratio else 0.0] * 2, [place - half, place + half], color=INK, linewidth=1)
+    colour, _ = VERDICT_LOOK[str(contrast["verdict"])] if contrast["answer"] else (UNDECIDED, "")
+    if np.isfinite([contrast["low"], contrast["high"]]).all():
+        axis.plot([contrast["low"], contrast["high"]], [place, place], color=colour, linewidth=2.5, solid_capstyle="butt")
+    axis.plot(contrast["estimate"], place, "o", color=colour, markersize=6)
+
+
+def _beside(axis: Axes, row: int, contrast: dict[str, float]) -> None:
+    told = f"{contrast['told']} {_verdict(contrast)}"
+    axis.text(1.015, row, told.rstrip(), transform=axis.get_yaxis_transform(), va="center", color=INK, fontsize=SMALL)
+
+
+def _above(axis: Axes, row: int, contrast: dict[str, float]) -> None:
+    where = axis.get_yaxis_transform()
+    name = shortened(str(contrast["contrast"]), 1, NARROW_LABEL)
+    axis.text(0, row - 0.46, name, transform=where, va="top", fontsize=SMALL, fontweight="bold")
+    told = f"{contrast['told']}\n{_verdict(contrast)}"
+    axis.text(0, row - 0.25, told.rstrip(), transform=where, va="top", fontsize=SMALL, linespacing=1.2)
+
+
+def _verdict(contrast: dict[str, float]) -> str:
+    """What claims conclude from it, each behind its sign; of several claims without the verdict, for which there is no room."""
+    parts = [answer.partition(": ") for answer in str(contrast["answer"]).split("; ") if answer]
+    told = [(VERDICT_LOOK[verdict][1], word, verdict) for word, _, verdict in parts]
+    if len(told) == 1:
+        sign, word, verdict = told[0]
+        return f"{sign} {word}: {verdict}"
+    return ", ".join(f"{sign} {word}" for sign, word, _ in told)
