@@ -6,7 +6,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import servers
 import torch
+from filelock import FileLock
 from hypothesis import settings
+from sqlalchemy import Connection, Engine, event
 
 # Before mlflow is imported anywhere: no telemetry, and nothing of a surrounding `mlflow run`; nor a surrounding terminal's width.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -43,6 +45,15 @@ ROOT = Path(__file__).parent.parent
 # The same examples each time, and no time limit on a machine that others use too.
 settings.register_profile("regstudy", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("regstudy")
+
+
+@event.listens_for(Engine, "engine_connect")
+def _no_waiting_for_the_disk(connection: Connection) -> None:
+    """MLflow's stores need not outlive a power cut here; half of a store's time is this wait. Connections of reading, which name no file, stay as they are."""
+    database = connection.engine.url.database
+    if connection.dialect.name == "sqlite" and database and not database.startswith("file:"):
+        with suppress(sqlite3.Error):  # what is no store is told by who reads it
+            connection.connection.driver_connection.execute("PRAGMA synchronous = OFF")  # pyright: ignore[reportOptionalMemberAccess]  # it is connected
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,13 +85,28 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "epoch_seconds", lambda *_: 1.0)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that one of the processes that test side by side fills, for all of them. For reading only."""
+    beside = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder, done = beside / f"once-{name}", beside / f"once-{name}.done"
+    with FileLock(beside / f"once-{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables in a SQLite database without runs; making them takes seconds."""
-    store.quieten()
-    folder = tmp_path_factory.mktemp("template")
-    SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", str(folder / "mlruns")).engine.dispose()
-    return folder / "mlflow.db"
+
+    def make(folder: Path) -> None:
+        store.quieten()
+        SqlAlchemyStore(f"sqlite:///{folder}/mlflow.db", str(folder / "mlruns")).engine.dispose()
+
+    return made_once(tmp_path_factory, "migrated", make) / "mlflow.db"
 
 
 def use_store(folder: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +114,11 @@ def use_store(folder: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copy(database, folder / "mlflow.db")
     with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
         connection.execute("UPDATE experiments SET artifact_location = ?", [str(folder / "mlruns" / "0")])
+    use_place(folder, monkeypatch)
+
+
+def use_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a folder with a store the user's."""
     monkeypatch.chdir(folder)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
 
@@ -129,15 +160,32 @@ def train(**values: object) -> str:
     return run(config, sources.locate(config.dataset, config.data_root))
 
 
+def copy_store(there: Path, here: Path) -> None:
+    """A store and its artifacts: nothing of the copy leads back."""
+    shutil.copytree(there, here, dirs_exist_ok=True)
+    with closing(sqlite3.connect(here / "mlflow.db")) as connection, connection:
+        for table, column in (
+            ("experiments", "artifact_location"),
+            ("runs", "artifact_uri"),
+            ("logged_models", "artifact_location"),
+        ):
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", [str(there), str(here)])
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Iterator[Path]:
-    """A folder whose store holds four real runs: none and L1 0.001, seeds 0 and 1. For reading only."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as monkeypatch:
+    """A folder whose store holds four real runs: none and L1 0.001, seeds 0 and 1. For reading only, but copies of the store write artifacts there."""
+
+    def make(folder: Path) -> None:
         use_store(folder, migrated_database, monkeypatch)
         for seed in (0, 1):
             for l1 in (0.0, 0.001):
                 train(l1=l1, seed=seed)
+
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        copy_store(made_once(tmp_path_factory, "trained", make), folder)
+        use_place(folder, monkeypatch)
         yield folder
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
 

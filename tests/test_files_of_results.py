@@ -46,6 +46,7 @@ def test_the_same_numbers_as_from_a_store(results):
         pd.testing.assert_frame_equal(pairs(files=tuple(files)), from_store)
 
 
+@pytest.mark.slow
 def test_a_report_of_a_file_is_verified_and_a_changed_file_is_noticed(results, workspace, capsys):
     assert cli.main([*COMPARE, "--from", "results.csv", "--output", "report"]) == 0
     assert 'from "results" of `results.csv`' in (workspace / "report" / "report.md").read_text(), "not a snapshot"

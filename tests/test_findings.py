@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -70,6 +71,12 @@ CASES = {
 }
 
 
+@cache
+def found_in(case):
+    """The findings of a case: made once, for reading only."""
+    return findings.find(CASES[case]())
+
+
 def said(found) -> str:
     """All words and tables of the findings."""
     material = Material(found, {}, errors.read(found.trials))
@@ -88,7 +95,7 @@ def said(found) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_degenerate_input_is_stated(case):
-    found = findings.find(CASES[case]())
+    found = found_in(case)
     text = said(found)
     assert not re.findall(r".*\b(?i:nan|inf)\b.*|.*\bNone\b(?! of).*", text)
     for low, high in re.findall(r"([+−]?[\d.]+) to ([+−]?[\d.]+)", text):
@@ -98,19 +105,19 @@ def test_degenerate_input_is_stated(case):
 
 
 def test_one_run_is_compared_with_nothing():
-    text = said(findings.find(CASES["one run"]()))
+    text = said(found_in("one run"))
     assert "One configuration, 1 seed: nothing to compare yet" in text
     assert "allow no recommendation yet" in text
 
 
 def test_one_seed_leaves_every_claim_without_a_verdict():
-    found = findings.find(CASES["one seed"]())
+    found = found_in("one seed")
     assert {judged.verdict for judged in found.judged} == {Verdict.NONE}
     assert "4 configurations, one seed each: no winner can be named" in said(found)
 
 
 def test_missing_seeds_shorten_the_pairs_and_are_told():
-    found = findings.find(CASES["missing seeds"]())
+    found = found_in("missing seeds")
     pairs = found.ranking.pairs
     of_none = pairs[(pairs["first"] == "none") | (pairs["second"] == "none")]
     assert set(of_none["seeds"]) == {2}
@@ -118,7 +125,7 @@ def test_missing_seeds_shorten_the_pairs_and_are_told():
 
 
 def test_identical_values_are_ties_not_certainties():
-    found = findings.find(CASES["identical values"]())
+    found = found_in("identical values")
     assert set(found.ranking.table["rank"]) == {1}
     verdicts = {judged.id: judged.verdict for judged in found.judged}
     assert verdicts["l1-lower-loss"] == Verdict.NONE
@@ -126,21 +133,21 @@ def test_identical_values_are_ties_not_certainties():
 
 
 def test_a_configuration_without_a_finished_run_leaves_its_claims_open():
-    found = findings.find(CASES["all of one failed"]())
+    found = found_in("all of one failed")
     verdicts = {judged.id: judged.verdict for judged in found.judged}
     assert verdicts["l1-best"] == verdicts["l2-rocky"] == Verdict.NONE
     assert verdicts["l1-lower-loss"] != Verdict.NONE
 
 
 def test_a_diverged_run_ranks_its_configuration_last():
-    found = findings.find(CASES["one diverged"]())
+    found = found_in("one diverged")
     assert found.table["configuration"].iloc[-1] == "none"
     assert found.table["diverged"].tolist() == [0, 0, 0, 1]
     assert "3 + 1 diverged" in said(found)
 
 
 def test_a_small_test_set_has_a_wider_margin():
-    found = findings.find(CASES["a small test set"]())
+    found = found_in("a small test set")
     assert found.scale.margin == pytest.approx(0.002)
     assert "0.2 points" in said(found)
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
+from mlflow.entities import Metric, Param
 
 from analysis.commands import cli
 from analysis.files import rows
@@ -50,9 +51,8 @@ def report(migrated_database, tmp_path_factory) -> Path:
         for name in HOSTILE:
             for seed in HOSTILE[:3]:
                 run = client.create_run(number, run_name=name, tags={"what": name}).info.run_id
-                client.log_param(run, "seed", seed)
-                for step in range(2):
-                    client.log_metric(run, "accuracy", rng.normal(0.9, 0.01), step=step)
+                points = [Metric("accuracy", rng.normal(0.9, 0.01), 0, step) for step in range(2)]
+                client.log_batch(run, points, [Param("seed", seed)])
                 client.set_terminated(run)
         given = ["--metric", "accuracy", "--group-by", "tags.what", "--block", "params.seed", "--experiment", experiment]
         assert cli.main(["compare", *given, "--output", "report"]) == 0

@@ -185,6 +185,7 @@ def test_a_studys_names_are_what_its_configurations_are_called_everywhere_in_it(
     assert set(query.read(Wanted()).runs["configuration"]) == {"none", "L1 0.001"}, "elsewhere they are what they were"
 
 
+@pytest.mark.slow
 def test_a_studys_run_opens_with_its_verdicts_and_its_ranking_until_its_numbers_change(own_copy, instead_of_writing, capsys):
     run_id = studied()
     text = described(run_id)

@@ -344,12 +344,17 @@ def test_cifar_10_goes_through_the_whole_pipeline(workspace, capsys):
     capsys.readouterr()
 
 
-def test_no_picture_leaves_the_machine_if_none_is_to(workspace, tmp_path, capsys):
-    """A network that is told nothing right still has its misclassified images counted, and their numbers kept."""
-    root = folder(tmp_path / "flags", 4, ((24, 24),), noise=120)
-    for seed in ("0", "1", "2"):
+def trained_without_pictures(root: Path, *seeds: str) -> None:
+    """A network that is told nothing right, so that images are misclassified."""
+    folder(root, 4, ((24, 24),), noise=120)
+    for seed in seeds:
         options = ["--dataset", f"folder:{root}", "--epochs", "1", "--images", "none", "--seed", seed]
         assert regstudy.main(["train", *options]) == 0
+
+
+def test_no_picture_leaves_the_machine_if_none_is_to(workspace, tmp_path):
+    """Misclassified images are still counted, and their numbers kept."""
+    trained_without_pictures(tmp_path / "flags", "0")
     runs = mlflow.MlflowClient().search_runs(["0"])
     kept = [str(path) for run in runs for path in Path(run.info.artifact_uri).rglob("*") if path.is_file()]
     assert any(path.endswith("misclassified.parquet") for path in kept)
@@ -358,6 +363,11 @@ def test_no_picture_leaves_the_machine_if_none_is_to(workspace, tmp_path, capsys
         assert not {"pixels", "file"} & set(pq.read_schema(path).names)
     example = next(path for path in Path("mlruns").rglob("serving_input_example.json"))
     assert set(re.findall(r"\d+", example.read_text())) == {"0"}
+
+
+@pytest.mark.slow
+def test_runs_without_pictures_are_reported(workspace, tmp_path, capsys):
+    trained_without_pictures(tmp_path / "flags", "0", "1", "2")
     assert analysis.main(["report"]) == 0
     assert analysis.main(["verify", "report"]) == 0
     capsys.readouterr()

@@ -86,6 +86,7 @@ def test_a_search_is_answered_with_its_parameters_and_not_with_a_ranking(workspa
     assert len(said.splitlines()) < 60
 
 
+@pytest.mark.slow
 def test_a_long_curve_is_thinned_where_it_is_drawn(workspace):
     for lr in ("0.1", "0.2"):
         for seed in range(3):
@@ -98,6 +99,7 @@ def test_a_long_curve_is_thinned_where_it_is_drawn(workspace):
     assert drawing.numbers["epoch"].max() == 4999
 
 
+@pytest.mark.slow
 def test_of_many_blocks_some_are_drawn_and_that_is_said():
     found = findings.find(synthetic.trials(seeds=200))
     assert len(figures.drawn_blocks(found)) == figures.MOST_BLOCKS

@@ -52,6 +52,7 @@ def test_a_spread_that_is_none_is_refused(workspace, capsys, sd):
     )
 
 
+@pytest.mark.slow
 def test_planning_a_study_says_so_too(workspace, capfd, monkeypatch):
     from conftest import ROOT
 

@@ -39,6 +39,7 @@ def study(workspace, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_nothing_is_registered_where_nothing_is_shown(study, capsys):
     study(1)
     assert cli.main(["promote", "--study", "plain"]) == 2

@@ -12,6 +12,7 @@ import foreign
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.entities import Metric
 from servers import serving
 
 from analysis.reading.records import rest, sql, stores
@@ -31,9 +32,8 @@ def make_untidy() -> list[str]:
     ids = [client.create_run("0", start_time=1_000 + i, tags={"t": str(i)}).info.run_id for i in range(4)]
     for i, run_id in enumerate(ids[:3]):
         client.log_param(run_id, "lr", i)
-        for step in range(5):
-            client.log_metric(run_id, "a/b", step + i, timestamp=100 + step, step=step)
-            client.log_metric(run_id, "unasked", 1.0, timestamp=100, step=step)
+        points = [Metric("a/b", step + i, 100 + step, step) for step in range(5)]
+        client.log_batch(run_id, [*points, *(Metric("unasked", 1.0, 100, step) for step in range(5))])
     client.log_metric(ids[0], "a/b", 99.0, timestamp=500, step=2)
     client.log_metric(ids[0], "a/b", -1.0, timestamp=50, step=2)
     client.log_metric(ids[1], "c", math.nan, timestamp=1, step=0)

@@ -366,6 +366,7 @@ def test_verify_finds_nothing_where_nothing_was_changed(own_report, capsys):
     assert "every file is what" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_verify_finds_what_was_changed_in_words_tables_figures_and_data(own_report, capsys):
     folder = own_report
     changes = {

@@ -37,6 +37,7 @@ def test_every_study_with_snapshots_has_a_report():
     assert "published" in STUDIES
 
 
+@pytest.mark.slow
 def test_the_readme_opens_with_what_the_report_says():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme == rebuild.with_opening(readme), "run make results"

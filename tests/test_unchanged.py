@@ -109,6 +109,7 @@ def test_what_is_no_store_is_named_in_one_line_and_left_alone(store, capsys):
     assert foreign.state(store) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["missing", "empty"], indirect=True)
 def test_a_plan_for_a_store_that_is_to_come_makes_none(store, capsys, unmeasured, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # what seeds can find is said by a process of the other package

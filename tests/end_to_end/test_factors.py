@@ -1,14 +1,14 @@
-"""Any field is a factor: a 2 × 2 × 2 study over L1, label smoothing and dropout, run and reported."""
+"""Any field is a factor: a 2 × 2 × 2 study over L1, label smoothing and dropout, run and reported. That such a report is verified: test_your_own."""
 
-from pathlib import Path
-
-import pandas as pd
 import pytest
 
-from analysis.commands import cli as analysis
+from analysis.judging import findings
+from analysis.reading import errors, query
+from analysis.reading.query import Wanted
+from analysis.showing import csv_numbers
+from analysis.showing.sections.factors import EFFECTS
+from analysis.showing.sections.section import Material
 from regstudy.commands import cli
-
-ROOT = Path(__file__).parent.parent.parent
 
 DESIGN = """
 name: three-factors
@@ -24,14 +24,13 @@ margin: 1
 
 
 @pytest.mark.slow
-def test_three_factors_are_run_and_reported(workspace, capsys, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def test_three_factors_are_run_and_reported(workspace, capsys):
     (workspace / "three.yaml").write_text(DESIGN)
-    assert cli.main(["study", "run", "three.yaml", "--jobs", "2", "--threads", "1"]) == 0
+    assert cli.main(["study", "run", "three.yaml", "--jobs", "2", "--threads", "1", "--no-report"]) == 0
     assert "done: all 24 trials" in capsys.readouterr().out
-    report = workspace / "report" / "three-factors"
-    effects = pd.read_csv(report / "tables" / "effects.csv")
-    assert effects["effect"].tolist() == [
+    found = findings.find(query.read(Wanted(study="three-factors")))
+    tables = csv_numbers.frames(found)
+    assert tables["effects"]["effect"].tolist() == [
         "L1",
         "dropout",
         "label smoothing",
@@ -40,7 +39,7 @@ def test_three_factors_are_run_and_reported(workspace, capsys, monkeypatch):
         "dropout × label smoothing",
         "L1 × dropout × label smoothing",
     ]
-    runs = pd.read_csv(report / "tables" / "ranking.csv")
-    assert "L1 0.001 + label smoothing 0.1, dropout 0.2" in runs["configuration"].tolist()
-    assert "Do the factors interact?" in (report / "report.html").read_text()
-    assert analysis.main(["verify", str(report)]) == 0
+    assert "L1 0.001 + label smoothing 0.1, dropout 0.2" in tables["ranking"]["configuration"].tolist()
+    shown = EFFECTS.make(Material(found, {}, errors.read(found.trials)))
+    assert shown is not None
+    assert shown.title == "Do the factors interact?"

@@ -5,6 +5,8 @@ import pytest
 from conftest import ROOT
 from nbclient import NotebookClient
 
+import analysis as an
+
 pytestmark = pytest.mark.slow
 
 
@@ -18,3 +20,4 @@ def test_the_notebook_runs(workspace, monkeypatch):
     assert len(tables) == 9, "all but the numbers and the path show themselves"
     assert "12 done" in tables[3]
     assert (workspace / "report" / "report.html").is_file()
+    an.verify("report")

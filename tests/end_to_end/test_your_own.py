@@ -10,8 +10,7 @@ from pathlib import Path
 
 import forked
 import pytest
-
-from tests.test_own_data import folder
+from test_own_data import folder
 
 ROOT = Path(__file__).parent.parent.parent
 GUIDE = (ROOT / "docs" / "guides" / "your-own.md").read_text()
