@@ -101,7 +101,7 @@ FORGERIES = {
     "title": by("<title>2", "<title>3"),
     "word in a sentence": by("no winner can be named", "a winner can be named"),
     "number in a cell": by(r'(<td class="number">\d\d\.)\d', r"\g<1>x"),
-    "row removed": by(r"<tr>\s*<t[dh][^>]*>(?:(?!</tr>).)*</tr>(?=\s*</tbody>|\s*</table>)", ""),
+    "row removed": by(r"<tr[^>]*>\s*<t[dh][^>]*>(?:(?!</tr>).)*</tr>(?=\s*</tbody>|\s*</table>)", ""),
     "minus sign": by("−", "-"),
     "hidden": by("<h1>", "<h1 hidden>"),
     "style that hides": by("<h1>", '<h1 style="display: none">'),

@@ -110,9 +110,15 @@ def test_runs_without_errors_and_runs_unknown_are_not_the_same():
 
 def test_the_gallery_shows_each_image_once_per_configuration():
     shown = gallery.context(Errors(errors(), RUNS, 0), "none")
-    assert [image for image, _, _ in shown["images"]] == [3, 9, 5, 7]
-    assert shown["cells"]["none"][3] == ("1", "90%", 2)
-    assert 5 not in shown["cells"]["none"], "right in every seed"
+    assert [told.index for told in shown["images"]] == [3, 9, 5, 7]
+    hardest, _, luck, _ = shown["images"]
+    assert (hardest.answer, hardest.wrong) == ("1", 4)
+    none, with_l1 = hardest.sayings
+    assert (none.name, none.wrong, none.runs, none.right) == ("none", 2, 2, "")
+    assert [(said.word, said.runs, said.probability, said.blocks) for said in none.answers] == [("1", 2, "90%", "0, 1")]
+    assert with_l1.name == "L1 0.001"
+    none, _ = luck.sayings
+    assert (none.wrong, none.answers, none.right) == (0, (), "0, 1"), "right in every seed"
     assert shown["against"][0][0] == "L1 0.001 against none"
     assert "Model against model, 0 of 2 pairs with a common seed differ" in shown["against"][0][1][2]
     assert "they differ on 2 images: only L1 0.001 is wrong 1 times, only none 1 times." in shown["against"][0][1][0]

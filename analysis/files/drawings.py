@@ -7,7 +7,8 @@ IN_PAGE = re.compile(r"<svg[\s>].*?</svg>", re.DOTALL)
 ELEMENTS = "svg|g|path|use|text|tspan|defs|clipPath|rect|circle|line|polyline|polygon|symbol|image|title|metadata|rdf:RDF|cc:Work|dc:\\w+"
 INERT = re.compile(
     rf"""
-    </(?:{ELEMENTS})\s*>
+    </(?:{ELEMENTS}|a)\s*>
+    | <a(?:\s+xlink:href="\#[\w.-]+")\s*>
     | <style[ ]type="text/css">\*{{[\w\s:;-]*}}</style>
     | <(?:{ELEMENTS})(?:\s+(?:
         (?:xlink:)?href="(?:\#[\w.-]+|data:image/png;base64,[A-Za-z0-9+/=\s]*)"
@@ -18,7 +19,7 @@ INERT = re.compile(
     """,
     re.VERBOSE,
 )
-"""What shows something and does nothing: no script, no link but within the drawing, nothing that is loaded."""
+"""What shows something and does nothing: no script, no link but within the page, nothing that is loaded."""
 
 DESCRIBED = re.compile(r'aria-label="([^"]*)"')
 

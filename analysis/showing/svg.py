@@ -29,6 +29,7 @@ def svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
     short = re.sub(r' d="[^"]*"', lambda path: LONG.sub(lambda n: f"{float(n[0]):.2f}", path[0]), buffer.getvalue())
+    short = short.replace(' target="_blank"', "")  # what is linked to is in the same page
     return _numbered(OF.sub(_of_configuration, short))
 
 
