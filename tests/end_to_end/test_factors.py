@@ -42,4 +42,4 @@ def test_three_factors_are_run_and_reported(workspace, capsys):
     assert "L1 0.001 + label smoothing 0.1, dropout 0.2" in tables["ranking"]["configuration"].tolist()
     shown = EFFECTS.make(Material(found, {}, errors.read(found.trials)))
     assert shown is not None
-    assert shown.title == "Do the factors interact?"
+    assert shown.title == "Factors: no interaction that 3 seeds can see"
