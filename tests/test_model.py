@@ -37,7 +37,7 @@ def test_it_computes_what_the_published_layers_compute():
 
 
 def test_training_mode_without_dropout_is_the_reference_too():
-    model, reference = SqueezeExpandNet(dropout=0.0), published()
+    model, reference = build(RunConfig(dropout=0.0)), published()
     reference.load_state_dict(dict(zip(reference.state_dict(), model.state_dict().values(), strict=True)))
     for module in reference.modules():
         if isinstance(module, nn.Dropout):
