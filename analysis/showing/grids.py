@@ -46,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of text; `name` is unique in a report.
+    """A table of text; `name` is unique in a report, `title` is said of it where it is folded, if the name says too little.
 
     `marks` are words for a row's look, such as a verdict; `links` are addresses for the last column's cells; empty if there are none.
     """
@@ -57,6 +57,7 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     marks: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    title: str = ""
 
 
 def ranking(found: Findings) -> Grid:

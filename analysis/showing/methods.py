@@ -294,8 +294,8 @@ def seen_before(found: Findings) -> str:
     plan = found.trials.plan
     if plan is None or not plan.done_before:
         return ""
-    were = "run was" if plan.done_before == 1 else "runs were"
-    return f"When the study was planned, {plan.done_before:,} of its {were} done already: if its claims were chosen by these, they are no evidence for them."
+    were = "was" if plan.done_before == 1 else "were"
+    return f"When the study was planned, {plan.done_before:,} of its runs {were} done already: if its claims were chosen by these, they are no evidence for them."
 
 
 def _if_not_fixed(found: Findings) -> str:

@@ -77,7 +77,7 @@ def _told(found: Findings, row: dict[str, Any]) -> str:
     if not math.isfinite(row["mean"]):
         return "not compared"
     if not all(map(math.isfinite, ends)):
-        return "open (any difference is possible)"
+        return "open (no limits yet)"
     if row["relation"] == Relation.SEPARATED:
         cost = opening.worse(found, row["mean"])
         if counted:

@@ -90,6 +90,7 @@ def beside_published(found: Findings) -> Grid | None:
         "and skewed, have a range only, outside of which one more run of the same kind falls in about 2 of n + 1 cases",
         columns,
         rows,
+        title="The published numbers beside these",
     )
 
 
@@ -137,6 +138,7 @@ def against_itself(found: Findings) -> Grid | None:
         "them apart, or shows them equivalent; and how often one run of each would have made a winner",
         tuple(Column(text, text != "configuration") for text in headings),
         rows,
+        title="A configuration against itself",
     )
 
 

@@ -75,7 +75,7 @@ def _sharpness(material: Material) -> list[Grid | None]:
         f"Which measure would decide with the fewest {block}s? Each configuration's distance from {found.reference}, in standard deviations of the paired difference: twice as many "
         f"need a quarter of the {block}s. Seen afterwards, so no verdict rests on it; the ranking stays on the endpoint"
     )
-    return [Grid("sharpness", caption, columns, rows)]
+    return [Grid("sharpness", caption, columns, rows, title=f"Measures that would decide with fewer {block}s")]
 
 
 def _facts(found: Findings) -> list[tuple[str, str]]:

@@ -117,6 +117,7 @@ def _reach(found: Findings) -> Grid | None:
         "The largest displacement that L1 alone can cause in a weight over the run, beside its initial scale",
         columns,
         tuple(rows),
+        title="How far L1 can move a weight",
     )
 
 
