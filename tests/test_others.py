@@ -66,7 +66,7 @@ def test_the_guide_runs_as_it_stands(workspace, capsys, instead_of_writing):
     assert [str(judged.verdict) for judged in claimed.judged] == ["supported", "supported"]
     assert not found.trials.has("test_images")
     assert not found.judged
-    assert report.headline(found) == "lr 0.1 comes first, shown to be better than all others"
+    assert report.headline(found) == "Use lr 0.1: lr 0.01 is worse by 0.1591 in val_loss"
 
 
 def test_numbers_are_pandas_and_scipys(workspace):

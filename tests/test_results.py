@@ -115,8 +115,8 @@ def test_a_report_is_rebuilt_byte_for_byte_and_verified(name, tmp_path, monkeypa
     told = made_by.read((folder / "report.html").read_text(encoding="utf-8"))
     assert shlex.split(told.command)[3:] == rebuild.arguments(Path("results") / name)
 
-    def write_and_keep(found: Findings, place: Path, command: str) -> Path:
-        page = write(found, place, command)
+    def write_and_keep(found: Findings, place: Path, *how: object) -> Path:
+        page = write(found, place, *how)
         shutil.copytree(place, anew)
         return page
 

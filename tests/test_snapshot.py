@@ -41,6 +41,10 @@ def without_source(text: str) -> str:
 
 @pytest.mark.slow
 def test_the_report_is_the_stores_number_for_number(taken, own_copy, reported):
+    # A store says whose runs they are, and has another name to be cited by.
+    def shared(text):
+        return re.sub(r"@misc\{.*?(?=year = )", "", text, flags=re.DOTALL).replace("add the author", "")
+
     cli.main(["report", "--output", "from_snapshot", "--from", "snap"])
     one, other = reported.report, own_copy / "from_snapshot"
     files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
@@ -49,7 +53,7 @@ def test_the_report_is_the_stores_number_for_number(taken, own_copy, reported):
         if file.name == folders.REPORT_MANIFEST:
             continue  # lists the digests of pages that say where they are from
         if file.suffix in {".html", ".md"}:
-            first, second = (without_source((folder / file).read_text()) for folder in (one, other))
+            first, second = (shared(without_source((folder / file).read_text())) for folder in (one, other))
             assert first.replace(str(reported.folder), "") == second.replace(str(own_copy), ""), file
         else:
             assert (one / file).read_bytes() == (other / file).read_bytes(), file

@@ -113,6 +113,7 @@ def style() -> Iterator[None]:
     _prefer_fonts_that_come_with_matplotlib()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)  # of runs that all diverged
         yield
 
 
