@@ -398,16 +398,11 @@ def _make_folder(arguments: argparse.Namespace) -> list[Path]:
         if arguments.command == "gallery":
             folders.check_gallery(Path(output))
             return folders.make(Path(output).parent)
-        folders.check_report(Path(output), _asked_for(arguments))
+        folders.check_report(Path(output), formats.Contents.of(arguments).files)
         return folders.make(Path(output))
     except OSError as error:
         option = "" if arguments.command == "snapshot" else "--output "
         raise UsageError(f"{option}{output!r} cannot be made ({error.strerror}): name a folder that can be written") from None
-
-
-def _asked_for(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Files of a report that not each report has."""
-    return formats.Contents.of(arguments).files
 
 
 def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:

@@ -110,7 +110,7 @@ def report(arguments: argparse.Namespace, command: str) -> Document | None:
         publish.require_current()
     result = found(arguments)
     with _place(arguments.output) as folder:
-        page = _write_report(result, folder, command, asked_for(arguments), there_to_stay=bool(arguments.output))
+        page = _write_report(result, folder, command, Contents.of(arguments), there_to_stay=bool(arguments.output))
         keep(page, result, asked=asked)
     if arguments.json:
         return _written(result, page if arguments.output else None)
@@ -213,7 +213,7 @@ def _compare_any(arguments: argparse.Namespace, command: str) -> Document | None
     held = source(arguments)
     results = [found(_by(arguments, metric), held) for metric in arguments.metrics]
     if arguments.output:
-        page = _write_report(results[0], Path(arguments.output), command, asked_for(arguments), there_to_stay=True)
+        page = _write_report(results[0], Path(arguments.output), command, Contents.of(arguments), there_to_stay=True)
         if arguments.json:
             return _written(results[0], page)
         terminal.say_next(next_steps.verify(arguments.output))
@@ -294,11 +294,6 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
 def planned(number: int | None) -> Plan | None:
     """What the user says that was fixed beforehand, 0 being nothing; None if they say nothing."""
     return None if number is None else Plan(number or None, sequential=number == 0)
-
-
-def asked_for(arguments: argparse.Namespace) -> Contents:
-    """What a command's report is to consist of."""
-    return Contents.of(arguments)
 
 
 def write(result: Findings, folder: Path, command: str, asked: Contents) -> Path:

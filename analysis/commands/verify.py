@@ -23,7 +23,7 @@ from ..reading.records.record import Records
 from ..reading.trials import TEST_IMAGES, Trials
 from ..reports import bound, compared
 from ..reports.compared import Compared
-from ..reports.formats import FILES, PDF
+from ..reports.formats import FILES, PDF, Contents
 from . import commands
 
 SHOWN = 10
@@ -47,7 +47,7 @@ def verify(given: str, parse: Callable[[list[str]], argparse.Namespace]) -> Docu
     except OSError as error:
         raise UsageError(f"{visible(given)[:SHOWN_CHARACTERS]!r} cannot be read ({error.strerror or error})") from None
     arguments = _arguments(told, parse)
-    source, asked = commands.source(arguments), commands.asked_for(arguments)
+    source, asked = commands.source(arguments), Contents.of(arguments)
     of_today = told.version == regstudy.__version__ and bool(told.runs)
     with tempfile.TemporaryDirectory() as scratch:
         anew = Path(scratch) / "report"

@@ -24,7 +24,8 @@ from . import made_by
 REPORT_MANIFEST, SNAPSHOT_MANIFEST = "report.manifest.json", "manifest.json"
 FORMAT, SNAPSHOT_FORMAT = 1, 1
 PAGES, PLACES = ("report.html", "report.md"), ("figures", "tables", "runs")
-ASKED_FOR = ("report.json", "report.pdf", "card.svg", "card.png", "card.md")
+AS_JSON, PRINTED, CARD = "report.json", "report.pdf", ("card.svg", "card.png", "card.md")
+ASKED_FOR = (AS_JSON, PRINTED, *CARD)
 """What a report holds beside its pages only where it is asked to: in another's folder, files of these names are the user's."""
 
 REPORT_FILE = re.compile(r"report\.(html|md|json|pdf)|card\.(svg|png|md)|(figures|tables|runs)/(?!\.{1,2}$)[^/\\\0]+")

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pandas as pd
 from mlflow.utils.mlflow_tags import MLFLOW_USER
@@ -13,19 +12,16 @@ from mlflow.utils.mlflow_tags import MLFLOW_USER
 import regstudy
 from regstudy.config import RunConfig
 from regstudy.console.terminal import plural
-from regstudy.schema import Summary
 
 from ..judging.findings import Findings
 from ..reading.trials import TEST_IMAGES, Trials
 from ..showing import wording
-from ..showing.words import opening
+from ..showing.words import dates, opening
+from ..showing.words.dates import Days
 from .latex import escaped
 
 MOST_NAMES, MOST_VALUES = 12, 12
 """Configurations, and values of a field, that are named."""
-
-SINCE = 10**11
-"""Milliseconds since 1970: what is less is the place of a row in a file, and no time."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +39,21 @@ def citation(found: Findings, read: Mapping[str, str]) -> Citation:
     """Of a report; `read` are its runs' digests, by run ID."""
     digest = hashlib.sha256(json.dumps(dict(read), sort_keys=True).encode()).hexdigest()
     runs = pd.concat([own.runs for own in (found.trials, *found.trials.beside)], ignore_index=True)
-    days, authors = _days(runs), _authors(found.trials, read)
+    days, authors = dates.days(runs), _authors(found.trials, read)
     answers = tuple((question, answer) for question, answer in _answers(found, runs, days) if answer)
     bibtex = _bibtex(found, authors, days, digest)
-    return Citation(bibtex, bool(authors), answers, digest, _day(days[1]) if days else "")
+    return Citation(bibtex, bool(authors), answers, digest, dates.day(days[1]) if days else "")
 
 
-def _bibtex(found: Findings, authors: list[str], days: tuple[datetime, datetime] | None, digest: str) -> str:
+def _bibtex(found: Findings, authors: list[str], days: Days | None, digest: str) -> str:
     study = found.trials.study
     name = study.design.name if study else found.trials.source.experiment
     year = str(days[1].year) if days else ""
-    told = f"{_period(days)}; SHA-256 of what was read of them: {digest}" if days else f"SHA-256 of its runs: {digest}"
+    told = (
+        f"runs of {dates.period(days)}; SHA-256 of what was read of them: {digest}"
+        if days
+        else f"SHA-256 of its runs: {digest}"
+    )
     fields = {
         "author": " and ".join(f"{{{_set(author)}}}" for author in authors),
         "title": _set(f"{name}: {opening.headline(found)}"),
@@ -75,37 +75,13 @@ def _authors(trials: Trials, read: Mapping[str, str]) -> list[str]:
     return sorted({run.tags[MLFLOW_USER] for run in trials.source.runs() if run.run_id in read and run.tags.get(MLFLOW_USER)})
 
 
-def _days(runs: pd.DataFrame) -> tuple[datetime, datetime] | None:
-    """When the first run began and the last one ended or, where no run says how long it took, began; in UTC. None if nobody knows."""
-    began = runs["start_time"].dropna()
-    if began.empty or began.min() < SINCE:
-        return None
-    ended = began + 1000 * _seconds(runs).reindex(began.index).fillna(0)
-    first, last = (datetime.fromtimestamp(float(ms) / 1000, UTC) for ms in (began.min(), ended.max()))
-    return first, last
-
-
-def _seconds(runs: pd.DataFrame) -> pd.Series:
-    """How long each took; NaN where it does not say."""
-    name = Summary.WALL_SECONDS.value
-    return runs[name] if name in runs else pd.Series(float("nan"), index=runs.index)
-
-
-def _day(day: datetime) -> str:
-    return f"{day.day} {day:%b %Y}"
-
-
-def _period(days: tuple[datetime, datetime] | None) -> str:
-    return "" if days is None else f"runs of {' to '.join(dict.fromkeys(map(_day, days)))}"
-
-
-def _answers(found: Findings, runs: pd.DataFrame, days: tuple[datetime, datetime] | None) -> list[tuple[str, str]]:
+def _answers(found: Findings, runs: pd.DataFrame, days: Days | None) -> list[tuple[str, str]]:
     table, block = found.table, found.trials.words.block
     names = [str(name) for name in table["configuration"]]
     more = f", and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     tried = f"{plural(len(names), 'configuration')}: {'; '.join(names[:MOST_NAMES])}{more}"
     return [
-        ("When did the runs run?", f"{_day(days[0])} (first start) to {_day(days[1])} (last end), UTC" if days else ""),
+        ("When did the runs run?", f"{dates.day(days[0])} (first start) to {dates.day(days[1])} (last end), UTC" if days else ""),
         (f"How many {block}s?", f"{wording.blocks_in_words(found)}; {plural(len(runs), 'run')}{_diverged(table)}"),
         ("Which measures of spread?", f"standard deviation over {block}s and 95% interval of each mean; conclusions share α = {found.alpha:g}"),
         ("Which data, how split?", _data(runs)),
@@ -143,7 +119,7 @@ def _varied(trials: Trials) -> str:
 
 
 def _computing(runs: pd.DataFrame) -> str:
-    known = _seconds(runs).dropna()
+    known = dates.seconds(runs).dropna()
     if known.empty:
         return ""
     of = "" if len(known) == len(runs) else f" of {plural(len(known), 'run')}, the others do not say"

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from regstudy.errors import FolderError, UsageError
 
+from ..files import folders
+
 HTML, MARKDOWN, CSV, JSON, LATEX, PDF = FORMATS = ("html", "md", "csv", "json", "latex", "pdf")
 USUAL = (HTML, MARKDOWN, CSV)
-CARD = ("card.svg", "card.png", "card.md")
-FILES = {JSON: "report.json", PDF: "report.pdf"}
+FILES = {JSON: folders.AS_JSON, PDF: folders.PRINTED}
 """Of formats that are one file, which a report holds only where it is asked to."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
@@ -36,7 +37,7 @@ class Contents:
     @property
     def files(self) -> tuple[str, ...]:
         """The files beside what each report has."""
-        return (*(FILES[name] for name in self.formats if name in FILES), *(CARD if self.card else ()))
+        return (*(FILES[name] for name in self.formats if name in FILES), *(folders.CARD if self.card else ()))
 
 
 def read(text: str) -> tuple[str, ...]:

@@ -134,11 +134,21 @@ def contrast(result: Compared, between: str = "compared with") -> str:
     return f"{result.subject} {between} {result.rival}{_where(result, ', on')}"
 
 
+def so_many_hold(judged: Sequence[Judged]) -> list[str]:
+    """How many claims have each answer, as halves of sentences: '3 hold', '1 is open'."""
+    answers = [ANSWERS[own.verdict] for own in judged]
+    return [
+        f"{n} {one if n == 1 else many}"
+        for answer, one, many in (("Yes", "holds", "hold"), ("No", "does not", "do not"), ("Open", "is open", "are open"))
+        if (n := answers.count(answer))
+    ]
+
+
 def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:
     """What the ranking allows to be said, in one sentence."""
     table, leading = ranking.table, ranking.leading
-    if _nothing_yet(ranking, block):
-        return _nothing_yet(ranking, block)
+    if nothing_yet(ranking, block):
+        return nothing_yet(ranking, block)
     left, tested = not_tested(ranking, block), table[table["standing"] != UNTESTED]
     if len(leading) == 1:
         others = "Every other configuration" + (" that could be tested" if left else "")
@@ -208,7 +218,7 @@ def _against_reference(ranking: Ranking, seeds: str) -> str:
     return f"Against {reference} ({seeds}): {'; '.join(told) or 'no other is shown to be better or worse'}."
 
 
-def _nothing_yet(ranking: Ranking, block: str) -> str:
+def nothing_yet(ranking: Ranking, block: str) -> str:
     """Why these runs allow no conclusion at all; empty if they may."""
     table = ranking.table
     if len(table) == 1:

@@ -36,16 +36,17 @@ def curves(
     limits = zoom(shown)
     drawn = set(shown["configuration"])
     names = [name for name in look if name in drawn]
-    told = f"; {reference}’s median in every panel" if reference in drawn and len(names) > 1 else ""
+    ghosts = reference in drawn and len(names) > 1
+    told = f"; {reference}’s median in every panel" if ghosts else ""
     told += f"; axis zoomed to the later {quantity.step}s" if limits else ""
     figure, axes = new_panels(names, look, title, subtitle + told, narrow=narrow)
     for axis, name in zip(axes, names, strict=True):
-        if reference in drawn and name != reference:
+        if ghosts and name != reference:
             _ghost(axis, shown[shown["configuration"] == reference])
         _line(axis, shown[shown["configuration"] == name], look[name], narrow=narrow)
         _frame(axis, shown, limits)
         axis.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    if told.startswith(f"; {reference}’s"):
+    if ghosts:
         _name_ghost(
             next(axis for axis, name in zip(reversed(axes), reversed(names), strict=True) if name != reference), reference
         )

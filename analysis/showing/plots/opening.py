@@ -1,5 +1,6 @@
 """The first screen's figure: every run, and what each configuration differs by from the one that is compared with, with the verdict on its bar."""
 
+import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -16,6 +17,15 @@ from .style import INK, NAME_CHARACTERS, NARROW, SMALL, new_figure, shortened
 
 SPREAD = 0.22
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
+
+TITLE, TITLE_NARROW = 48, 36
+"""Characters of a line of a panel's title: what reaches beyond the figure leaves the layout no room."""
+
+TOLD, TOLD_NARROW = 40, 20
+"""Characters of a line of the words beside a bar, for the same reason."""
+
+LINE = 0.18
+"""Inches of a title's line."""
 
 BESIDE_NARROW = 14
 """Characters of a line of a name beside a row, in a figure for small screens."""
@@ -45,9 +55,12 @@ def opening(
     """
     names = [str(name) for name in scores]
     narrow = width <= NARROW
+    labels = _wrapped(labels[0], narrow=narrow), _wrapped(labels[1], narrow=narrow)
+    more = [LINE * title.count("\n") for title, _ in labels]
     inches = (0.42 if len(names) <= MANY else 0.34) * len(names)
     panels = 1 if differences.empty else 2
-    figure = new_figure(width, (panels if narrow else 1) * (inches + 0.85) + 0.1, "", "")
+    heights = [inches + 0.85 + own for own in more[:panels]]
+    figure = new_figure(width, (sum(heights) if narrow else max(heights)) + 0.1, "", "")
     stacked, columns = (panels, 1) if narrow else (1, panels)
     axes = list(figure.subplots(stacked, columns, squeeze=False, width_ratios=[1.15, 1][:columns]).flat)
     _runs(axes[0], scores, look, labels[0], diverged)
@@ -62,18 +75,18 @@ def _runs(axis: Axes, scores: pd.DataFrame, look: dict[str, Look], label: tuple[
     for row, name in enumerate(scores):
         own, drawn = scores[name].dropna().to_numpy(float), look[str(name)]
         spots = row + np.linspace(-SPREAD, SPREAD, len(own)) * (len(own) > 1)
-        axis.plot(
-            own,
-            spots,
-            drawn.marker,
-            color=drawn.colour,
-            markersize=6,
-            alpha=DOT_ALPHA,
-            clip_on=False,
-            fillstyle=drawn.fillstyle,
-            markeredgewidth=drawn.edge,
-        )
-        if len(own):
+        if len(own):  # to the layout, a line without points reaches to the figure's corner
+            axis.plot(
+                own,
+                spots,
+                drawn.marker,
+                color=drawn.colour,
+                markersize=6,
+                alpha=DOT_ALPHA,
+                clip_on=False,
+                fillstyle=drawn.fillstyle,
+                markeredgewidth=drawn.edge,
+            )
             axis.plot([own.mean()] * 2, [row - 0.34, row + 0.34], color=drawn.colour, linewidth=3, solid_capstyle="butt")
         if diverged.get(str(name)):
             told, across = f"{diverged[str(name)]} diverged", axis.get_yaxis_transform()
@@ -114,7 +127,8 @@ def _differences(
                 fillstyle=drawn.fillstyle,
                 markeredgewidth=drawn.edge,
             )
-        _told(axis, row, str(difference["told"]), [end for end in (*ends, difference["mean"]) if np.isfinite(end)], drawn)
+        told = textwrap.fill(str(difference["told"]), TOLD_NARROW if narrow else TOLD)
+        _told(axis, row, told, [end for end in (*ends, difference["mean"]) if np.isfinite(end)], drawn)
     if anchor in names:
         axis.annotate(
             "compared with this", (0, names.index(anchor)), (8, 0), textcoords="offset points", va="center", fontsize=SMALL
@@ -158,6 +172,11 @@ def _name_rows(axis: Axes, names: list[str], look: dict[str, Look], *, narrow: b
         if name:
             tick.set_color(look[name].colour)
     axis.set_ylim(len(names) - 0.4, -0.6)
+
+
+def _wrapped(label: tuple[str, str], *, narrow: bool) -> tuple[str, str]:
+    title, subtitle = label
+    return textwrap.fill(title, TITLE_NARROW if narrow else TITLE), subtitle
 
 
 def _dress(axis: Axes, label: tuple[str, str]) -> None:

@@ -87,8 +87,6 @@ def _band(
     """One row of pictures, and the cells beneath them: a picture is 1 high and 1 wide."""
     step = 0.56 if narrow else 0.36
     axis.set_axis_off()
-    axis.set_xlim(0, across)
-    axis.set_ylim(1.3 + step * len(names), 0)
     axis.set_aspect("equal", adjustable="box", anchor="W" if narrow else "E")
     for column, picture in enumerate(band):
         drawn = axis.imshow(

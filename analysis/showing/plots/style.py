@@ -18,7 +18,6 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import ScalarFormatter
 
 from .looks import Look
 
@@ -113,7 +112,6 @@ def style() -> Iterator[None]:
     _prefer_fonts_that_come_with_matplotlib()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)  # of runs that all diverged
         yield
 
 
@@ -208,23 +206,6 @@ def new_panels(
     for axis in axes[len(names) :]:
         axis.set_axis_off()
     return figure, axes[: len(names)]
-
-
-def second_axis(axis: Axes, quantity: Quantity) -> None:
-    """Above an axis of wrong test images, one of percent right."""
-    n = quantity.test_images
-    if not n:
-        return
-
-    def percent(wrong: Any) -> Any:
-        return 100 - 100 * wrong / n
-
-    def wrong(percentage: Any) -> Any:
-        return (100 - percentage) / 100 * n
-
-    other = axis.secondary_xaxis("top", functions=(percent, wrong))
-    other.set_xlabel(f"{quantity.name} (%)")
-    other.xaxis.set_major_formatter(ScalarFormatter(useOffset=False))
 
 
 def row_height(rows: int, *, narrow: bool = False) -> float:

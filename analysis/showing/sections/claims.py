@@ -21,12 +21,7 @@ from .section import Material, Section
 
 
 def _finding(material: Material) -> list[str]:
-    answers = [wording.ANSWERS[judged.verdict] for judged in material.found.judged]
-    told = [
-        f"{n} {one if n == 1 else many}"
-        for answer, one, many in (("Yes", "holds", "hold"), ("No", "does not", "do not"), ("Open", "is open", "are open"))
-        if (n := answers.count(answer))
-    ]
+    told = wording.so_many_hold(material.found.judged)
     return [f"Claims: {', '.join(told)}"] if told else []
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pandas as pd
 
@@ -17,6 +16,7 @@ from ...judging.ranking import UNTESTED, Relation
 from ...judging.statistics import LEAST
 from ...reading.trials import TEST_IMAGES
 from .. import methods, wording
+from . import dates
 
 SIGNS = {"Yes": "✓", "No": "✗", "Open": "?"}
 NOTHING_ON = "none"
@@ -166,37 +166,19 @@ def _costs(found: Findings, names: Sequence[str], costs: Sequence[float]) -> str
 def _about(found: Findings) -> str:
     """What was run, when, on what."""
     study = found.trials.study
-    parts = [f"study “{study.design.name}”" if study else "", _dates(found.trials.runs), methods.what_was_run(found)]
+    parts = [
+        f"study “{study.design.name}”" if study else "",
+        dates.period(dates.days(found.trials.runs)),
+        methods.what_was_run(found),
+    ]
     return " · ".join(part for part in parts if part)
-
-
-def _dates(runs: pd.DataFrame) -> str:
-    """The days on which the runs began, the first and the last, in UTC; empty if it is not known."""
-    column = "start_time"
-    known = runs[column].dropna() if column in runs else pd.Series(dtype=float)
-    if known.empty:
-        return ""
-    first, last = (datetime.fromtimestamp(float(ms) / 1000, UTC) for ms in (known.min(), known.max()))
-    if (first.year, first.month) == (last.year, last.month) and first.day != last.day:
-        return f"{first.day} to {last.day} {last:%b %Y}"
-    return " to ".join(dict.fromkeys(f"{day.day} {day:%b %Y}" for day in (first, last)))
 
 
 def _deck(found: Findings) -> str:
     """How many claims hold; without claims, what is known of the order."""
     if not found.judged:
         return wording.standing(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
-    n = {answer: sum(wording.ANSWERS[judged.verdict] == answer for judged in found.judged) for answer in SIGNS}
-    told = [
-        f"{count} {one if count == 1 else many}"
-        for count, one, many in (
-            (n["Yes"], "holds", "hold"),
-            (n["No"], "does not", "do not"),
-            (n["Open"], "is open", "are open"),
-        )
-        if count
-    ]
-    return f"Of {plural(len(found.judged), 'claim')} {wording.listed(told)}."
+    return f"Of {plural(len(found.judged), 'claim')} {wording.listed(wording.so_many_hold(found.judged))}."
 
 
 def _use(found: Findings) -> str:
@@ -221,7 +203,9 @@ def _use(found: Findings) -> str:
 
 def _sure(found: Findings) -> list[str]:
     """What so many blocks can find, and what stands between these verdicts and their error rate."""
-    told = [_finds(found), methods.planned(found), methods.seen_before(found)]
+    # Without claims the deck says it.
+    nothing = wording.nothing_yet(found.ranking, found.trials.words.block) if found.judged else ""
+    told = [nothing, _finds(found), methods.planned(found), methods.seen_before(found)]
     return [sentence for sentence in told if sentence]
 
 
