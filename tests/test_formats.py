@@ -125,7 +125,7 @@ def test_a_citation_follows_from_the_runs_alone():
     told = cited()
     assert told == cited()
     assert told.bibtex.startswith("@misc{published2026,\n  title = {published: ")
-    assert "runs of 23 Nov 2026 to 24 Nov 2026" in told.bibtex
+    assert "runs of 23 to 24 Nov 2026" in told.bibtex
     assert told.digest in told.bibtex
     assert not told.has_author
     assert told.last == "24 Nov 2026"
