@@ -102,6 +102,13 @@ def test_json_is_one_document_whatever_the_width(name, said):
     assert json.loads(said(name, 60, "--json")) == json.loads(said(name, None, "--json"))
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_json_has_the_keys_that_the_guide_lists(name, said):
+    guide = (ROOT / "docs" / "guides" / "json.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(rf"^\| `(?:study )?{name}` \| (.*) \|$", guide, re.MULTILINE)
+    assert list(json.loads(said(name, None, "--json"))) == re.findall(r"`(\w+)`", listed)
+
+
 def test_the_ranking_as_json_has_what_is_shown(said):
     (ranking,) = json.loads(said("rank", None, "--json"))["rankings"]
     assert ranking["metric"] == "endpoint/test_accuracy"
