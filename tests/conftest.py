@@ -173,20 +173,27 @@ def copy_store(there: Path, here: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Iterator[Path]:
+def trained_once(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Path:
     """A folder whose store holds four real runs: none and L1 0.001, seeds 0 and 1. For reading only, but copies of the store write artifacts there."""
 
     def make(folder: Path) -> None:
-        use_store(folder, migrated_database, monkeypatch)
-        for seed in (0, 1):
-            for l1 in (0.0, 0.001):
-                train(l1=l1, seed=seed)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            use_store(folder, migrated_database, monkeypatch)
+            for seed in (0, 1):
+                for l1 in (0.0, 0.001):
+                    train(l1=l1, seed=seed)
+        mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
 
     folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        copy_store(made_once(tmp_path_factory, "trained", make), folder)
-        use_place(folder, monkeypatch)
-        yield folder
+    copy_store(made_once(tmp_path_factory, "trained", make), folder)
+    return folder
+
+
+@pytest.fixture
+def trained(trained_once: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """That folder, as the user's. For reading only."""
+    use_place(trained_once, monkeypatch)
+    yield trained_once
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
 
 
@@ -211,10 +218,10 @@ class Reported:
 
 
 @pytest.fixture(scope="session")
-def reported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Reported:
+def reported(trained_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Reported:
     """What `analysis report` writes of the trained store: once, since that takes seconds. For reading only."""
     folder = tmp_path_factory.mktemp("reported")
-    shutil.copy(trained / "mlflow.db", folder / "mlflow.db")
+    shutil.copy(trained_once / "mlflow.db", folder / "mlflow.db")
     before = (folder / "mlflow.db").read_bytes()
     printed, warned = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(printed), redirect_stderr(warned):
@@ -249,9 +256,9 @@ def instead_of_writing(reported: Reported) -> Callable[[], AbstractContextManage
 
 
 @pytest.fixture
-def own_copy(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_copy(trained_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The trained store, to be changed; artifacts stay where they are."""
-    shutil.copy(trained / "mlflow.db", tmp_path / "mlflow.db")
+    shutil.copy(trained_once / "mlflow.db", tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     yield tmp_path

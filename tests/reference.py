@@ -7,6 +7,7 @@ trains so and prints each epoch's test accuracy; benchmarks/README.md says what 
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -59,20 +60,44 @@ def training_loader(data_root: str, workers: int) -> DataLoader[tuple[Tensor, in
     return DataLoader(data, shuffle=True, batch_size=128, num_workers=workers)
 
 
-def accuracies(data_root: str, l1: float, l2: float, seed: int, epochs: int) -> Iterator[float]:
-    """Train from a seed and yield the test accuracy after each epoch."""
+def train(
+    data_root: str, l1: float, l2: float, seed: int, epochs: int, state: Path | None = None
+) -> Iterator[tuple[float, float]]:
+    """Train from a seed and yield test accuracy and mean test loss after each epoch; from a file's state on, if there is one, which each epoch replaces."""
     torch.manual_seed(seed)
     model = network()
     sgd, loader = optimizer(model, l2), training_loader(data_root, 0)
-    test = datasets.MNIST(data_root, train=False, transform=transforms.Compose(TO_INPUT))
-    for _ in range(epochs):
+    done = _restored(state, model, sgd) if state and state.exists() else 0
+    for epoch in range(done, epochs):
         model.train()
         for images, labels in loader:
             step(model, sgd, images, labels, l1)
-        model.eval()
-        with torch.no_grad():
-            right = sum(int((model(x).argmax(1) == y).sum()) for x, y in DataLoader(test, batch_size=1000))
-        yield right / len(test)
+        yield evaluate(model, data_root)
+        if state:
+            kept = {"epochs": epoch + 1, "model": model.state_dict(), "sgd": sgd.state_dict(), "rng": torch.get_rng_state()}
+            torch.save(kept, state.with_suffix(".new"))
+            state.with_suffix(".new").replace(state)
+
+
+def evaluate(model: nn.Module, data_root: str) -> tuple[float, float]:
+    """Accuracy and mean negative log-likelihood on the test set."""
+    test = datasets.MNIST(data_root, train=False, transform=transforms.Compose(TO_INPUT))
+    model.eval()
+    right, loss = 0, 0.0
+    with torch.no_grad():
+        for images, labels in DataLoader(test, batch_size=1000):
+            output = model(images)
+            right += int((output.argmax(1) == labels).sum())
+            loss += F.nll_loss(output, labels, reduction="sum").item()
+    return right / len(test), loss / len(test)
+
+
+def _restored(state: Path, model: nn.Module, sgd: torch.optim.SGD) -> int:
+    kept = torch.load(state, weights_only=True)
+    model.load_state_dict(kept["model"])
+    sgd.load_state_dict(kept["sgd"])
+    torch.set_rng_state(kept["rng"])
+    return int(kept["epochs"])
 
 
 def main() -> None:
@@ -85,7 +110,7 @@ def main() -> None:
         cli.add_argument(f"--{name}", type=int, default=default)
     given = cli.parse_args()
     torch.set_num_threads(given.threads)
-    for accuracy in accuracies(given.data_root, given.l1, given.l2, given.seed, given.epochs):
+    for accuracy, _ in train(given.data_root, given.l1, given.l2, given.seed, given.epochs):
         print(f"seed {given.seed}: {accuracy:.4f}", flush=True)
 
 

@@ -32,17 +32,15 @@ def only_run(folder: Path) -> mlflow.entities.Run:
 
 
 @pytest.fixture(scope="module")
-def finished(trained: Path) -> mlflow.entities.Run:
+def finished(trained_once: Path) -> mlflow.entities.Run:
     """The run of L1 0.001 with seed 1."""
-    runs = mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db").search_runs(["0"])
+    runs = mlflow.MlflowClient(f"sqlite:///{trained_once}/mlflow.db").search_runs(["0"])
     return next(r for r in runs if r.info.run_name == "L1 0.001 · seed 1 · epochs 1 · mnist-5k")
 
 
 @pytest.fixture
 def client(trained: Path) -> mlflow.MlflowClient:
-    uri = f"sqlite:///{trained}/mlflow.db"
-    mlflow.set_tracking_uri(uri)
-    return mlflow.MlflowClient(uri)
+    return mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db")
 
 
 def test_it_is_finished_and_says_what_it_is(finished):

@@ -10,6 +10,7 @@ import mlflow
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from conftest import use_place
 
 from analysis.commands import cli
 from analysis.files import folders
@@ -21,10 +22,12 @@ from regstudy.schema import FIRST_NAMES, STORED_AS, Metric, Summary, Tag
 
 
 @pytest.fixture(scope="module")
-def taken_once(trained, tmp_path_factory) -> Path:
-    mlflow.set_tracking_uri(f"sqlite:///{trained}/mlflow.db")
+def taken_once(trained_once, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("snapshots") / "snap"
-    assert cli.main(["snapshot", str(folder)]) == 0
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_place(trained_once, monkeypatch)
+        assert cli.main(["snapshot", str(folder)]) == 0
+    mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
     return folder
 
 

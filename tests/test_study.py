@@ -52,10 +52,10 @@ def runs(kind: str) -> list[Run]:
 
 
 @pytest.fixture(scope="module")
-def done(trained, tmp_path_factory) -> Iterator[Path]:
+def done(trained_once, tmp_path_factory) -> Iterator[Path]:
     """The folder of a study that was run in this process; single runs had done three of its trials before."""
     folder = tmp_path_factory.mktemp("study")
-    shutil.copy(trained / "mlflow.db", folder)
+    shutil.copy(trained_once / "mlflow.db", folder)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")

@@ -128,8 +128,6 @@ def test_a_hostile_reason_of_failure_stays_on_its_line(workspace, capsys):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 @pytest.mark.parametrize("command", [["rank"], ["compare", "none", "L1 0.001"]])
 def test_every_answer_can_be_read_on_any_terminal(trained, monkeypatch, encoding, command):
-    monkeypatch.chdir(trained)
-    mlflow.set_tracking_uri(f"sqlite:///{trained}/mlflow.db")
     written = ascii_stdout(monkeypatch, encoding)
     assert analysis_cli.main(command) == 0
     text = written.getvalue().decode(encoding)

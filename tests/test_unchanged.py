@@ -41,10 +41,10 @@ HOLDS_RUNS = ("of today", "older", "with a log", "half written", "read-only")
 
 
 @pytest.fixture(scope="module")
-def studied(trained, tmp_path_factory) -> Path:
+def studied(trained_once, tmp_path_factory) -> Path:
     """The trained store's file, with the run of a study."""
     folder = tmp_path_factory.mktemp("studied")
-    (folder / "mlflow.db").write_bytes((trained / "mlflow.db").read_bytes())
+    (folder / "mlflow.db").write_bytes((trained_once / "mlflow.db").read_bytes())
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
     some = client.search_runs(["0"])[0].data.tags
     same = {tag: some[tag] for tag in (Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)}
@@ -75,27 +75,27 @@ def ends(main, command: list[str], folder: Path) -> int:
 
 
 @pytest.mark.parametrize("store", HOLDS_RUNS, indirect=True)
-def test_what_reads_a_store_leaves_it_as_it_was(store, trained, capsys, unmeasured):
-    before = foreign.state(store, trained)
+def test_what_reads_a_store_leaves_it_as_it_was(store, trained_once, capsys, unmeasured):
+    before = foreign.state(store, trained_once)
     for command in READ:
         assert ends(analysis_cli.main, command, store) == 0, (command, capsys.readouterr().err)
     capsys.readouterr()
     assert ends(cli.main, PLANNED[0], store) == 0
     assert "missing" not in capsys.readouterr().out, "all four runs were found"
     assert ends(cli.main, PLANNED[1], store) == 0
-    assert foreign.state(store, trained) == before
+    assert foreign.state(store, trained_once) == before
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("store", HOLDS_RUNS, indirect=True)
-def test_a_report_leaves_the_store_that_it_is_of_as_it_was(store, trained, capsys, instead_of_writing):
+def test_a_report_leaves_the_store_that_it_is_of_as_it_was(store, trained_once, capsys, instead_of_writing):
     """Verifying reads all that a report is made of."""
-    before = foreign.state(store, trained)
+    before = foreign.state(store, trained_once)
     with instead_of_writing() as had:
         assert ends(analysis_cli.main, REPORT, store) == 0, capsys.readouterr().err
     assert len(had[0].trials.runs) == 4
     assert ends(analysis_cli.main, VERIFY, store) == 0, capsys.readouterr().err
-    assert foreign.state(store, trained) == before
+    assert foreign.state(store, trained_once) == before
 
 
 @pytest.mark.parametrize("store", [kind for kind in foreign.KINDS if kind not in HOLDS_RUNS], indirect=True)

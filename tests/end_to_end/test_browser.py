@@ -150,15 +150,15 @@ def page(chromium: Chrome, tmp_path: Path) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def runs(trained: Path) -> list[Run]:
-    return list(mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db").search_runs(["0"]))
+def runs(trained_once: Path) -> list[Run]:
+    return list(mlflow.MlflowClient(f"sqlite:///{trained_once}/mlflow.db").search_runs(["0"]))
 
 
 @pytest.fixture(scope="module")
-def server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(trained_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `mlflow ui` on a copy of the store, which holds a study of its runs too, described as its report does it."""
     folder = tmp_path_factory.mktemp("server")
-    shutil.copy(trained / "mlflow.db", folder)
+    shutil.copy(trained_once / "mlflow.db", folder)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
@@ -207,11 +207,11 @@ def report(reported: Reported) -> str:
 
 
 @pytest.fixture(scope="module")
-def gallery(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def gallery(trained_once: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a gallery's page."""
     folder = tmp_path_factory.mktemp("gallery")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        use_store(folder, trained / "mlflow.db", monkeypatch)
+        use_store(folder, trained_once / "mlflow.db", monkeypatch)
         assert cli.main(["gallery", "--output", "gallery.html"]) == 0
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
     return (folder / "gallery.html").as_uri()
