@@ -119,14 +119,23 @@ def estimate(judged: Judged) -> str:
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
         return f"{contrast(result, 'vs')}: not available"
-    interval = reading.interval(*ends(judged, result))
-    return f"{contrast(result, 'vs')}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
+    told = f"{contrast(result, 'vs')}: {reading.difference(result.plain.mean)}{reading.difference_unit}"
+    if judged.verdict == Verdict.NONE:
+        return told
+    low, high, _ = deciding(judged.verdict, result)
+    return f"{told} ({reading.interval(low, high)})"
 
 
-def ends(judged: Judged, result: Compared) -> tuple[float, float]:
-    """Of the interval by which the verdict on the claim was reached."""
-    own = result.plain if judged.verdict == Verdict.SUPPORTED else result.strict_plain
-    return own.low, own.high
+def deciding(verdict: Verdict, result: Compared) -> tuple[float, float, float]:
+    """The interval by which a verdict was reached, as measured, and what its level lacks of 1.
+
+    What is said against a claim is held to the stricter level. Equivalence, and that something is not worse, are one-sided tests: their interval is that at twice the share of α.
+    """
+    strict = verdict in {Verdict.REFUTED, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN}
+    own, alpha = (result.strict_plain, result.strict_alpha) if strict else (result.plain, result.alpha)
+    if verdict == Verdict.EQUIVALENT or (result.not_worse and not strict):
+        return own.inner_low, own.inner_high, 2 * alpha
+    return own.low, own.high, alpha
 
 
 def contrast(result: Compared, between: str = "compared with") -> str:
@@ -298,28 +307,30 @@ def _supported(result: Compared, reading: Measure) -> str:
         way = "lower" if result.expect == "not lower" else "higher"
         return (
             f"{_subject(result, reading)} is not {way} than {rival(result)} by {_margin(result, reading)} or more: "
-            f"{_numbers(result, reading, inner=True)}."
+            f"{_numbers(result, reading, Verdict.SUPPORTED)}."
         )
-    return f"{_subject(result, reading)} is {result.expect} than {rival(result)}: {_numbers(result, reading)}."
+    return (
+        f"{_subject(result, reading)} is {result.expect} than {rival(result)}: {_numbers(result, reading, Verdict.SUPPORTED)}."
+    )
 
 
 def _refuted(result: Compared, reading: Measure) -> str:
     way = "lower" if result.plain.mean < 0 else "higher"
     by = f" by more than {_margin(result, reading)}" if result.not_worse else ""
-    return f"The opposite was found: {_subject(result, reading)} is {way} than {rival(result)}{by}: {_numbers(result, reading, strict=True)}."
+    return f"The opposite was found: {_subject(result, reading)} is {way} than {rival(result)}{by}: {_numbers(result, reading, Verdict.REFUTED)}."
 
 
 def _equivalent(result: Compared, reading: Measure) -> str:
     return (
         f"{_subject(result, reading)} and {rival(result)} differ by less than {reading.margin(result.margin)}: "
-        f"{_numbers(result, reading, inner=True, strict=True)}."
+        f"{_numbers(result, reading, Verdict.EQUIVALENT)}."
     )
 
 
 def _not_by_margin(result: Compared, reading: Measure) -> str:
     return (
         f"That {_subject(result, reading)} {_beyond(result, reading)} is ruled out; a smaller effect, or the opposite, is not: "
-        f"{_numbers(result, reading, strict=True)}."
+        f"{_numbers(result, reading, Verdict.NOT_BY_MARGIN)}."
     )
 
 
@@ -328,11 +339,11 @@ def _inconclusive(result: Compared, reading: Measure) -> str:
         way = "lower" if result.expect == "not lower" else "higher"
         return (
             f"That {_subject(result, reading)} is not {way} than {rival(result)} by {_margin(result, reading)} or more could not be "
-            f"shown: {_numbers(result, reading, inner=True)}."
+            f"shown: {_numbers(result, reading, Verdict.INCONCLUSIVE)}."
         )
     return (
         f"{_subject(result, reading)} and {rival(result)} could not be told apart, nor shown to be equivalent: "
-        f"{_numbers(result, reading)}."
+        f"{_numbers(result, reading, Verdict.INCONCLUSIVE)}."
     )
 
 
@@ -385,12 +396,11 @@ def _over(result: Compared) -> str:
     return "divided by that on" if result.scale == "ratio" else "minus that on"
 
 
-def _numbers(result: Compared, reading: Measure, *, inner: bool = False, strict: bool = False) -> str:
+def _numbers(result: Compared, reading: Measure, verdict: Verdict) -> str:
     """The estimate with the interval that decides."""
-    own, alpha = (result.strict_plain, result.strict_alpha) if strict else (result.plain, result.alpha)
-    low, high, alpha = (own.inner_low, own.inner_high, 2 * alpha) if inner else (own.low, own.high, alpha)
-    what = f"{reading.difference(own.mean)}{reading.difference_unit}"
-    return f"{what}, {level(alpha)} interval {reading.interval(low, high)}, n = {own.n}"
+    low, high, alpha = deciding(verdict, result)
+    what = f"{reading.difference(result.plain.mean)}{reading.difference_unit}"
+    return f"{what}, {level(alpha)} interval {reading.interval(low, high)}, n = {result.plain.n}"
 
 
 def _no_verdict(result: Compared, reading: Measure, block: str) -> str:

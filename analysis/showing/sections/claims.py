@@ -12,6 +12,7 @@ from regstudy.schema import Summary
 from ...judging.claims import Compared, Judged
 from ...judging.findings import Findings
 from ...judging.populations import NewImages
+from ...judging.statistics import LEAST
 from ...reading import measures
 from ...reading.measures import Measure
 from .. import plots, wording
@@ -41,10 +42,12 @@ def _forest(material: Material) -> list[Drawing]:
         return []
     table = pd.DataFrame(rows)
     apart = int(((table["low"] > table["none"]) | (table["high"] < table["none"])).sum())
-    title = f"Contrasts: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
+    block = material.found.trials.words.block
+    few = table["n"].max() < LEAST
+    title = f"Contrasts: {f'too few {block}s to tell' if few else f'{apart} of {len(rows)} {_show(apart)} a difference'}"
     subtitle = (
         "the first minus the second, or divided by it, with the interval at its share of α; band: smaller than the margin"
-        + _number(table, material.found.trials.words.block)
+        + _number(table, block)
     )
     figure, narrow = both(plots.forest, table, title=title, subtitle=subtitle)
     caption = (
@@ -55,6 +58,10 @@ def _forest(material: Material) -> list[Drawing]:
     return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "none"]), narrow)]
 
 
+def _show(n: int) -> str:
+    return "shows" if n == 1 else "show"
+
+
 def _number(table: pd.DataFrame, block: str) -> str:
     """How many blocks are compared, to follow a subtitle."""
     low, high = int(table["n"].min()), int(table["n"].max())
@@ -62,17 +69,31 @@ def _number(table: pd.DataFrame, block: str) -> str:
 
 
 def _once(found: Findings) -> list[dict[str, object]]:
-    """A row per measure and pair, in one direction: against the reference, or else what comes earlier. Of several claims' contrasts of a pair, the widest interval."""
-    order = {str(name): place for place, name in enumerate([found.reference, *found.scores.columns])} | {found.reference: -1}
+    """A row per measure and pair, in one direction: against the reference, else as the claim puts it that rests on it. Of several claims' contrasts of a pair, the widest interval."""
+    first = _subjects(found)
     made: dict[tuple[object, ...], dict[str, object]] = {}
     for judged in found.judged:
         for result in judged.contrasts:
             if not result.plain.decidable:
                 continue
-            row = _contrast_row(judged, result, turned=order.get(result.subject, 0) < order.get(result.rival, -1))
+            row = _contrast_row(judged, result, turned=first[_pair(result)] != result.subject)
             key = (row["quantity"], row["scale"], row["contrast"])
             made[key] = _merged(made[key], row) if key in made else row
     return list(made.values())
+
+
+def _subjects(found: Findings) -> dict[tuple[str, ...], str]:
+    """Of each pair the one that is compared with the other."""
+    resting = [judged.deciding for judged in found.judged if judged.deciding is not None]
+    first: dict[tuple[str, ...], str] = {}
+    for result in [*resting, *(result for judged in found.judged for result in judged.contrasts)]:
+        turned = result.subject == found.reference and not result.against_number
+        first.setdefault(_pair(result), result.rival if turned else result.subject)
+    return first
+
+
+def _pair(result: Compared) -> tuple[str, ...]:
+    return tuple(sorted((result.subject, result.rival)))
 
 
 def _merged(one: dict[str, object], other: dict[str, object]) -> dict[str, object]:
@@ -91,11 +112,15 @@ def _merged(one: dict[str, object], other: dict[str, object]) -> dict[str, objec
 def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str, object]:
     """What is drawn of a contrast; `turned`: of the rival against the subject."""
     reading, ratio, plain = _measure(result), result.scale == "ratio", result.plain
+    decides = judged.deciding is not None and result.plain is judged.deciding.plain
+    low, high, _ = wording.deciding(judged.verdict if decides else result.verdict, result)
     if turned and not result.against_number:
         result = replace(result, subject=result.rival, rival=result.subject)
-        mean, low, high = -plain.mean, -plain.high, -plain.low
+        mean, low, high = -plain.mean, -high, -low
     else:
-        mean, low, high = plain.mean, plain.low, plain.high
+        mean = plain.mean
+    if plain.n < LEAST:
+        low = high = math.nan
 
     def show(natural: float) -> float:
         return math.exp(natural) if ratio else natural * reading.factor
@@ -112,8 +137,8 @@ def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str
         "high": show(high),
         "margin": show(result.margin),
         "verdict": wording.verdict_words(judged),
-        "answer": wording.answer(judged) if result.plain is (judged.deciding.plain if judged.deciding else None) else "",
-        "told": f"{reading.difference(mean)} ({reading.interval(low, high)})",
+        "answer": wording.answer(judged) if decides else "",
+        "told": reading.difference(mean) + (f" ({reading.interval(low, high)})" if math.isfinite(low) else ""),
         "n": plain.n,
     }
 
