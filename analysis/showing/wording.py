@@ -122,15 +122,16 @@ def estimate(judged: Judged) -> str:
     told = f"{contrast(result, 'vs')}: {reading.difference(result.plain.mean)}{reading.difference_unit}"
     if judged.verdict == Verdict.NONE:
         return told
-    low, high, _ = deciding(judged.verdict, result)
+    low, high, _ = deciding(result)
     return f"{told} ({reading.interval(low, high)})"
 
 
-def deciding(verdict: Verdict, result: Compared) -> tuple[float, float, float]:
-    """The interval by which a verdict was reached, as measured, and what its level lacks of 1.
+def deciding(result: Compared) -> tuple[float, float, float]:
+    """The interval by which the verdict on a contrast was reached, as measured, and what its level lacks of 1.
 
     What is said against a claim is held to the stricter level. Equivalence, and that something is not worse, are one-sided tests: their interval is that at twice the share of α.
     """
+    verdict = result.verdict
     strict = verdict in {Verdict.REFUTED, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN}
     own, alpha = (result.strict_plain, result.strict_alpha) if strict else (result.plain, result.alpha)
     if verdict == Verdict.EQUIVALENT or (result.not_worse and not strict):
@@ -307,30 +308,30 @@ def _supported(result: Compared, reading: Measure) -> str:
         way = "lower" if result.expect == "not lower" else "higher"
         return (
             f"{_subject(result, reading)} is not {way} than {rival(result)} by {_margin(result, reading)} or more: "
-            f"{_numbers(result, reading, Verdict.SUPPORTED)}."
+            f"{_numbers(result, reading)}."
         )
-    return (
-        f"{_subject(result, reading)} is {result.expect} than {rival(result)}: {_numbers(result, reading, Verdict.SUPPORTED)}."
-    )
+    return f"{_subject(result, reading)} is {result.expect} than {rival(result)}: {_numbers(result, reading)}."
 
 
 def _refuted(result: Compared, reading: Measure) -> str:
     way = "lower" if result.plain.mean < 0 else "higher"
     by = f" by more than {_margin(result, reading)}" if result.not_worse else ""
-    return f"The opposite was found: {_subject(result, reading)} is {way} than {rival(result)}{by}: {_numbers(result, reading, Verdict.REFUTED)}."
+    return (
+        f"The opposite was found: {_subject(result, reading)} is {way} than {rival(result)}{by}: {_numbers(result, reading)}."
+    )
 
 
 def _equivalent(result: Compared, reading: Measure) -> str:
     return (
         f"{_subject(result, reading)} and {rival(result)} differ by less than {reading.margin(result.margin)}: "
-        f"{_numbers(result, reading, Verdict.EQUIVALENT)}."
+        f"{_numbers(result, reading)}."
     )
 
 
 def _not_by_margin(result: Compared, reading: Measure) -> str:
     return (
         f"That {_subject(result, reading)} {_beyond(result, reading)} is ruled out; a smaller effect, or the opposite, is not: "
-        f"{_numbers(result, reading, Verdict.NOT_BY_MARGIN)}."
+        f"{_numbers(result, reading)}."
     )
 
 
@@ -339,11 +340,11 @@ def _inconclusive(result: Compared, reading: Measure) -> str:
         way = "lower" if result.expect == "not lower" else "higher"
         return (
             f"That {_subject(result, reading)} is not {way} than {rival(result)} by {_margin(result, reading)} or more could not be "
-            f"shown: {_numbers(result, reading, Verdict.INCONCLUSIVE)}."
+            f"shown: {_numbers(result, reading)}."
         )
     return (
         f"{_subject(result, reading)} and {rival(result)} could not be told apart, nor shown to be equivalent: "
-        f"{_numbers(result, reading, Verdict.INCONCLUSIVE)}."
+        f"{_numbers(result, reading)}."
     )
 
 
@@ -396,9 +397,9 @@ def _over(result: Compared) -> str:
     return "divided by that on" if result.scale == "ratio" else "minus that on"
 
 
-def _numbers(result: Compared, reading: Measure, verdict: Verdict) -> str:
+def _numbers(result: Compared, reading: Measure) -> str:
     """The estimate with the interval that decides."""
-    low, high, alpha = deciding(verdict, result)
+    low, high, alpha = deciding(result)
     what = f"{reading.difference(result.plain.mean)}{reading.difference_unit}"
     return f"{what}, {level(alpha)} interval {reading.interval(low, high)}, n = {result.plain.n}"
 

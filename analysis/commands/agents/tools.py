@@ -255,7 +255,7 @@ def _judgement(judged: Judged, block: str) -> Judgement:
     if result is None:
         return Judgement.model_validate(told)
     reading = measures.measure(result.metric).as_ratio(ratio=result.scale == "ratio")
-    *ends, alpha = wording.deciding(judged.verdict, result)
+    *ends, alpha = wording.deciding(result)
     estimate, low, high = (_shown(reading, number) for number in (result.plain.mean, *ends))
     level = round(1 - alpha, 6)
     unit = "×" if reading.ratio else reading.difference_unit.strip()

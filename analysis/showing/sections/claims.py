@@ -113,7 +113,7 @@ def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str
     """What is drawn of a contrast; `turned`: of the rival against the subject."""
     reading, ratio, plain = _measure(result), result.scale == "ratio", result.plain
     decides = judged.deciding is not None and result.plain is judged.deciding.plain
-    low, high, _ = wording.deciding(judged.verdict if decides else result.verdict, result)
+    low, high, _ = wording.deciding(result)
     if turned and not result.against_number:
         result = replace(result, subject=result.rival, rival=result.subject)
         mean, low, high = -plain.mean, -high, -low
