@@ -395,22 +395,6 @@ def test_what_cannot_be_read_again_from_the_reports_runs_is_said_and_never_taken
 
 
 @pytest.mark.slow
-def test_of_a_snapshot_nothing_is_taken_as_it_stands(own_copy, capsys):
-    """It is where the command says, and loses no run: notices, names of places and how many runs there are can be found again."""
-    assert cli.main(["snapshot", "snap"]) == 0
-    assert cli.main(["report", "--from", "snap", "--output", "report"]) == 0
-    folder, capture = own_copy / "report", capsys.readouterr()
-    assert cli.main(["verify", "report"]) == 0, capture
-    notice = "every run was audited"
-    made_by(lambda held: held.update(notices=[notice], store="elsewhere"))(folder)
-    as_forgers_do(folder)
-    assert cli.main(["verify", "report"]) == 2
-    told = capsys.readouterr().err
-    assert "the report says what its runs do not: every run was audited" in told
-    assert "the report says that it is of 'snap' of elsewhere, expected 'snap' of snap" in told
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [
