@@ -142,8 +142,9 @@ if (whatIf) {
       control?.setAttribute("aria-valuetext", words);
       if (control) output.textContent = words;
     }
-    const which = moved.map((row) => `${row.querySelector("dt").textContent}: ${row.querySelector("span").textContent}`).join("; ");
-    at("told").textContent = moved.length ? `${moved.length} of ${rows.length} answers would be another. ${which}.` : "Every answer is as in this report.";
+    const first = moved.slice(0, 3).map((row) => `${row.querySelector("dt").textContent}: ${row.querySelector("span").textContent}`).join("; ");
+    const more = moved.length > 3 ? `; and ${moved.length - 3} more` : "";
+    at("told").textContent = moved.length ? `${moved.length} of ${rows.length} answers would differ. ${first}${more}.` : "Every answer is as in this report.";
   };
   for (const control of [blocks, margin]) control?.addEventListener("input", show);
   at("reset").addEventListener("click", () => {
@@ -151,6 +152,6 @@ if (whatIf) {
     if (margin) margin.value = own;
     show();
   });
-  at("told").closest("details").hidden = false;
+  document.getElementById("what-if").hidden = false;
   show();
 }

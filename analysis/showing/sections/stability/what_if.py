@@ -30,7 +30,7 @@ class _WhatIf(Section):
             return None
         title = _title(found, what, told)
         data = {"lines": told, "data": _data(found, what, told), "last": len(what.firsts) - 1, "own": OWN, "margins": _has_margin(found)}
-        return Made(self.name, title, self.question, _said(found), [], [_table(found, what, told)], data)
+        return Made(self.name, title, self.question, _said(found), [], [_table(found, what, told)], data, folded=True)
 
 
 def _has_margin(found: Findings) -> bool:
@@ -41,10 +41,10 @@ def _title(found: Findings, what: WhatIf, told: Sequence[Line]) -> str:
     """How many answers hang on the number of blocks, and on the margin."""
     block, sizes = found.trials.words.block, [len(first) for first in what.firsts]
     half = max(place for place, size in enumerate(sizes) if size <= max(sizes[-1] // 2, sizes[0]))
-    parts = [f"with the first {plural(sizes[half], block)} {_moved(told, half, OWN)} of {plural(len(told), 'answer')} would be another"]
+    parts = [f"with the first {plural(sizes[half], block)} {_moved(told, half, OWN)} of {plural(len(told), 'answer')} would differ"]
     if _has_margin(found):
         halved, doubled = (_moved(told, len(sizes) - 1, TIMES.index(times)) for times in (0.5, 2.0))
-        parts += [f"with half the margin {halved}", f"with twice the margin {doubled}"]
+        parts += [f"with half the margin {halved}", f"with twice {doubled}"]
     return f"What if: {', '.join(parts)}"
 
 
@@ -77,7 +77,7 @@ def _table(found: Findings, what: WhatIf, told: Sequence[Line]) -> Grid:
     )
     tried = f" (from {TIMES[0]:g} to {TIMES[-1]:g} was tried)" if margins else ""
     columns = tuple(Column(text, text.startswith("so since")) for text in headings)
-    return Grid("what_if", caption + tried, columns, rows, title="How long each answer has stood, and how far the margin may move")
+    return Grid("what_if", caption + tried, columns, rows, title="How long each answer has stood")
 
 
 def _since(line: Line, what: WhatIf) -> tuple[str, str]:
