@@ -289,7 +289,7 @@ def subtracted(
     a: "pd.Series[float]", b: "pd.Series[float]", contrast: Contrast, unit: Unit
 ) -> tuple[statistics.Vector, statistics.Vector, float]:
     """Two columns of scores as one is subtracted from the other, of a ratio their logarithms; and the step in which they come."""
-    first, second = a.to_numpy(float), b.to_numpy(float)
+    first, second = (np.asarray(column, np.float64) for column in (a, b))
     if contrast.scale != "ratio":
         return first, second, unit.resolution
     with np.errstate(divide="ignore", invalid="ignore"):

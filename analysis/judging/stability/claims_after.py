@@ -81,11 +81,12 @@ def _over(
     blocks = _blocks(measured, [subject, rival] if rival else [subject], inside)
     rules = [looked.rule(blocks, each) for each in tests]
     rules.append(Rule(rules[0].alpha / 2, rules[0].anytime))
-    estimates = [
+    tested, strict, half = (
         statistics.compare(np.where(inside, first, np.nan), second, pairing, resolution=resolution, rule=rule) for rule in rules
-    ]
+    )
     least = 0.0 if contrast.scale == "ratio" else measured.unit.least_margin
-    each = [tuple(statistics.one(own, place) for own in estimates) for place in range(len(firsts))]
+    one = statistics.one
+    each = [(one(tested, place), one(strict, place), one(half, place)) for place in range(len(firsts))]
     return _Over(claims.margin_of(contrast, measured.unit), least, contrast.expect.startswith("not "), each)
 
 

@@ -44,7 +44,9 @@ def find(found: Findings) -> WhatIf | None:
     blocks = _in_order(found)
     if len(blocks) < LEAST or not found.trials.pairing.paired or found.trials.varied is not None:
         return None
-    firsts = tuple(tuple(blocks[:n]) for n in _counts(len(blocks), found.looked.planned) if {*blocks[:n]} & {*found.scores.index})
+    firsts = tuple(
+        tuple(blocks[:n]) for n in _counts(len(blocks), found.looked.planned) if {*blocks[:n]} & {*found.scores.index}
+    )
     asked = findings.claimed(found.trials)
     answers = claims_after.after(*asked, found.looked, firsts, TIMES) if asked else [[{}] * len(TIMES) for _ in firsts]
     scales = tuple(_scale(found.scale, times) for times in TIMES)
@@ -76,7 +78,7 @@ def _rankings(found: Findings, firsts: Sequence[Sequence[object]], scales: Seque
 def _ranked(found: Findings, run: pd.DataFrame, simple: dict[str, tuple[float, ...]], first: Sequence[object]) -> Ranking:
     """The ranking of these blocks alone, of the configurations that were run in them."""
     there = run.loc[run.index.isin(list(first))]
-    names = [name for name in found.scores if there[name].any()]
+    names = [str(name) for name in found.scores if there[name].any()]
     runs, reference = found.trials.runs, found.ranking.reference
     return ranking.rank(
         found.scores.loc[there.index, names],

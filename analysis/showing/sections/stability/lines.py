@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ....files.rows import rows
-from ....judging.claims import Verdict
 from ....judging.findings import Findings
 from ....judging.ranking import Ranking, Relation, concluded
+from ....judging.stability.claims_after import Answer
 from ....judging.stability.what_if import WhatIf
 from ... import wording
 from ...words import opening
@@ -82,11 +82,12 @@ def _alone(name: str, ranked: Ranking, beside: str) -> Said:
 
 def _claims(found: Findings, what: WhatIf) -> list[Line]:
     return [
-        Line(judged.text, [[_claim(*answers[judged.id]) for answers in own] for own in what.answers]) for judged in found.judged
+        Line(judged.text, [[_claim(answers[judged.id]) for answers in own] for own in what.answers]) for judged in found.judged
     ]
 
 
-def _claim(verdict: Verdict, strongly: bool) -> Said:  # noqa: FBT001  # a pair, as it comes
+def _claim(given: Answer) -> Said:
+    verdict, strongly = given
     answer = wording.ANSWERS[verdict]
     text = f"{opening.SIGNS[answer]} {answer}: {wording.verdict_in_words(verdict, strongly=strongly)}"
     return Said(text, text)

@@ -6,7 +6,7 @@ from regstudy.console.terminal import plural
 
 from ....judging.findings import Findings
 from ....judging.stability import what_if
-from ....judging.stability.what_if import FROM, TIMES, WhatIf
+from ....judging.stability.what_if import TIMES, WhatIf
 from ...grids import NONE, Column, Grid
 from ...words import opening
 from ..section import Made, Material, Section
@@ -29,7 +29,13 @@ class _WhatIf(Section):
         if what is None or not told:
             return None
         title = _title(found, what, told)
-        data = {"lines": told, "data": _data(found, what, told), "last": len(what.firsts) - 1, "own": OWN, "margins": _has_margin(found)}
+        data = {
+            "lines": told,
+            "data": _data(found, what, told),
+            "last": len(what.firsts) - 1,
+            "own": OWN,
+            "margins": _has_margin(found),
+        }
         return Made(self.name, title, self.question, _said(found), [], [_table(found, what, told)], data, folded=True)
 
 
@@ -41,7 +47,9 @@ def _title(found: Findings, what: WhatIf, told: Sequence[Line]) -> str:
     """How many answers hang on the number of blocks, and on the margin."""
     block, sizes = found.trials.words.block, [len(first) for first in what.firsts]
     half = max(place for place, size in enumerate(sizes) if size <= max(sizes[-1] // 2, sizes[0]))
-    parts = [f"with the first {plural(sizes[half], block)} {_moved(told, half, OWN)} of {plural(len(told), 'answer')} would differ"]
+    parts = [
+        f"with the first {plural(sizes[half], block)} {_moved(told, half, OWN)} of {plural(len(told), 'answer')} would differ"
+    ]
     if _has_margin(found):
         halved, doubled = (_moved(told, len(sizes) - 1, TIMES.index(times)) for times in (0.5, 2.0))
         parts += [f"with half the margin {halved}", f"with twice {doubled}"]
@@ -61,15 +69,29 @@ def _said(found: Findings) -> list[str]:
         how = f"as if each number of {block}s had been fixed before any was looked at"
     else:
         how = f"at the planned number, {looked.planned:,}, by the t test, at any other by the one that holds whenever one looks"
-    margin = " The margin moves the ranking’s and every claim’s own by the same factor, of a ratio its logarithm." if found.judged else ""
-    return [f"{block.capitalize()}s are taken in ascending order and judged as they would have been then: {how}.{margin if _has_margin(found) else ''}"]
+    margin = (
+        " The margin moves the ranking’s and every claim’s own by the same factor, of a ratio its logarithm."
+        if found.judged
+        else ""
+    )
+    return [
+        f"{block.capitalize()}s are taken in ascending order and judged as they would have been then: {how}.{margin if _has_margin(found) else ''}"
+    ]
 
 
 def _table(found: Findings, what: WhatIf, told: Sequence[Line]) -> Grid:
     block, margins = found.trials.words.block, _has_margin(found)
     n = len(what.firsts[-1])
-    headings = ["answer to", "this report", f"so since, of {plural(n, block)}", "before that", *(["so with margins ×"] if margins else [])]
-    rows = tuple((line.label, line.said[-1][OWN].text, *_since(line, what), *([_margins(line)] if margins else [])) for line in told)
+    headings = [
+        "answer to",
+        "this report",
+        f"so since, of {plural(n, block)}",
+        "before that",
+        *(["so with margins ×"] if margins else []),
+    ]
+    rows = tuple(
+        (line.label, line.said[-1][OWN].text, *_since(line, what), *([_margins(line)] if margins else [])) for line in told
+    )
     caption = (
         f"How stable each answer is: from how many {block}s on it has been as it is, what it was just before, and by what the margin can be multiplied, with all {plural(n, block)}, without changing it"
         if margins
@@ -123,9 +145,7 @@ def _margin(found: Findings, what: WhatIf, place: int) -> str:
 
 def _steps(said: Sequence[Said]) -> list[list[object]]:
     """What is said from each margin on at which it changes: the margin's place, text, answer."""
-    return [
-        [place, one.text, one.answer] for place, one in enumerate(said) if place == 0 or one != said[place - 1]
-    ]
+    return [[place, one.text, one.answer] for place, one in enumerate(said) if place == 0 or one != said[place - 1]]
 
 
 STABILITY = _WhatIf("what_if", "What if?")
