@@ -410,6 +410,38 @@ def test_of_a_snapshot_nothing_is_taken_as_it_stands(own_copy, capsys):
     assert "the report says that it is of 'snap' of elsewhere, expected 'snap' of snap" in told
 
 
+OF_WHAT_IF = {
+    "verdict in the data": by(r'(id="what-if-data">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "number in the data": by(r'(id="what-if-data">.*?\(\D*)(\d)', r"\g<1>7\2"),
+    "margin in the data": by(r'(id="what-if-data">.*?"lines": \[\[\[\[)0', r"\g<1>1"),
+    "verdict beside the controls": by(r'(<dl class="what-if">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "verdict in the table": by(r'(id="table-what_if">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "number in the table": by(r'(id="table-what_if">.*?<td class="number">)3', r"\g<1>2"),
+    "verdict in Markdown": by(r"(## What if.*?\| )\? Open: inconclusive", r"\g<1>✓ Yes: supported", MARKDOWN),
+}
+
+
+@pytest.mark.slow
+def test_what_fewer_seeds_or_another_margin_would_have_said_is_verified(tmp_path, monkeypatch, capsys):
+    """Of three real seeds: two allow no verdict."""
+    monkeypatch.chdir(ROOT)
+    written, forged = tmp_path / "written", tmp_path / "forged"
+    command = ["report", "--from", "results/published-stepped/blocks-5-7", "--planned", "3", "--output"]
+    assert cli.main([*command, str(written)]) == 0
+    for forgery, change in OF_WHAT_IF.items():
+        shutil.copytree(written, forged)
+        name = change(forged)
+        as_forgers_do(forged)
+        told = compared(forged, written).differences
+        assert [line for line in told if line.startswith(f"{name}, ")], forgery
+        shutil.rmtree(forged)
+    OF_WHAT_IF["verdict in the data"](written)
+    as_forgers_do(written)
+    capsys.readouterr()
+    assert cli.main(["verify", str(written)]) == 2
+    assert "report.html, line " in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
