@@ -426,7 +426,7 @@ def test_what_fewer_seeds_or_another_margin_would_have_said_is_verified(tmp_path
     """Of three real seeds: two allow no verdict."""
     monkeypatch.chdir(ROOT)
     written, forged = tmp_path / "written", tmp_path / "forged"
-    command = ["report", "--from", "results/published-stepped/blocks-5-7", "--planned", "3", "--output"]
+    command = ["report", "--from", "results/published-v2/blocks-5-7", "--study", "published-v2", "--planned", "3", "--output"]
     assert cli.main([*command, str(written)]) == 0
     for forgery, change in OF_WHAT_IF.items():
         shutil.copytree(written, forged)

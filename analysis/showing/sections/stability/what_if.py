@@ -48,11 +48,11 @@ def _title(found: Findings, what: WhatIf, told: Sequence[Line]) -> str:
     block, sizes = found.trials.words.block, [len(first) for first in what.firsts]
     half = max(place for place, size in enumerate(sizes) if size <= max(sizes[-1] // 2, sizes[0]))
     parts = [
-        f"with the first {plural(sizes[half], block)} {_moved(told, half, OWN)} of {plural(len(told), 'answer')} would differ"
+        f"with the first {plural(sizes[half], block)} {_moved(told, half, OWN) or 'none'} of {plural(len(told), 'answer')} would differ"
     ]
     if _has_margin(found):
         halved, doubled = (_moved(told, len(sizes) - 1, TIMES.index(times)) for times in (0.5, 2.0))
-        parts += [f"with half the margin {halved}", f"with twice {doubled}"]
+        parts += [f"with half the margin {halved or 'none'}", f"with twice {doubled or 'none'}"]
     return f"What if: {', '.join(parts)}"
 
 
@@ -135,12 +135,13 @@ def _data(found: Findings, what: WhatIf, told: Sequence[Line]) -> dict[str, obje
 
 def _margin(found: Findings, what: WhatIf, place: int) -> str:
     times = f"{what.times[place]:g} times the report’s" if place != OWN else "the report’s own"
-    margin = what.scales[place].margin
-    if margin is None:
+    own, margin = found.scale.margin, what.scales[place].margin
+    if own is None or margin is None:
         return times
     images = opening.images(found)
     counted = f", {margin * images:.3g} images" if images else ""
-    return f"{found.endpoint.margin(margin)}{counted} ({times})"
+    least = ", but not below its least" if margin > own * what.times[place] * (1 + 1e-9) else ""
+    return f"{found.endpoint.margin(margin)}{counted} ({times}{least})"
 
 
 def _steps(said: Sequence[Said]) -> list[list[object]]:
