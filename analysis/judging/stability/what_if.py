@@ -93,13 +93,18 @@ def _ranked(found: Findings, run: pd.DataFrame, simple: dict[str, tuple[float, .
 
 
 def _at_margins(ranked: Ranking, scales: Sequence[Scale], simple: dict[str, tuple[float, ...]]) -> list[Ranking]:
-    """At each margin; what changes is only on which side of it an interval's end lies."""
-    ends = np.abs(ranked.pairs[["inner_low", "inner_high"]].to_numpy(float))
+    """At each margin. A pair changes only where the margin passes an interval's end, and never if nothing may be said of it."""
+    ends = np.abs(ranked.pairs.loc[ranking.concluded(ranked.pairs), ["inner_low", "inner_high"]].to_numpy(float))
     told: list[Ranking] = []
     sides: list[bytes] = []
     for scale in scales:
         side = (ends < (scale.margin or 0.0)).tobytes()
         same = bool(sides) and side == sides[-1]
-        told.append(told[-1] if same else ranking.at_margin(ranked, scale, simple))
+        now = told[-1] if same else ranking.at_margin(ranked, scale, simple)
+        told.append(told[-1] if told and _alike(told[-1], now) else now)
         sides.append(side)
     return told
+
+
+def _alike(one: Ranking, other: Ranking) -> bool:
+    return one is other or (one.advised == other.advised and list(one.pairs["relation"]) == list(other.pairs["relation"]))

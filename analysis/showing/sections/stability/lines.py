@@ -44,7 +44,8 @@ def _ranking(found: Findings, what: WhatIf) -> list[Line]:
         return []
     names = [str(name) for name in opening.against(found, anchor)["configuration"]]
     # Rankings at margins that change nothing are one object, and are put into words once.
-    each = {id(ranked): _of_ranking(found, ranked, anchor, names) for own in what.rankings for ranked in own}
+    distinct = {id(ranked): ranked for own in what.rankings for ranked in own}
+    each = {key: _of_ranking(found, ranked, anchor, names) for key, ranked in distinct.items()}
     said = [[each[id(ranked)] for ranked in own] for own in what.rankings]
     labels = {"": "Use", **{name: f"{name} beside {anchor}" for name in names}}
     return [Line(label, [[one[name] for one in own] for own in said], name) for name, label in labels.items()]
