@@ -394,6 +394,26 @@ def test_what_cannot_be_read_again_from_the_reports_runs_is_said_and_never_taken
     assert "report: 1 difference: tables/ranking.csv, line 2: " in capsys.readouterr().err
 
 
+PUBLISHED_V2 = ROOT / "results" / "published-v2" / "report"
+OF_WHAT_IF = {
+    "verdict in the data": by(r'(id="what-if-data">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "number in the data": by(r'(id="what-if-data">.*?\(\D*)(\d)', r"\g<1>7\2"),
+    "margin in the data": by(r'(id="what-if-data">.*?"lines": \[\[\[\[)0', r"\g<1>1"),
+    "verdict beside the controls": by(r'(<dl class="what-if">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "verdict in the table": by(r'(id="table-what_if">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "number in the table": by(r'(id="table-what_if">.*?<td class="number">)3', r"\g<1>2"),
+    "verdict in Markdown": by(r"(## What if.*?\| )\? Open: inconclusive", r"\g<1>✓ Yes: supported", MARKDOWN),
+}
+
+
+@pytest.mark.parametrize("forgery", OF_WHAT_IF)
+def test_what_fewer_seeds_or_another_margin_would_have_said_is_compared(forgery, tmp_path):
+    forged = Path(shutil.copytree(PUBLISHED_V2, tmp_path / "report"))
+    name = OF_WHAT_IF[forgery](forged)
+    as_forgers_do(forged)
+    assert [line for line in compared(forged, PUBLISHED_V2).differences if line.startswith(f"{name}, ")]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",

@@ -29,6 +29,7 @@ from ..showing.sections.first import FIRST, OTHER_DATA
 from ..showing.sections.images import IMAGES
 from ..showing.sections.luck import LUCK
 from ..showing.sections.section import Material
+from ..showing.sections.stability.what_if import STABILITY
 from ..showing.sections.trust import TRUST
 from ..showing.sections.weights import WEIGHTS
 from ..showing.words import opening
@@ -48,6 +49,7 @@ SECTIONS = (
     RESPONSE,
     EFFECTS,
     LUCK,
+    STABILITY,
     TRUST,
     IMAGES,
 )

@@ -48,7 +48,12 @@ FEW = 3
 
 def verdict_words(judged: Judged) -> str:
     """The verdict as a word."""
-    return "strongly supported" if judged.strongly else judged.verdict.value
+    return verdict_in_words(judged.verdict, strongly=judged.strongly)
+
+
+def verdict_in_words(verdict: Verdict, *, strongly: bool) -> str:
+    """The same of a verdict without its claim."""
+    return "strongly supported" if strongly else verdict.value
 
 
 def answer(judged: Judged) -> str:

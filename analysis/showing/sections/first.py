@@ -60,12 +60,12 @@ def _differences(found: Findings, anchor: str | None, names: Sequence[str]) -> p
     too_few = table["seeds"] < LEAST
     table = table.assign(**{end: table[end].mask(too_few) for end in ("low", "high")})
     ends = [[_shown(found, row[end]) for end in ("low", "high")] for row in rows(table)]
-    told = [_told(found, row) for row in rows(table)]
+    words = [told(found, row) for row in rows(table)]
     return table.assign(
         mean=[_shown(found, mean) for mean in table["mean"]],
         low=[min(pair) for pair in ends],
         high=[max(pair) for pair in ends],
-        told=told,
+        told=words,
     )
 
 
@@ -74,7 +74,8 @@ def _shown(found: Findings, difference: float) -> float:
     return opening.worse(found, difference) if opening.images(found) else difference * found.endpoint.factor
 
 
-def _told(found: Findings, row: dict[str, Any]) -> str:
+def told(found: Findings, row: dict[str, Any]) -> str:
+    """What is known of a pair, a row of `opening.against`, as it stands beside its bar."""
     reading, counted = found.endpoint.as_ratio(ratio=False), bool(opening.images(found))
     ends = sorted(_shown(found, row[end]) for end in ("low", "high"))
     if not math.isfinite(row["mean"]):
