@@ -18,7 +18,7 @@ from ..files.rows import csv, rows
 from ..judging.findings import Findings
 from ..reading import errors as reading
 from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg
-from ..showing.figures import Drawing
+from ..showing.figures import MOST_CONFIGURATIONS, Drawing
 from ..showing.run_pages import Single
 from ..showing.sections.claims import CLAIMS
 from ..showing.sections.compared import CALIBRATION, OVERFITTING, SMOOTH
@@ -140,6 +140,7 @@ def _context(
         "runs_in_files": replace(runs, links=tuple(_file(anchor) for anchor in anchors)) if anchors else runs,
         "configurations": _configurations(found, single),
         "words": trials.words,
+        "most": MOST_CONFIGURATIONS,
         "store": trials.source.where,
         "from_store": any(run.experiment for run in trials.source.runs()),
         "experiment": trials.source.experiment,
