@@ -197,8 +197,7 @@ def _first(runs: pd.DataFrame, column: str) -> str:
 
 def _save(drawing: Drawing, folder: Path) -> Markup:
     """Write a figure as SVG, PNG and PDF; gives the SVG for HTML, with the narrow one if there is one."""
-    drawing.figure.draw_without_rendering()
-    drawing.figure.set_layout_engine("none")  # as it was laid out just now: else each file would do it again
+    svg.lay_out(drawing.figure)
     whole_svg = svg.svg(drawing.figure)
     _write(folder / f"{drawing.name}.svg", whole_svg)
     drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
@@ -209,5 +208,6 @@ def _save(drawing: Drawing, folder: Path) -> Markup:
     whole = svg.inline(whole_svg, drawing.name, drawing.alt)
     if drawing.narrow is None:
         return whole
+    svg.lay_out(drawing.narrow, as_svg=True)
     narrow = svg.inline(svg.svg(drawing.narrow), f"{drawing.name}-narrow", drawing.alt)
     return Markup('<div class="wide-screen">{}</div><div class="narrow-screen">{}</div>').format(whole, narrow)

@@ -27,7 +27,7 @@ def _told(material: Material) -> dict[str, object] | None:
 def _drawn_from(found: Findings, contest: Contest) -> dict[str, object]:
     """What the slider draws from: best epochs' wrong test images by configuration and seed."""
     runs = found.trials.runs
-    wide = runs.pivot(index="seed", columns="configuration", values=BEST)  # pivot_table drops what is all NaN
+    wide = runs.pivot(index="seed", columns="configuration", values=BEST)  # noqa: PD010  # pivot_table drops what is all NaN
     names = list(dict.fromkeys(runs["configuration"]))
     n = int(runs[TEST_IMAGES].iloc[0])
     wrong = {name: [round((1 - value) * n) for value in wide[name].dropna()] for name in names}
