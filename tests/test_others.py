@@ -183,9 +183,16 @@ def test_a_report_of_anybodys_runs_speaks_of_nothing_that_they_do_not_have(works
             logged({"depth": depth, "fold": fold}, {"val_rmse": rmse})
     command = ["compare", "--metric", "val_rmse", "--group-by", "params.depth", "--block", "params.fold"]
     if margin is None:
-        assert cli.main([*command, "--output", "report"]) == 0
+        assert cli.main([*command, "--output", "report", "--format", "md,csv,latex,json", "--card"]) == 0
     else:
-        an.report(an.read_runs("val_rmse", "params.depth", block="params.fold", margin=margin), "report")
+        an.report(
+            an.read_runs("val_rmse", "params.depth", block="params.fold", margin=margin),
+            "report",
+            formats="md,csv,latex",
+            card=True,
+        )
+    assert (workspace / "report" / "tables" / "ranking.tex").is_file()
+    assert (workspace / "report" / "card.png").is_file()
     pages = [path for path in (workspace / "report").rglob("*") if path.suffix in {".html", ".md", ".csv", ".svg"}]
     for path in pages:
         told = path.read_text().splitlines() if path.suffix == ".csv" else seen(path)
