@@ -3,6 +3,7 @@
 import itertools
 import re
 import warnings
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from analysis.showing import plots, svg
+from analysis.judging import findings
+from analysis.reading import foreign
+from analysis.showing import figures, grids, plots, svg
 from analysis.showing.plots import Quantity
 from analysis.showing.plots.curves import zoom
 from analysis.showing.plots.lines import factor_places
