@@ -19,7 +19,7 @@ from .judging import findings, pair
 from .judging.findings import Findings
 from .reading import filters, foreign
 from .reading.trials import Trials
-from .reports import report as report_files
+from .reports.formats import Contents
 from .showing import csv_numbers, grids, methods, rendering, terminal_tables, wording
 from .showing.grids import Column, Grid
 
@@ -169,12 +169,25 @@ def judge(trials: Trials) -> Judgement:
     return Judgement((wording.counted(found.judged),), grids.verdicts(found), csv_numbers.frames(found)["verdicts"])
 
 
-def report(trials: Trials, folder: str | Path, *, publish: bool = False) -> Path:
-    """Write the report into a folder, replacing an earlier one there and nothing else; the path of its page. `publish`: keep it in the store, too."""
-    folders.check_report(Path(folder))
+def report(
+    trials: Trials,
+    folder: str | Path,
+    *,
+    formats: str | Iterable[str] = (),
+    card: bool = False,
+    publish: bool = False,
+) -> Path:
+    """Write the report into a folder, replacing an earlier one there and nothing else; the path of its page.
+
+    `formats`, of html, md, csv, json, latex and pdf, are what is written beside the page and its figures; html, md and csv if none is named. `card`: the report as one picture, too.
+    `publish`: keep it in the store, too. UsageError names a format that is none.
+    """
+    asked = Contents.named(formats, card=card)
+    folders.check_report(Path(folder), asked.files)
     folders.make(Path(folder))
     found = commands.with_images(trials)
-    page = report_files.write(found, Path(folder), cli.as_command([*trials.asked, "--output", str(folder)]))
+    command = cli.as_command([*trials.asked, "--output", str(folder), *asked.as_words()])
+    page = commands.write(found, Path(folder), command, asked)
     if publish:
         commands.keep(page, found, asked=True)
     return page

@@ -1,5 +1,6 @@
 """The report of many runs, by the command: the committed study's trials, dealt out anew to so many configurations and seeds."""
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from analysis.reading.records import snapshot
 from analysis.reading.records.record import Record
@@ -17,16 +19,18 @@ from regstudy.config import RunConfig
 from regstudy.schema import TRIAL, Tag
 
 CONFIGURATIONS, SEEDS = 50, 20
+SCREEN = 1400, 900
 COMMITTED = Path(__file__).parent.parent / "results" / "published"
 
 
 class Report(NamedTuple):
-    """How many runs; seconds of the whole command; its peak memory and the size of report.html, in MB."""
+    """How many runs; seconds of the whole command; its peak memory and the size of report.html, in MB; how many screens that is high, if Chromium is there."""
 
     runs: int
     seconds: float
     memory: float
     size: float
+    screens: float | None
 
 
 def measure() -> Report:
@@ -36,15 +40,33 @@ def measure() -> Report:
         dealt = Dealt(snapshot.load(sorted(COMMITTED.glob("blocks-*"))))
         snapshot.write(dealt.runs(), dealt, folder)
         done = process.run("-m", "analysis", "report", "--from", str(folder), "--output", str(output))
-        return Report(len(dealt.runs()), done.seconds, done.memory, (output / "report.html").stat().st_size / 1e6)
+        page = output / "report.html"
+        return Report(len(dealt.runs()), done.seconds, done.memory, page.stat().st_size / 1e6, screens(page))
+
+
+def screens(page: Path) -> float | None:
+    """How high a page is, with its details folded, in screens of 1,400 × 900 pixels; None without Debian's Chromium and its driver."""
+    if not all(map(shutil.which, ("chromium", "chromedriver"))):
+        return None
+    options = ChromeOptions()
+    for flag in ("--headless=new", "--no-sandbox", f"--window-size={SCREEN[0]},{SCREEN[1]}"):
+        options.add_argument(flag)
+    options.binary_location = str(shutil.which("chromium"))
+    with Chrome(options, ChromeService(shutil.which("chromedriver"))) as driver:
+        size = {"width": SCREEN[0], "height": SCREEN[1], "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        driver.get(page.as_uri())
+        return driver.execute_script("return document.documentElement.scrollHeight") / SCREEN[1]
 
 
 def rows(found: Report) -> list[tuple[str, str, str]]:
     """The table's rows."""
     how = f"{CONFIGURATIONS} configurations × {SEEDS} seeds, from a snapshot, as a command, all formats"
+    high = f"of {SCREEN[0]:,} × {SCREEN[1]} pixels in Chromium, details folded"
     return [
         (f"(i) the report of {found.runs:,} runs", f"{found.seconds:.0f} s", how),
         ("(i) its size and peak memory", f"{found.size:.1f} MB; {found.memory:.0f} MB", "report.html; the process"),
+        *([("(i) its height", f"{found.screens:.1f} screens", high)] if found.screens is not None else []),
     ]
 
 

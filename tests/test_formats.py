@@ -13,6 +13,7 @@ from pylatexenc.latex2text import LatexNodes2Text
 from pylatexenc.latexwalker import LatexWalker
 from test_hostile_names import HOSTILE
 
+import analysis as an
 from analysis.commands import cli
 from analysis.files import folders
 from analysis.judging import findings
@@ -36,6 +37,27 @@ def test_an_unknown_format_is_one_line_before_anything_is_made(given, word, tmp_
     assert told.count("\n") == 1
     assert f"--format {word}: expected one of html, md, csv, json, latex, pdf" in told
     assert not list(tmp_path.iterdir())
+
+
+def test_a_report_of_anybodys_runs_takes_formats_too_by_the_command_and_in_a_program(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    compare = ["compare", "--metric", "acc", "--group-by", "params.lr"]
+    for words, told in (
+        (["--output", "report", "--format", "htm"], "--format 'htm': expected one of html, md, csv, json, latex, pdf"),
+        (["--card"], "--card is of the report that --metric and --output write"),
+        (["--format", "json"], "--format is of the report that --metric and --output write"),
+    ):
+        assert cli.main([*compare, *words]) == 2
+        said = capsys.readouterr().err
+        assert told in said
+        assert said.count("\n") == 1
+    with pytest.raises(UsageError, match="formats='htm': expected one of html, md"):
+        an.report(synthetic.trials(), "report", formats=["json", "htm"])
+    assert not list(tmp_path.iterdir())
+    asked = formats.Contents.named(("json", "latex"), card=True)
+    assert asked.as_words() == ["--format", "json,latex", "--card"]
+    assert formats.Contents.of(cli.parse([*compare, "--output", "report", *asked.as_words()])) == asked
+    assert formats.Contents.named("", card=False).as_words() == []
 
 
 def test_without_a_browser_a_page_cannot_be_printed_and_nothing_is_made(tmp_path, monkeypatch, capsys):
@@ -65,6 +87,45 @@ def cells(tex: str) -> list[list[str]]:
     return [[texts.latex_to_text(cell).strip() for cell in re.split(r"(?<!\\) & ", row)] for row in rows]
 
 
+def fits(tex: str) -> bool:
+    """Whether a table is no wider than a line of `article` on A4 by what it says itself: by its columns' points, all in all, or since it is scaled to the line."""
+    if "\\resizebox{\\textwidth}{!}{\\begin{tabular}" in tex:
+        return tex.count("\\end{tabular}}") == 1
+    points = [float(width) for width in re.findall(r"p\{([\d.]+)pt\}", tex)]
+    gap = float(re.findall(r"\\setlength\{\\tabcolsep\}\{([\d.]+)pt\}", tex)[0])
+    if points:
+        return sum(points) + 2 * gap * (len(points) - 1) <= LINE
+    # Not broken: no digit of footnotesize is narrower than 4.2 points.
+    return max(sum(4.2 * len(cell) + 2 * gap for cell in row) for row in cells(tex)) <= 1.2 * LINE
+
+
+LINE = 345.0
+LONG = (
+    "learning_rate_schedule_cosine_with_warm_restarts_v2",
+    "a" * 60,
+    "100% of $5 & −0.5 × x_{1}^2 and more",
+    "W" * 30,
+    "L1 0.001",
+)
+
+
+@pytest.mark.parametrize("columns", [3, 6, 16])
+def test_a_table_of_long_names_and_many_numbers_is_no_wider_than_a_line_and_loses_nothing(columns):
+    headings = (Column("configuration", numeric=False), *(Column(f"95% interval_of_{place}") for place in range(1, columns)))
+    grid = Grid("t", "wide", headings, tuple((name, *["−1,234.56 to +1,234.56"] * (columns - 1)) for name in LONG))
+    tex = latex.table(grid)
+    assert fits(tex)
+    assert [row[0] for row in cells(tex)] == [as_read(name) for name in LONG]
+    assert {cell for row in cells(tex) for cell in row[1:]} == {"-1,234.56 to +1,234.56"}
+    assert "\\usepackage{array,booktabs,graphicx}" in tex.splitlines()[0]
+
+
+def test_a_table_that_fits_is_as_wide_as_it_is():
+    tex = latex.table(Grid("t", "small", (Column("configuration", numeric=False), Column("mean")), (("none", "1.5"),)))
+    assert "\\begin{tabular}{lr}" in tex
+    assert "\\usepackage{booktabs}" in tex.splitlines()[0]
+
+
 def as_read(text: str) -> str:
     """As pylatexenc spells it."""
     return text.replace("^", "ˆ").replace("−", "-").replace("\u00a0", " ")
@@ -84,7 +145,8 @@ def test_a_studys_tables_are_whole_latex_with_booktabs_rules():
     made = latex.tables(findings.find(synthetic.trials()))
     assert set(made) == {"ranking", "verdicts", "comparisons"}
     for name, tex in made.items():
-        assert "\\usepackage{booktabs}" in tex.splitlines()[0]
+        assert "booktabs" in tex.splitlines()[0]
+        assert fits(tex), name
         assert tex.count("\\toprule") == tex.count("\\bottomrule") == 1, name
         widths = {len(row) for row in cells(tex)}
         assert len(widths) == 1, name

@@ -65,7 +65,8 @@ def report(migrated_database, tmp_path_factory) -> Iterator[Path]:
         rows_of_file(rng).to_parquet("results.parquet")
         given = ["--metric", "val_rmse", "--group-by", "params.what", "--block", "params.fold", "--margin", "0.5"]
         where = ["--from", "mlflow.db", "--from", "results.parquet", "--experiment", experiment]
-        assert cli.main(["compare", *given, *where, "--output", "report"]) == 0
+        formats = ["--format", "html,md,csv,latex,json", "--card"]
+        assert cli.main(["compare", *given, *where, *formats, "--output", "report"]) == 0
         assert cli.main(["verify", "report"]) == 0
         yield folder / "report"
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it

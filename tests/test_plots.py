@@ -3,6 +3,7 @@
 import itertools
 import re
 import warnings
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from analysis.showing import plots, svg
+from analysis.judging import findings
+from analysis.reading import foreign
+from analysis.showing import figures, grids, plots, svg
 from analysis.showing.plots import Quantity
 from analysis.showing.plots.curves import zoom
 from analysis.showing.plots.lines import factor_places
@@ -387,3 +390,15 @@ def test_text_is_measured_by_the_fonts_that_come_with_matplotlib():
     with style():
         fonts = {Path(font_manager.findfont(font_manager.FontProperties(weight=weight))) for weight in ("normal", "bold")}
     assert fonts == {Path(mpl.get_data_path(), "fonts", "ttf", name) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")}
+
+
+def test_of_many_configurations_twenty_are_drawn_with_the_reference_and_all_are_listed():
+    draw = np.random.default_rng(0)
+    scores = pd.DataFrame({f"c{place:02}": draw.normal(-place, 0.1, 4) for place in range(30)})
+    found = replace(findings.find(foreign.of_scores(scores, higher_is_better=True, margin=None, plan=None)), reference="c29")
+    assert figures.drawn_of(found) == [*(f"c{place:02}" for place in range(19)), "c29"]
+    assert figures.of_all(found) == " 20 of 30 configurations are drawn: the first of the ranking, and c29, the reference."
+    assert figures.listed(found) == len(grids.ranking(found).rows) == 30
+    few = findings.find(foreign.of_scores(scores.iloc[:, :20], higher_is_better=True, margin=None, plan=None))
+    assert len(figures.drawn_of(few)) == 20
+    assert figures.of_all(few) == ""

@@ -95,15 +95,7 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         default=REPORT,
         help="folder to write into; default: %(default)s; empty: into the artifacts only, of the study's run or the one that `mlflow run` made",
     )
-    report.add_argument(
-        "--format",
-        metavar="LIST",
-        default="",
-        help=f"beside report.html and its figures, with commas: {', '.join(formats.FORMATS)}; pdf, the page printed, needs Chromium; default: {','.join(formats.USUAL)}",
-    )
-    report.add_argument(
-        "--card", action="store_true", help="write card.svg, card.png and card.md too: the report as one picture, 1,200 × 630"
-    )
+    _add_written(report)
     report.add_argument(
         "--publish", action="store_true", help="keep the report in the store that is read, too; a study's own report always is"
     )
@@ -229,6 +221,20 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
     )
     _add_number(anyone)
     anyone.add_argument("--output", metavar="DIR", default="", help="write the report into this folder")
+    _add_written(anyone)
+
+
+def _add_written(group: "argparse._ArgumentGroup | terminal.Parser") -> None:
+    """What a report is written as."""
+    group.add_argument(
+        "--format",
+        metavar="LIST",
+        default="",
+        help=f"beside report.html and its figures, with commas: {', '.join(formats.FORMATS)}; pdf, the page printed, needs Chromium; default: {','.join(formats.USUAL)}",
+    )
+    group.add_argument(
+        "--card", action="store_true", help="write card.svg, card.png and card.md too: the report as one picture, 1,200 × 630"
+    )
 
 
 def _add_metric(group: "argparse._ArgumentGroup | terminal.Parser") -> None:
@@ -482,6 +488,11 @@ def _narrows(arguments: argparse.Namespace) -> bool:
 
 
 def _check_compare(arguments: argparse.Namespace) -> None:
+    formats.read(arguments.format)
+    if (arguments.format or arguments.card) and not (arguments.metric and arguments.output):
+        raise UsageError(
+            f"{'--format' if arguments.format else '--card'} is of the report that --metric and --output write: give these too, or leave it out"
+        )
     if arguments.metric:
         _check_what_is_read(arguments)
         _check_how(arguments)

@@ -122,7 +122,9 @@ def changed(then: MadeBy, now: MadeBy) -> list[str]:
 
 def digests(trials: Trials, wrong: pd.DataFrame, known: Collection[str]) -> dict[str, str]:
     """By run ID, the SHA-256 of what was read of it: fields, curves, and the misclassified images of those whose images are known."""
-    curves, images = _by_run(trials.epochs), _by_run(wrong)
+    epochs = trials.epochs
+    curves = _numbers(epochs, ["epoch", *sorted({str(name) for name in epochs} - {"epoch", *PLAIN})])
+    images = _numbers(wrong, IMAGES, "pixels")
     return {
         run_id: _digest(run, curves.get(run_id), images.get(run_id), is_known=run_id in known)
         for run in rows(trials.runs)
@@ -130,19 +132,16 @@ def digests(trials: Trials, wrong: pd.DataFrame, known: Collection[str]) -> dict
     }
 
 
-def _digest(run: dict[str, Any], curves: pd.DataFrame | None, images: pd.DataFrame | None, *, is_known: bool) -> str:
+def _digest(run: dict[str, Any], curves: bytes | None, images: bytes | None, *, is_known: bool) -> str:
     as_before = {name for name, default in identity.later_defaults(RunConfig).items() if run.get(name) == default}
     names = [name for name in run if name not in NOT_READ | as_before] if TEST_IMAGES in run else PLAIN
     digest = hashlib.sha256(json.dumps({name: text for name in names if (text := _text(run[name]))}, sort_keys=True).encode())
     if curves is not None:
-        own = curves.sort_values("epoch")
-        digest.update(_numbers(own, ["epoch", *sorted({str(name) for name in own} - {"epoch", *PLAIN})]))
+        digest.update(curves)
     if is_known:
         digest.update(b"images")
     if images is not None:
-        own = images.sort_values("index")
-        pixels = own.get("pixels", pd.Series(dtype=object))
-        digest.update(_numbers(own, IMAGES) + b"".join(each for each in pixels if isinstance(each, bytes)))
+        digest.update(images)
     return digest.hexdigest()
 
 
@@ -153,15 +152,26 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _numbers(frame: pd.DataFrame, names: Sequence[str]) -> bytes:
-    """Columns with their names, the same bytes on every machine; a column without any number as if it were not there."""
-    there = [name for name in names if frame[name].notna().any()]
-    values = frame[there].to_numpy(np.float64)
-    return json.dumps(there).encode() + np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes()
+def _numbers(frame: pd.DataFrame, names: Sequence[str], pixels: str = "") -> dict[str, bytes]:
+    """By run ID: columns with their names, in the order of the first, and the `pixels` of its rows; the same bytes on every machine. A column in which a run has no number is left out of it."""
+    if frame.empty:
+        return {}
+    ordered = frame.sort_values(names[0], kind="stable")
+    there = [name for name in names if ordered[name].notna().any()]
+    values = ordered[there].to_numpy(np.float64)
+    values = np.where(np.isnan(values), np.nan, values).astype("<f8")
+    kept = ordered[pixels].to_numpy(object) if pixels in ordered else np.empty(len(ordered), object)
+    groups = ordered.groupby("run_id", sort=False).indices
+    return {str(run_id): _packed(there, values[own]) + _joined(kept[own]) for run_id, own in groups.items()}
 
 
-def _by_run(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(run_id): own for run_id, own in frame.groupby("run_id", sort=False)}
+def _packed(names: Sequence[str], values: np.ndarray) -> bytes:
+    has = np.asarray(~np.isnan(values).all(axis=0), bool)
+    return json.dumps([name for name, kept in zip(names, has, strict=True) if kept]).encode() + values[:, has].tobytes()
+
+
+def _joined(pixels: np.ndarray) -> bytes:
+    return b"".join(each for each in pixels if isinstance(each, bytes))
 
 
 def _of_study(study: Study) -> dict[str, Any]:

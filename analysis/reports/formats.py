@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,18 +35,30 @@ class Contents:
         """What a command's options ask for; of one that does not know them, the usual. UsageError names a format that is none."""
         return cls(read(getattr(arguments, "format", "")), getattr(arguments, "card", False))
 
+    @classmethod
+    def named(cls, names: str | Iterable[str], *, card: bool) -> "Contents":
+        """What a program asks for, a list or a text with commas; UsageError as for a command's, also where a page cannot be printed."""
+        asked = cls(read(names if isinstance(names, str) else ",".join(names), "formats="), card)
+        if PDF in asked.formats:
+            browser()
+        return asked
+
+    def as_words(self) -> list[str]:
+        """As a command's options ask for the same."""
+        return [*(["--format", ",".join(self.formats)] if self.formats != USUAL else []), *(["--card"] if self.card else [])]
+
     @property
     def files(self) -> tuple[str, ...]:
         """The files beside what each report has."""
         return (*(FILES[name] for name in self.formats if name in FILES), *(folders.CARD if self.card else ()))
 
 
-def read(text: str) -> tuple[str, ...]:
+def read(text: str, option: str = "--format ") -> tuple[str, ...]:
     """Formats from a list with commas, the usual ones if it is empty; UsageError names one that is none."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else USUAL
     for name in names:
         if name not in FORMATS:
-            raise UsageError(f"--format {name!r}: expected one of {', '.join(FORMATS)}, or several with commas")
+            raise UsageError(f"{option}{name!r}: expected one of {', '.join(FORMATS)}, or several with commas")
     return names
 
 

@@ -16,11 +16,24 @@ from ..showing import grids
 from ..showing.grids import Grid
 from ..showing.sections.compared import comparisons
 
-NEEDED = "% \\usepackage{booktabs}; written by regstudy, numbers as the report shows them\n"
-NARROW = "\\footnotesize\\setlength{\\tabcolsep}{3pt}"
+NEEDED = "% \\usepackage{{{packages}}}; written by regstudy, numbers as the report shows them\n"
 LINE_END = r" \\ "
-WIDE, HEADING = 30, 14
-"""Characters from which on a column of text, and a heading, is broken into lines."""
+HEADING, PIECE = 14, 12
+"""Characters of a heading's line; and of a word, from which on it may be broken where columns are narrow."""
+
+TEXT_WIDTH = 345.0
+"""Points that a line has in LaTeX's `article` on A4 at 10 pt."""
+
+LOOSE, TIGHT = 3.0, 2.5
+"""Points on each side of a column: as it is wide by itself, and of one whose cells are broken."""
+
+SIZES = {"footnotesize": 8.7, "scriptsize": 8.1}
+"""Of type, with an em's points in Computer Modern and what was made of it."""
+
+WIDTHS = {0.4: " .,:;'|!ijlIft()[]", 0.84: "mwMWQ%@&+<>=~^±−×≥≤≈", 1.06: "W→—"}
+"""Characters so many ems wide, at most; capitals are 0.79, all others 0.56."""
+
+EMS = {character: ems for ems, characters in WIDTHS.items() for character in characters}
 
 ESCAPES = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}",
@@ -44,21 +57,31 @@ def tables(found: Findings) -> dict[str, str]:
 
 def table(grid: Grid) -> str:
     """A table as a float with its caption, labelled tab:NAME."""
-    headings = [_heading(column.heading) for column in grid.columns]
-    cells = pd.DataFrame([[escaped(cell) for cell in row] for row in grid.rows], columns=range(len(headings)))
+    natural = _fits(grid)
+    size, widths = ("footnotesize", []) if natural else _broken(grid)
+    shown = escaped if natural else _breakable
+    headings = [(_heading if natural else _breakable)(column.heading) for column in grid.columns]
+    cells = pd.DataFrame([[shown(cell) for cell in row] for row in grid.rows], columns=range(len(headings)))
     text = (
         cells.style.hide(axis="index")
         .format_index(lambda place: headings[int(str(place))], axis=1)
         .to_latex(
             hrules=True,
-            column_format="".join(_format(grid, place) for place in range(len(grid.columns))),
+            column_format="".join("r" if column.numeric else "l" for column in grid.columns)
+            if natural
+            else _format(grid, widths),
             caption=escaped(grid.caption),
             label=f"tab:{grid.name}",
             position="htbp",
             position_float="centering",
         )
     )
-    return NEEDED + text.replace("\\begin{tabular}", f"{NARROW}\n\\begin{{tabular}}", 1)
+    gap = LOOSE if natural else TIGHT
+    begin, end = (rf"\{word}{{tabular}}" for word in ("begin", "end"))
+    if not natural and _together(widths) > TEXT_WIDTH:  # smaller type yet, the whole of it
+        text = text.replace(begin, rf"\resizebox{{\textwidth}}{{!}}{{{begin}", 1).replace(end, f"{end}}}", 1)
+    text = text.replace("\\centering\n", f"\\centering\n\\{size}\\setlength{{\\tabcolsep}}{{{gap:g}pt}}\n", 1)
+    return NEEDED.format(packages="booktabs" if natural else "array,booktabs,graphicx") + text
 
 
 def escaped(text: str) -> str:
@@ -71,7 +94,57 @@ def _heading(text: str) -> str:
     return lines[0] if len(lines) == 1 else rf"\shortstack{{{LINE_END.join(lines)}}}"
 
 
-def _format(grid: Grid, place: int) -> str:
-    if grid.columns[place].numeric:
-        return "r"
-    return "p{.22\\linewidth}" if any(len(row[place]) > WIDE for row in grid.rows) else "l"
+def _fits(grid: Grid) -> bool:
+    """Whether each column is as wide as its widest cell, and all together no wider than a line."""
+    widths = [
+        max(_points(line) for line in (*textwrap.wrap(column.heading, HEADING, break_long_words=False), *own))
+        for column, own in zip(grid.columns, _columns(grid), strict=True)
+    ]
+    return sum(widths) + 2 * LOOSE * len(widths) <= TEXT_WIDTH
+
+
+def _broken(grid: Grid) -> tuple[str, list[float]]:
+    """The size of type, and each column's points, at which cells broken into lines fill the width; the least that they may have if that is more."""
+    least: list[float] = []
+    for size, em in SIZES.items():
+        texts = [(column.heading, *own) for column, own in zip(grid.columns, _columns(grid), strict=True)]
+        least = [max(_points(piece, em) for text in own for piece in ("", *_pieces(text))) + 1 for own in texts]
+        more = [max(0.0, max(_points(text, em) for text in own) - low) for own, low in zip(texts, least, strict=True)]
+        room = TEXT_WIDTH - _together(least)
+        if room >= 0:
+            share = min(1.0, room / sum(more)) if sum(more) else 0.0
+            return size, [low + share * own for low, own in zip(least, more, strict=True)]
+    return size, least
+
+
+def _together(widths: list[float]) -> float:
+    return sum(widths) + 2 * TIGHT * (len(widths) - 1)
+
+
+def _columns(grid: Grid) -> list[list[str]]:
+    return [[visible(row[place]) for row in grid.rows] for place in range(len(grid.columns))]
+
+
+def _points(text: str, em: float = SIZES["footnotesize"]) -> float:
+    return em * sum(EMS.get(character, 0.79 if character.isupper() or ord(character) > 0x24F else 0.56) for character in text)
+
+
+def _pieces(text: str) -> list[str]:
+    """What is not broken: of long words, up to a sign or so many characters."""
+    parts = [
+        part
+        for word in text.split()
+        for part in (re.split(r"(?<=[_/=.,:-])(?=[^\W\d])", word) if len(word) > PIECE else [word])
+    ]
+    return [part[start : start + PIECE] for part in parts for start in range(0, len(part), PIECE)]
+
+
+def _breakable(text: str) -> str:
+    """Escaped, with places in long words where a line may end."""
+    return " ".join(r"\allowbreak{}".join(map(escaped, _pieces(word))) for word in visible(text).split())
+
+
+def _format(grid: Grid, widths: list[float]) -> str:
+    sides = ["raggedleft" if column.numeric else "raggedright" for column in grid.columns]
+    columns = [rf">{{\{side}\arraybackslash}}p{{{width:.1f}pt}}" for side, width in zip(sides, widths, strict=True)]
+    return f"@{{}}{''.join(columns)}@{{}}"

@@ -19,7 +19,7 @@ from ..files.rows import csv, rows
 from ..judging.findings import Findings
 from ..reading import errors as reading
 from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg, wording
-from ..showing.figures import Drawing
+from ..showing.figures import MOST_CONFIGURATIONS, Drawing
 from ..showing.run_pages import Single
 from ..showing.sections.claims import CLAIMS
 from ..showing.sections.compared import CALIBRATION, OVERFITTING, SMOOTH
@@ -143,6 +143,7 @@ def _context(
         "runs_in_files": replace(runs, links=tuple(_file(anchor) for anchor in anchors)) if anchors else runs,
         "configurations": _configurations(found, single),
         "words": trials.words,
+        "most": MOST_CONFIGURATIONS,
         "store": trials.source.where,
         "from_store": any(run.experiment for run in trials.source.runs()),
         "experiment": trials.source.experiment,
@@ -195,8 +196,7 @@ def _first(runs: pd.DataFrame, column: str) -> str:
 
 def _save(drawing: Drawing, folder: Path) -> Markup:
     """Write a figure as SVG, PNG and PDF; gives the SVG for HTML, with the narrow one if there is one."""
-    drawing.figure.draw_without_rendering()
-    drawing.figure.set_layout_engine("none")  # as it was laid out just now: else each file would do it again
+    svg.lay_out(drawing.figure)
     whole_svg = svg.svg(drawing.figure)
     _write(folder / f"{drawing.name}.svg", whole_svg)
     drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
@@ -207,5 +207,6 @@ def _save(drawing: Drawing, folder: Path) -> Markup:
     whole = svg.inline(whole_svg, drawing.name, drawing.alt)
     if drawing.narrow is None:
         return whole
+    svg.lay_out(drawing.narrow, as_svg=True)
     narrow = svg.inline(svg.svg(drawing.narrow), f"{drawing.name}-narrow", drawing.alt)
     return Markup('<div class="wide-screen">{}</div><div class="narrow-screen">{}</div>').format(whole, narrow)

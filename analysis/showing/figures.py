@@ -21,8 +21,8 @@ Looks = dict[str, Look]
 MOST_BLOCKS = 60
 """Blocks that are drawn: more cannot be told apart, and fill the page's file."""
 
-MOST_OF_A_SEARCH = 20
-"""Configurations of a search that are shown: their order is largely chance."""
+MOST_CONFIGURATIONS = 20
+"""Configurations that a figure has room for, on a screen; and a table of a search's, whose order is largely chance."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,20 @@ def curve_quantity(found: Findings, curve: Curve) -> Quantity:
 
 
 def drawn_of(found: Findings) -> list[str]:
-    """The configurations that figures and tables have room for: all; of a search's, which each have one run, the first of the order."""
+    """The configurations that figures have room for, in the order of the ranking: all, or the first; of a study's, with the reference."""
     names = [str(name) for name in found.table["configuration"]]
-    return names if found.parameters is None else names[:MOST_OF_A_SEARCH]
+    first, rest = names[:MOST_CONFIGURATIONS], names[MOST_CONFIGURATIONS:]
+    return [*first[:-1], found.reference] if found.parameters is None and found.reference in rest else first
+
+
+def listed(found: Findings) -> int:
+    """How many configurations the ranking's table holds: all; of a search's, which each have one run, the first of the order."""
+    return len(found.table) if found.parameters is None else min(len(found.table), MOST_CONFIGURATIONS)
+
+
+def drawn(found: Findings, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of configurations that are drawn."""
+    return table[table["configuration"].isin(drawn_of(found))]
 
 
 def drawn_blocks(found: Findings) -> list[object]:
@@ -79,9 +90,18 @@ def drawn_blocks(found: Findings) -> list[object]:
 
 
 def of_all(found: Findings) -> str:
-    """That not all blocks are drawn, to follow a caption; empty if they are."""
+    """That not all blocks, or configurations, are drawn, to follow a caption; empty if they are."""
     n, all_ = len(drawn_blocks(found)), len(found.scores)
-    return "" if n == all_ else f" {n} of {all_:,} {found.trials.words.block}s are drawn."
+    return ("" if n == all_ else f" {n} of {all_:,} {found.trials.words.block}s are drawn.") + of_all_configurations(found)
+
+
+def of_all_configurations(found: Findings) -> str:
+    """Which configurations are drawn, to follow a caption; empty if all are."""
+    names, all_ = drawn_of(found), [str(name) for name in found.table["configuration"]]
+    if len(names) == len(all_):
+        return ""
+    beside = f", and {found.reference}, the reference" if names != all_[: len(names)] else ""
+    return f" {len(names)} of {len(all_):,} configurations are drawn: the first of the ranking{beside}."
 
 
 def wide(runs: pd.DataFrame, column: str) -> pd.DataFrame:

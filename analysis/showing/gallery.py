@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
     wrong = errors.wrong
     table = images.hardest(wrong).head(MOST_IMAGES)
     names = list(dict.fromkeys(errors.runs["configuration"]))[:MOST_CONFIGURATIONS]
+    of_image = dict(list(errors.rows.groupby("index")))
+    of_name = dict(list(errors.runs.groupby("configuration")))
     words = errors.words
     first = {int(row["index"]): row for row in rows(errors.rows.drop_duplicates("index"))}
     shown = [int(image) for image in table.index]
@@ -92,7 +95,10 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
         "names": names,
         "more_names": len(set(errors.runs["configuration"])) - len(names),
         "runs": len(wrong),
-        "images": [_told_of(errors, image, labels[image], int(str(table.loc[image, "runs"])), names) for image in shown],
+        "images": [
+            _told_of(errors.words, of_image[image], int(str(table.loc[image, "runs"])), {name: of_name[name] for name in names})
+            for image in shown
+        ],
         "labels": [(label, words(label)) for label in sorted(set(labels.values()))],
         "total": len(wrong.columns),
         "told": in_words(errors),
@@ -181,21 +187,21 @@ def png(picture: Image.Image) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _told_of(errors: Errors, image: int, label: int, wrong_in: int, names: list[str]) -> Told:
-    """All that the runs said of an image."""
-    own = errors.rows[errors.rows["index"] == image]
+def _told_of(words: Callable[[int], str], own: pd.DataFrame, wrong_in: int, of_name: Mapping[str, pd.DataFrame]) -> Told:
+    """All that the runs said of an image; `own` are its errors, `of_name` the runs of each configuration."""
+    image, label = (int(own[column].iloc[0]) for column in ("index", "label"))
     answer = int(own["predicted"].mode().iloc[0])
-    sayings = tuple(_saying(errors, own[own["configuration"] == name], name) for name in names)
-    return Told(image, label, errors.words(label), errors.words(answer), wrong_in, sayings)
+    by_name = dict(list(own.groupby("configuration")))
+    sayings = tuple(_saying(words, by_name.get(name, own.head(0)), name, runs) for name, runs in of_name.items())
+    return Told(image, label, words(label), words(answer), wrong_in, sayings)
 
 
-def _saying(errors: Errors, own: pd.DataFrame, name: str) -> Saying:
+def _saying(words: Callable[[int], str], own: pd.DataFrame, name: str, runs: pd.DataFrame) -> Saying:
     """What a configuration's runs took the image for, the most frequent answer first."""
-    runs = errors.runs[errors.runs["configuration"] == name]
     by = sorted(own.groupby("predicted"), key=lambda answer: -len(answer[1]))
     answers = [
         Answer(
-            errors.words(int(str(predicted))),
+            words(int(str(predicted))),
             len(those),
             f"{those['predicted_probability'].mean():.0%}",
             _blocks(those["seed"]),

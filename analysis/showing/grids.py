@@ -14,7 +14,7 @@ from ..judging.findings import Findings
 from ..judging.ranking import DIVERGED, UNTESTED, Relation
 from ..reading.measures import Measure
 from . import wording
-from .figures import drawn_of
+from .figures import listed
 
 NONE = "–"
 SAME = "·"
@@ -71,8 +71,8 @@ def ranking(found: Findings) -> Grid:
     if detailed:
         headings += ["wrong images", "test loss", "best epoch (%, biased)"]
     best = found.table["best"].notna().any()
-    few = drawn_of(found)
-    rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(found.table.head(len(few)))]
+    few = found.table.head(listed(found))
+    rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(few)]
     columns = [Column(text, text != "configuration") for text in [*headings, *(["P(best)"] if best else [])]]
     caption = "Ranking; = marks what is shown to be practically equivalent, a range of places what is not known"
     if len(rows) < len(found.table):

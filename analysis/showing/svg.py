@@ -4,11 +4,15 @@ import io
 import re
 
 from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from regstudy.console.text import visible
 
 from . import plots
+
+SVG_DPI = 72.0
+"""As which matplotlib draws SVG: a point is a pixel."""
 
 HASHED = re.compile(r'id="([a-zA-Z](?:\d+_[0-9a-f]+_)?[0-9a-f]{10})"')
 VERDICTS = {"#00684a": "supported", "#a33c00": "refuted", "#005a8c": "equivalent", "#5a5a5a": "undecided"}
@@ -31,6 +35,18 @@ def svg(figure: Figure) -> str:
     short = re.sub(r' d="[^"]*"', lambda path: LONG.sub(lambda n: f"{float(n[0]):.2f}", path[0]), buffer.getvalue())
     short = short.replace(' target="_blank"', "")  # what is linked to is in the same page
     return _numbered(OF.sub(_of_configuration, short))
+
+
+def lay_out(figure: Figure, *, as_svg: bool = False) -> None:
+    """Lay a figure out once, for all its files: to matplotlib, one that has an engine still is to be laid out, and drawn, twice for each. `as_svg`: by the widths of its text there."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    if as_svg:
+        figure.set_canvas(FigureCanvasSVG(figure))
+        figure.set_dpi(SVG_DPI)
+    engine.execute(figure)
+    figure.set_layout_engine(None)
 
 
 def _of_configuration(group: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from ..judging.statistics import LEAST
 from ..reading import measures
 from ..reading.trials import TEST_IMAGES
 from . import grids, methods, wording
-from .figures import drawn_of
+from .figures import listed
 from .grids import DETAIL
 
 NONE = "–"
@@ -28,8 +28,8 @@ def show_ranking(found: Findings) -> None:
     headings = [f"{found.trials.words.block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
     for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if detailed else []):
         shown.column(*heading.split("\n"), justify="right")
-    few = drawn_of(found)
-    for row in rows(found.table.head(len(few))):
+    few = found.table.head(listed(found))
+    for row in rows(few):
         shown.row(*_ranked(row, found), *(_details(row) if detailed else []))
     told = grids.parameters(found)
     if told is not None:

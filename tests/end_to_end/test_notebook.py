@@ -19,5 +19,5 @@ def test_the_notebook_runs(workspace, monkeypatch):
     tables = [output.data["text/html"] for output in shown if "text/html" in output.data]
     assert len(tables) == 9, "all but the numbers and the path show themselves"
     assert "12 done" in tables[3]
-    assert (workspace / "report" / "report.html").is_file()
+    assert all((workspace / "report" / name).is_file() for name in ("report.html", "card.png", "tables/ranking.tex"))
     an.verify("report")

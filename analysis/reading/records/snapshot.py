@@ -11,6 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +81,24 @@ class SnapshotRecords:
         own = self._of(run_id, "misclassified")
         if own is None:
             return None
-        digest = next(record for record in self.records if record.run_id == run_id).tags[Tag.DATA_DIGEST]
-        images = self.tables["images"]
-        pixels = images[images["data_digest"] == digest].set_index("index")["pixels"]
         try:
-            return own.assign(pixels=list(pixels.loc[own["index"]]))
+            return own.assign(pixels=list(self._pixels[self._digests[run_id]].loc[own["index"]]))
         except KeyError:
             raise SnapshotError(f"{self.where} is damaged: images of its runs are missing; get the snapshot again") from None
 
     def design(self, run_id: str) -> str | None:
         """The design file of a study's run."""
         return self.designs.get(run_id)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """Of each run's data."""
+        return {record.run_id: record.tags.get(Tag.DATA_DIGEST, "") for record in self.records}
+
+    @cached_property
+    def _pixels(self) -> dict[str, "pd.Series[Any]"]:
+        """By data's digest, images' pixels by their index."""
+        return {str(digest): own.set_index("index")["pixels"] for digest, own in self.tables["images"].groupby("data_digest")}
 
     def _of(self, run_id: str, table: str) -> pd.DataFrame | None:
         if table not in self._by_run:

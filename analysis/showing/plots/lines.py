@@ -134,8 +134,9 @@ def detectable(
         axis.axhline(margin, color=LINE, linewidth=1.2, linestyle="--")
         enough = table.loc[table["difference"] <= margin, "n"]
         told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), block)} would see it" if len(enough) else "")
-        # On the side where the curve is not: above the line once it is well below, else beneath.
-        early = len(enough) and enough.iloc[0] < 0.55 * shown["n"].max()
+        # On the side where the curve is not: above the line once it is well below, else beneath, if the axis leaves room there.
+        low = margin < 0.2 * max(here[1], margin, shown["difference"].max())
+        early = low or (len(enough) and enough.iloc[0] < 0.55 * shown["n"].max())
         at, shift, ha, va = (1, (-2, 3), "right", "bottom") if early else (0, (6, -4), "left", "top")
         axis.annotate(told, (at, margin), shift, ("axes fraction", "data"), "offset points", ha=ha, va=va)
     axis.set_ylim(0)

@@ -11,7 +11,7 @@ from ...judging import statistics
 from ...judging.findings import Findings
 from ...reading import measures
 from .. import plots, wording
-from ..figures import Drawing, both, counted, file_name, labelled, long, summary, wide
+from ..figures import Drawing, both, counted, drawn, file_name, labelled, long, of_all_configurations, summary, wide
 from ..grids import NONE, Column, Grid, is_number
 from .section import Material, Section
 
@@ -67,7 +67,7 @@ def dots(material: Material, metric: str, words: str, short: str = "") -> list[D
         return []
     reading, told = measures.measure(metric), finding(found, metric, "higher", "lower")
     title = f"{short or words}: {told[0]}" if told else words
-    scores = long(wide(values, metric) * reading.factor)
+    scores = drawn(found, long(wide(values, metric) * reading.factor))
     mean = "geometric mean" if reading.ratio else "mean"
     figures = both(
         plots.dots,
@@ -80,7 +80,7 @@ def dots(material: Material, metric: str, words: str, short: str = "") -> list[D
         log=reading.ratio,
     )
     alt = f"{words} of each configuration: every dot is a {block}. {title}."
-    caption = f"{words}. Every dot is a {block}, the bar the {mean}'s 95% interval."
+    caption = f"{words}. Every dot is a {block}, the bar the {mean}'s 95% interval.{of_all_configurations(found)}"
     return [Drawing(file_name(metric), figures[0], caption, alt, scores, figures[1])]
 
 

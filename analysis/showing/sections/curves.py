@@ -54,7 +54,7 @@ def _ends(found: Findings) -> str:
 
 
 def _curves(material: Material) -> list[Drawing]:
-    found, look = material.found, {name: material.look[name] for name in material.look if name in set(drawn_of(material.found))}
+    found, look = material.found, {name: material.look[name] for name in drawn_of(material.found)}
     block = found.trials.words.block
     made = []
     for curve, own in _drawn(material):

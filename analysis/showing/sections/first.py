@@ -43,8 +43,6 @@ def _ranking(material: Material) -> list[Drawing]:
         )
 
     caption = _caption(found, anchor, differences)
-    if len(names) < len(found.table):
-        caption += f" The first {len(names)} of {len(found.table):,}."
     alt = f"{found.endpoint.words} of {', '.join(names)}, in order of rank" + "".join(
         f"; {row['configuration']} {row['told']}" for row in rows(differences)
     )

@@ -1,12 +1,14 @@
 """What would single runs have concluded? Contests of best epochs, beside what the published study reported, and runs against their like."""
 
+import pandas as pd
+
 from ...files.rows import rows as each
 from ...judging import published, single_runs
 from ...judging.findings import BEST, Contest, Findings
 from ...judging.single_runs import TIED
 from ...reading.trials import TEST_IMAGES
 from .. import plots
-from ..figures import Drawing, both
+from ..figures import MOST_CONFIGURATIONS, Drawing, both
 from ..grids import NONE, Column, Grid, is_number
 from .section import Material, Section
 
@@ -25,7 +27,7 @@ def _told(material: Material) -> dict[str, object] | None:
 def _drawn_from(found: Findings, contest: Contest) -> dict[str, object]:
     """What the slider draws from: best epochs' wrong test images by configuration and seed."""
     runs = found.trials.runs
-    wide = runs.pivot(index="seed", columns="configuration", values=BEST)  # pivot_table drops what is all NaN
+    wide = runs.pivot(index="seed", columns="configuration", values=BEST)  # noqa: PD010  # pivot_table drops what is all NaN
     names = list(dict.fromkeys(runs["configuration"]))
     n = int(runs[TEST_IMAGES].iloc[0])
     wrong = {name: [round((1 - value) * n) for value in wide[name].dropna()] for name in names}
@@ -59,8 +61,18 @@ def _contest(material: Material) -> list[Drawing]:
     subtitle = (
         f"share of contests won; in each, one {material.found.trials.words.block} per configuration, and its best epoch counts"
     )
-    figure, narrow = both(plots.contest, table, material.look, title=title, subtitle=subtitle)
+    shown = _most_won(table)
+    if len(shown) < len(table):
+        caption += f" The {len(shown) - 1} that win most often are drawn, of {len(table) - 1:,}."
+    figure, narrow = both(plots.contest, shown, material.look, title=title, subtitle=subtitle)
     return [Drawing("contest", figure, caption, f"Winners of contests of single runs: {told}.", table, narrow)]
+
+
+def _most_won(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a figure has room for, in their order; ties always."""
+    ties = table["configuration"] == TIED
+    kept = table[~ties].nlargest(MOST_CONFIGURATIONS, "share", keep="first").index
+    return table[ties | table.index.isin(kept)]
 
 
 def beside_published(found: Findings) -> Grid | None:

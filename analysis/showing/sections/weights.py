@@ -8,7 +8,7 @@ from regstudy.schema import Summary
 from ...files.rows import rows as each
 from ...judging.findings import Findings
 from .. import plots
-from ..figures import Drawing, both
+from ..figures import Drawing, both, drawn, of_all_configurations
 from ..grids import NONE, Column, Grid, is_number
 from .compared import comparisons, dots, finding
 from .section import Material, Section
@@ -84,9 +84,10 @@ def _sparsity(material: Material) -> list[Drawing]:
         "share of weights below a threshold, relative to their layer’s root mean square; BatchNorm folded in; "
         f"{seeds}s thin, median bold; the title: at the largest threshold"
     )
-    figure, narrow = both(plots.sparsity, small, material.look, title=title, subtitle=subtitle)
+    figure, narrow = both(plots.sparsity, drawn(material.found, small), material.look, title=title, subtitle=subtitle)
     caption = "Share of weights smaller than a threshold, relative to their layer's root mean square, BatchNorm folded in."
-    numbers = small.sort_values(["configuration", "seed", "threshold"])
+    caption += of_all_configurations(material.found)
+    numbers = drawn(material.found, small).sort_values(["configuration", "seed", "threshold"])
     return [Drawing("sparsity", figure, caption, f"{caption} {title}", numbers, narrow)]
 
 
