@@ -140,6 +140,7 @@ def _context(
         "runs_in_files": replace(runs, links=tuple(_file(anchor) for anchor in anchors)) if anchors else runs,
         "configurations": _configurations(found, single),
         "words": trials.words,
+        "reference": found.reference,
         "store": trials.source.where,
         "from_store": any(run.experiment for run in trials.source.runs()),
         "experiment": trials.source.experiment,
