@@ -7,7 +7,6 @@
     if (folds.every((fold) => fold.open)) return;
     folds.forEach((fold) => (fold.open = true));
     place.scrollIntoView();
-    place.querySelector(":scope > summary")?.focus({ preventScroll: true });
   };
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.('a[href^="#"]');
@@ -16,16 +15,17 @@
   addEventListener("hashchange", () => unfold(location.hash));
   unfold(location.hash);
 }
-// The menu marks the section that is read: the last whose heading has come into the upper third of the window.
+// The menu marks the section that is read: the last whose heading has come into the upper third of the window, or, at the page's end, the last.
 {
   const links = [...document.querySelectorAll("nav a")];
   const headings = links.map((link) => document.getElementById(link.hash.slice(1)));
   const mark = () => {
-    const read = headings.findLastIndex((heading) => heading.getBoundingClientRect().top < innerHeight / 3);
+    const ended = scrollY > 0 && innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+    const read = ended ? links.length - 1 : headings.findLastIndex((heading) => heading.getBoundingClientRect().top < innerHeight / 3);
     links.forEach((link, place) => (place === read ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
   };
-  const seen = new IntersectionObserver(mark, { rootMargin: "0px 0px -66% 0px" });
-  headings.forEach((heading) => seen.observe(heading));
+  addEventListener("scroll", mark, { passive: true });
+  mark();
 }
 // A long table can be searched: rows that do not hold what is typed are hidden, and not copied.
 for (const table of document.querySelectorAll("table[id^=table-]")) {
