@@ -24,7 +24,14 @@ def render(template: str, context: dict[str, object]) -> str:
         keep_trailing_newline=True,
         finalize=None if template.endswith(".md.j2") else _shown,  # there, macros give text, newlines and all
     )
-    environment.filters |= {"md": markdown_text, "code": markdown_code, "plural": plural, "csv": csv, "unbroken": unbroken, "options": options}
+    environment.filters |= {
+        "md": markdown_text,
+        "code": markdown_code,
+        "plural": plural,
+        "csv": csv,
+        "unbroken": unbroken,
+        "options": options,
+    }
     environment.globals["policy"] = _policy
     return environment.get_template(template).render(context)
 
