@@ -21,7 +21,7 @@
   }
   // In a figure, the arrows go from one configuration to the next, where they do not have to scroll it.
   for (const figure of document.querySelectorAll("figure .scroll:has([data-configuration])")) {
-    figure.setAttribute("aria-description", "Left and right arrows bring out one configuration after the other.");
+    figure.ariaLabel += ". Left and right arrows bring out one configuration after the other";
     const names = [null, ...new Set([...figure.querySelectorAll("[data-configuration]")].map((own) => own.dataset.configuration))];
     figure.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
