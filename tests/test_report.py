@@ -24,7 +24,7 @@ from analysis.reading import errors, query
 from analysis.reading.query import Wanted
 from analysis.reading.trials import Trials
 from analysis.reports import report
-from analysis.showing import gallery, grids, run_pages, svg
+from analysis.showing import gallery, grids, rendering, run_pages, svg
 from analysis.showing.run_pages import Single, Wrong
 from regstudy.schema import DIVERGED, REPORT, Tag
 
@@ -124,6 +124,20 @@ def test_html_stands_alone(reported):
     assert html.count('class="gallery-image') > 20
     identifiers = re.findall(r' id="([^"]+)"', html)
     assert len(identifiers) == len(set(identifiers)), "four figures in one page must not share IDs"
+
+
+def test_the_entry_to_cite_is_copied_line_by_line(reported):
+    html = (reported.report / "report.html").read_text()
+    entry = html.partition('<pre id="bibtex">')[2].partition("</pre>")[0].splitlines()
+    assert entry[0].startswith("@misc{")
+    assert entry[1].startswith("  title = {")
+    assert entry[-1] == "}"
+
+
+def test_a_command_is_not_broken_between_an_option_and_its_value():
+    assert rendering.options("python -m regstudy study run mine --seeds 33 --quiet --name a") == [
+        "python", "-m regstudy", "study", "run", "mine", "--seeds 33", "--quiet", "--name a",
+    ]  # fmt: skip
 
 
 def test_every_run_has_its_place_with_its_own_images(reported, own_copy):

@@ -144,6 +144,7 @@ def _context(
         "configurations": _configurations(found, single),
         "words": trials.words,
         "most": MOST_CONFIGURATIONS,
+        "reference": found.reference,
         "store": trials.source.where,
         "from_store": any(run.experiment for run in trials.source.runs()),
         "experiment": trials.source.experiment,

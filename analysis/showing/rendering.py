@@ -24,7 +24,14 @@ def render(template: str, context: dict[str, object]) -> str:
         keep_trailing_newline=True,
         finalize=None if template.endswith(".md.j2") else _shown,  # there, macros give text, newlines and all
     )
-    environment.filters |= {"md": markdown_text, "code": markdown_code, "plural": plural, "csv": csv, "unbroken": unbroken}
+    environment.filters |= {
+        "md": markdown_text,
+        "code": markdown_code,
+        "plural": plural,
+        "csv": csv,
+        "unbroken": unbroken,
+        "options": options,
+    }
     environment.globals["policy"] = _policy
     return environment.get_template(template).render(context)
 
@@ -53,6 +60,11 @@ def markdown_code(text: object) -> str:
 def unbroken(text: str) -> str:
     """Text whose lines do not begin with a number: what it belongs to stands before it."""
     return re.sub(r"(?<=\w) (?=\d)", "\u00a0", text)
+
+
+def options(command: str) -> list[str]:
+    """A command's words, an option with its value: what a line is not broken within."""
+    return re.findall(r"--?\S+ (?!-)\S+|\S+", command)
 
 
 def _policy(styles: list[str], scripts: list[str]) -> Markup:

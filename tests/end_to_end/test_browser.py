@@ -298,6 +298,7 @@ def test_the_report_is_whole_without_a_network_at_any_width_in_light_and_dark(pa
     assert driver.execute_script("return innerWidth") == width
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     assert driver.execute_script(f"return matchMedia('(prefers-color-scheme: {scheme})').matches")
+    assert driver.execute_script(BEYOND_THE_SIDES) == []
     drawings = driver.find_elements(By.CSS_SELECTOR, "svg, [role=img]")
     assert len(drawings) > 20
     assert all(drawing.get_attribute("aria-label") for drawing in drawings)
@@ -306,6 +307,12 @@ def test_the_report_is_whole_without_a_network_at_any_width_in_light_and_dark(pa
     assert violations == []
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
     assert {url.partition(":")[0] for url in requests(driver, report)} == {"file", "data"}
+
+
+BEYOND_THE_SIDES = """
+const beside = ({ left, right }) => left < 0 || right > innerWidth;
+return [...document.querySelectorAll("nav a")].filter((link) => beside(link.getBoundingClientRect())).map((link) => link.textContent);
+"""
 
 
 TABLE = """<!doctype html><meta charset="utf-8"><div class="scroll"><table id="table-ranking" data-sortable>
@@ -420,6 +427,17 @@ def test_the_report_can_be_used_by_keyboard_alone(page, report):
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
+def test_a_claims_name_opens_what_was_found_of_it(page):
+    driver = page.driver
+    driver.get((ROOT / "results" / "published" / "report" / "report.html").as_uri())
+    claim = driver.find_element(By.CSS_SELECTOR, ".claims a")
+    told = driver.find_element(By.CSS_SELECTOR, f"{claim.get_attribute('hash')} > p")
+    assert not told.is_displayed()
+    claim.send_keys(Keys.ENTER)
+    page.until(told.is_displayed)
+    page.until(lambda: driver.execute_script("return document.querySelector('nav [aria-current]')?.hash") == "#claims")
+
+
 def test_a_page_runs_its_own_scripts_and_no_other(page, report, gallery):
     driver = page.driver
     for address in (report, gallery):
@@ -452,10 +470,25 @@ document.body.lastElementChild.previousElementSibling.click();
 
 
 def test_the_report_prints(page, report):
-    page.driver.get(report)
-    pdf = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    driver = page.driver
+    driver.get(report)
+    pdf = printed(driver)
     (page.screenshots / "report.pdf").write_bytes(pdf)
     assert pdf.startswith(b"%PDF")
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown = driver.find_elements(By.CSS_SELECTOR, "nav, button:not(thead *), input, select, textarea, .gallery-sheet, .screen")
+    assert [element.get_attribute("outerHTML") for element in shown if element.is_displayed()] == []
+
+
+def test_the_published_report_prints_on_twenty_pages(page):
+    page.driver.get((ROOT / "results" / "published" / "report" / "report.html").as_uri())
+    assert 5 < printed(page.driver).count(b"/Type /Page\n") <= 20
+
+
+def printed(driver: Chrome) -> bytes:
+    """The page as PDF, on A4."""
+    size = {"printBackground": True, "paperWidth": 8.27, "paperHeight": 11.69}
+    return base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", size)["data"])
 
 
 def requests(driver: Chrome, document: str) -> list[str]:

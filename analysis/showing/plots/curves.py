@@ -90,7 +90,8 @@ def _line(axis: Axes, own: pd.DataFrame, look: Look, *, narrow: bool) -> None:
     if narrow:
         seeds_as_band(axis, own, "epoch", "value", look.colour)
     else:
-        seeds_thinly(axis, own, "epoch", "value", look.colour)
+        for line in seeds_thinly(axis, own, "epoch", "value", look.colour):
+            of(line, name)
     marker = look.marker if len(median) <= MARKED else ""
     (line,) = axis.plot(
         median.index,

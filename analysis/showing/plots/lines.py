@@ -121,6 +121,8 @@ def detectable(
     narrow: bool = False,
 ) -> Figure:
     """Blocks against the difference that they find with 80% power; columns n, difference; `here` is where this study stands."""
+    if narrow and margin is not None:  # beside its line it would lie over the curve
+        subtitle += f"; dashed: {_would_see(table, margin, unit, block)}"
     figure = new_figure(*((NARROW, 2.6) if narrow else (WIDE, 2.1)), title, subtitle)
     axis = figure.add_subplot()
     axis.set_facecolor("none")
@@ -132,17 +134,23 @@ def detectable(
     _annotate(axis, told if narrow else f"this study: {told}", here)
     if margin is not None:
         axis.axhline(margin, color=LINE, linewidth=1.2, linestyle="--")
+    if margin is not None and not narrow:
         enough = table.loc[table["difference"] <= margin, "n"]
-        told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), block)} would see it" if len(enough) else "")
         # On the side where the curve is not: above the line once it is well below, else beneath, if the axis leaves room there.
         low = margin < 0.2 * max(here[1], margin, shown["difference"].max())
         early = low or (len(enough) and enough.iloc[0] < 0.55 * shown["n"].max())
+        told = _would_see(table, margin, unit, block)
         at, shift, ha, va = (1, (-2, 3), "right", "bottom") if early else (0, (6, -4), "left", "top")
         axis.annotate(told, (at, margin), shift, ("axes fraction", "data"), "offset points", ha=ha, va=va)
     axis.set_ylim(0)
     axis.set_xlabel(f"{block}s per configuration")
     axis.set_ylabel(f"difference, {unit}")
     return figure
+
+
+def _would_see(table: pd.DataFrame, margin: float, unit: str, block: str) -> str:
+    enough = table.loc[table["difference"] <= margin, "n"]
+    return f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), block)} would see it" if len(enough) else "")
 
 
 def _annotate(axis: Axes, told: str, where: tuple[float, float]) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 
 from ...files.rows import rows
 from .looks import GREY, Look
 from .rows import DOT_ALPHA
-from .style import INK, NAME_CHARACTERS, NARROW, SMALL, new_figure, shortened
+from .style import INK, NAME_CHARACTERS, NARROW, SMALL, new_figure, of, shortened
 
 SPREAD = 0.22
 """Rows between the highest and the lowest dot of a configuration: dots of equal value do not hide each other."""
@@ -76,7 +77,7 @@ def _runs(axis: Axes, scores: pd.DataFrame, look: dict[str, Look], label: tuple[
         own, drawn = scores[name].dropna().to_numpy(float), look[str(name)]
         spots = row + np.linspace(-SPREAD, SPREAD, len(own)) * (len(own) > 1)
         if len(own):  # to the layout, a line without points reaches to the figure's corner
-            axis.plot(
+            (dots,) = axis.plot(
                 own,
                 spots,
                 drawn.marker,
@@ -87,7 +88,11 @@ def _runs(axis: Axes, scores: pd.DataFrame, look: dict[str, Look], label: tuple[
                 fillstyle=drawn.fillstyle,
                 markeredgewidth=drawn.edge,
             )
-            axis.plot([own.mean()] * 2, [row - 0.34, row + 0.34], color=drawn.colour, linewidth=3, solid_capstyle="butt")
+            (bar,) = axis.plot(
+                [own.mean()] * 2, [row - 0.34, row + 0.34], color=drawn.colour, linewidth=3, solid_capstyle="butt"
+            )
+            of(dots, str(name))
+            of(bar, str(name))
         if diverged.get(str(name)):
             told, across = f"{diverged[str(name)]} diverged", axis.get_yaxis_transform()
             axis.text(0.995, row, told, transform=across, ha="right", va="center", fontsize=SMALL)
@@ -116,9 +121,10 @@ def _differences(
         row, drawn = names.index(str(difference["configuration"])), look[str(difference["configuration"])]
         ends = [difference["low"], difference["high"]]
         if np.isfinite(ends).all():
-            axis.plot(ends, [row, row], color=drawn.colour, linewidth=3.5, solid_capstyle="butt", clip_on=True)
+            (bar,) = axis.plot(ends, [row, row], color=drawn.colour, linewidth=3.5, solid_capstyle="butt", clip_on=True)
+            of(bar, names[row])
         if np.isfinite(difference["mean"]):
-            axis.plot(
+            (mark,) = axis.plot(
                 difference["mean"],
                 row,
                 drawn.marker,
@@ -127,8 +133,9 @@ def _differences(
                 fillstyle=drawn.fillstyle,
                 markeredgewidth=drawn.edge,
             )
+            of(mark, names[row])
         told = textwrap.fill(str(difference["told"]), TOLD_NARROW if narrow else TOLD)
-        _told(axis, row, told, [end for end in (*ends, difference["mean"]) if np.isfinite(end)], drawn)
+        of(_told(axis, row, told, [end for end in (*ends, difference["mean"]) if np.isfinite(end)], drawn), names[row])
     if anchor in names:
         axis.annotate(
             "compared with this", (0, names.index(anchor)), (8, 0), textcoords="offset points", va="center", fontsize=SMALL
@@ -136,13 +143,13 @@ def _differences(
     _dress(axis, label)
 
 
-def _told(axis: Axes, row: int, told: str, ends: list[float], drawn: Look) -> None:
+def _told(axis: Axes, row: int, told: str, ends: list[float], drawn: Look) -> Annotation:
     """Beside the bar, to the right of it; to the left where there is more room."""
     low, high = axis.get_xlim()
     right = max([0.0, *ends])
     left = min([0.0, *ends])
     there = high - right >= min(left - low, 0.9 * ROOM / (1 + ROOM) * (high - low))
-    axis.annotate(
+    return axis.annotate(
         told,
         (min(right, high) if there else max(left, low), row),
         (8 if there else -8, 0),
@@ -171,6 +178,7 @@ def _name_rows(axis: Axes, names: list[str], look: dict[str, Look], *, narrow: b
         tick.set_fontweight("bold")
         if name:
             tick.set_color(look[name].colour)
+            of(tick, name)
     axis.set_ylim(len(names) - 0.4, -0.6)
 
 

@@ -29,7 +29,9 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
 const copy = async (text, button) => {
   try {
     await navigator.clipboard.writeText(text);
+    const name = (button.dataset.name ??= button.textContent);
     button.textContent = "Copied";
+    setTimeout(() => (button.textContent = name), 2000);
   } catch {
     const area = document.createElement("textarea");
     area.value = text;
@@ -72,7 +74,7 @@ for (const table of document.querySelectorAll("table[id^=table-]")) {
     button.setAttribute("aria-label", `Copy this table as ${name}: ${table.id.replace("table-", "").replaceAll("_", " ")}`);
     button.addEventListener("click", () => {
       const text = (cell) => cell.textContent.replaceAll("−", "-").replace(/\s+/g, " ").trim();
-      copy(written([...table.rows].map((row) => [...row.cells].map(text)), [...table.tHead.rows[0].cells].map((head) => head.classList.contains("number"))), button);
+      copy(written([...table.rows].filter((row) => !row.hidden).map((row) => [...row.cells].map(text)), [...table.tHead.rows[0].cells].map((head) => head.classList.contains("number"))), button);
     });
     bar.append(button, " ");
   }
