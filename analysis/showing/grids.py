@@ -26,6 +26,9 @@ RELATIONS = {
     (Relation.UNRESOLVED, True): "?",
     (Relation.UNRESOLVED, False): "?",
 }
+MARKS = {"Yes": "supported", "No": "refuted", "Open": "inconclusive"}
+"""How an answer looks: the page's classes."""
+
 ESTIMATE = "estimate (interval)"
 MOST_PARAMETERS = 40
 """Parameters that are listed."""
@@ -142,12 +145,14 @@ def verdicts(found: Findings) -> Grid:
     others = found.otherwise.judged if found.otherwise else ()
     for place, judged in enumerate(found.judged):
         n = str(judged.deciding.plain.n) if judged.deciding else NONE
-        cells = (judged.text, f"{wording.SIGNS[judged.verdict]} {wording.answer(judged)}", wording.estimate(judged), n)
+        cells = (judged.text, wording.signed(wording.answer(judged)), wording.estimate(judged), n)
         rows.append((*cells, wording.further_cell(judged), *([wording.answer(others[place])] if others else [])))
     headings = ("claim", "verdict", ESTIMATE, "n", further_heading, *([otherwise_heading] if others else []))
     columns = tuple(Column(text, text in {"n", further_heading}) for text in headings)
     caption = f"Verdict on each claim; all intervals together hold with {1 - found.alpha:.0%} confidence"
-    return Grid("verdicts", caption, columns, tuple(rows), tuple(j.verdict.value for j in found.judged))
+    return Grid(
+        "verdicts", caption, columns, tuple(rows), tuple(MARKS[wording.ANSWERS[judged.verdict]] for judged in found.judged)
+    )
 
 
 def runs(found: Findings) -> Grid:

@@ -12,11 +12,12 @@ from regstudy.schema import Summary
 from ...judging.claims import Compared, Judged
 from ...judging.findings import Findings
 from ...judging.populations import NewImages
+from ...judging.statistics import LEAST
 from ...reading import measures
 from ...reading.measures import Measure
 from .. import plots, wording
 from ..figures import Drawing, both
-from ..grids import NONE, Column, Grid
+from ..grids import MARKS, NONE, Column, Grid
 from .section import Material, Section
 
 
@@ -29,7 +30,12 @@ def _told(material: Material) -> dict[str, object] | None:
     found = material.found
     block = found.trials.words.block
     judged = [
-        (judged, wording.answer(judged), wording.SIGNS[judged.verdict], wording.sentence(judged, block))
+        (
+            judged.text,
+            wording.signed(wording.answer(judged)),
+            MARKS[wording.ANSWERS[judged.verdict]],
+            wording.sentence(judged, block),
+        )
         for judged in found.judged
     ]
     return {"judged": judged} if judged else None
@@ -40,19 +46,21 @@ def _forest(material: Material) -> list[Drawing]:
     if not rows:
         return []
     table = pd.DataFrame(rows)
-    apart = int(((table["low"] > table["none"]) | (table["high"] < table["none"])).sum())
-    title = f"Contrasts: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
+    apart, block = int(table["apart"].sum()), material.found.trials.words.block
+    title = f"Comparisons behind the claims: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
+    if table["n"].max() < LEAST:
+        title = f"Comparisons behind the claims: too few {block}s to tell"
     subtitle = (
-        "the first minus the second, or divided by it, with the interval at its share of α; band: smaller than the margin"
-        + _number(table, material.found.trials.words.block)
+        f"first minus second (first ÷ second where marked ×){_number(table, block)}; bar: its interval, dark where it shows a difference; "
+        "grey band: too small to matter"
     )
     figure, narrow = both(plots.forest, table, title=title, subtitle=subtitle)
     caption = (
-        "Each pair of configurations that a claim compares, once for each measure, with the interval at its share of α; the shaded band is smaller than the claim's margin. A claim's "
-        "verdict stands beside the contrast that decides it."
+        "Each pair that a claim compares, once for each measure, its interval at its share of α. Differences inside the grey band are too small to matter. "
+        "✓ Yes, ✗ No, ? Open: the claims that it decides, by their numbers."
     )
     alt = "; ".join(f"{row['contrast']}, {row['quantity']}: {row['told']}" for row in rows)
-    return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "none"]), narrow)]
+    return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "apart"]), narrow)]
 
 
 def _number(table: pd.DataFrame, block: str) -> str:
@@ -65,11 +73,12 @@ def _once(found: Findings) -> list[dict[str, object]]:
     """A row per measure and pair, in one direction: against the reference, or else what comes earlier. Of several claims' contrasts of a pair, the widest interval."""
     order = {str(name): place for place, name in enumerate([found.reference, *found.scores.columns])} | {found.reference: -1}
     made: dict[tuple[object, ...], dict[str, object]] = {}
-    for judged in found.judged:
+    for place, judged in enumerate(found.judged, 1):
         for result in judged.contrasts:
             if not result.plain.decidable:
                 continue
-            row = _contrast_row(judged, result, turned=order.get(result.subject, 0) < order.get(result.rival, -1))
+            turned = order.get(result.subject, 0) < order.get(result.rival, -1)
+            row = _contrast_row(place, judged, result, turned=turned)
             key = (row["quantity"], row["scale"], row["contrast"])
             made[key] = _merged(made[key], row) if key in made else row
     return list(made.values())
@@ -88,8 +97,8 @@ def _merged(one: dict[str, object], other: dict[str, object]) -> dict[str, objec
     }
 
 
-def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str, object]:
-    """What is drawn of a contrast; `turned`: of the rival against the subject."""
+def _contrast_row(place: int, judged: Judged, result: Compared, *, turned: bool) -> dict[str, object]:
+    """What is drawn of a contrast of the claim at this place; `turned`: of the rival against the subject."""
     reading, ratio, plain = _measure(result), result.scale == "ratio", result.plain
     if turned and not result.against_number:
         result = replace(result, subject=result.rival, rival=result.subject)
@@ -106,13 +115,15 @@ def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str
         "contrast": wording.contrast(result),
         "quantity": f"{reading.words}{f', {unit}' if unit else ''}",
         "scale": result.scale,
-        "none": 1.0 if ratio else 0.0,
+        "apart": plain.n >= LEAST and (low > 0 or high < 0),
         "estimate": show(mean),
         "low": show(low),
         "high": show(high),
         "margin": show(result.margin),
         "verdict": wording.verdict_words(judged),
-        "answer": wording.answer(judged) if result.plain is (judged.deciding.plain if judged.deciding else None) else "",
+        "answer": f"{place} {wording.answer(judged)}"
+        if result.plain is (judged.deciding.plain if judged.deciding else None)
+        else "",
         "told": f"{reading.difference(mean)} ({reading.interval(low, high)})",
         "n": plain.n,
     }
@@ -141,10 +152,10 @@ def _contrasts(material: Material) -> list[Grid]:
     )
     columns = tuple(Column(text, text not in {"claim", "contrast", "measure"}) for text in headings)
     caption = (
-        "Every contrast behind the claims, as they put it: the first minus the second, or divided by it (×); the interval's level is that of the contrast's share of α, the p-values are by themselves. The test is two-sided; for what is "
+        "A row for each comparison of each claim, as the claim puts it, so that a pair may have several: the first minus the second, or divided by it (×); the interval's level is that of the contrast's share of α, the p-values are by themselves. The test is two-sided; for what is "
         "claimed not to be lower it is one-sided, against the margin. Effect sizes are positive where the data point as claimed"
     )
-    return [Grid("contrasts", caption, columns, tuple(rows))]
+    return [Grid("contrasts", caption, columns, tuple(rows), title="Every comparison, as each claim puts it")]
 
 
 def _contrast(result: Compared, new_images: NewImages | None) -> tuple[str, ...]:
