@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
 from regstudy.console.screen import Table
 from regstudy.schema import Summary
 
@@ -72,15 +74,29 @@ def ranking(found: Findings) -> Grid:
     of_mean = ["95% interval, these images", "for new images"] if new else ["95% interval of the mean"]
     headings = ["rank", "configuration", f"{block}s", f"{reading.words}{unit}", *of_mean, f"SD over {block}s"]
     if detailed:
-        headings += ["wrong images", "test loss", "best epoch (%, biased)"]
+        headings += ["wrong images", "test loss (nats)", "best epoch (%, biased)"]
     best = found.table["best"].notna().any()
     few = drawn_of(found)
     rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(found.table.head(len(few)))]
     columns = [Column(text, text != "configuration") for text in [*headings, *(["P(best)"] if best else [])]]
-    caption = "Ranking; = marks what is shown to be practically equivalent, a range of places what is not known"
+    caption = f"Ranking{_how_read(found.table)}"
     if len(rows) < len(found.table):
         caption += f". The first {len(rows)} of {len(found.table):,}, which have a run each: their order is largely chance"
     return Grid("ranking", caption, tuple(columns), tuple(rows))
+
+
+def _how_read(table: pd.DataFrame) -> str:
+    """What its places mean, of those kinds that there are; what else needs a word."""
+    told = [
+        f"{rank(row, '')}: {means}"
+        for standing, means in (
+            (Relation.EQUIVALENT, "shown to be practically equivalent"),
+            (Relation.UNRESOLVED, "order not known"),
+        )
+        for row in each(table[table["standing"] == standing].head(1))
+    ]
+    told += ["P(best): share of redraws in which the mean is best"] if table["best"].notna().any() else []
+    return f"; {'; '.join(told)}" if told else ""
 
 
 def pairs(found: Findings) -> Grid | None:

@@ -157,6 +157,10 @@ def methods(found: Findings) -> list[str]:
         steps.append(
             f"Practically equivalent: the interval at 1 − 2α of the pair's share lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests)."
         )
+    if found.comparisons["difference"].notna().any():
+        steps.append(
+            f"Other measures are compared with {found.reference}, each interval at 95% by itself; a heading names what differs by intervals that hold for all comparisons of its measure together."
+        )
     return steps + _special(found)
 
 
