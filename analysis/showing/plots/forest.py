@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ...files.rows import rows
 from .looks import GREY
@@ -77,23 +78,36 @@ def _contrast(axis: Axes, place: float, contrast: dict[str, float], *, ratio: bo
 
 
 def _beside(axis: Axes, row: int, contrast: dict[str, float]) -> None:
-    told, colour = _told(contrast, whole=True)
-    axis.text(1.015, row, told, transform=axis.get_yaxis_transform(), va="center", color=colour, fontsize=SMALL)
+    where = axis.get_yaxis_transform()
+    told = axis.text(1.015, row, str(contrast["told"]), transform=where, va="center", color=INK, fontsize=SMALL)
+    _behind(axis, told, contrast, whole=True)
 
 
 def _above(axis: Axes, row: int, contrast: dict[str, float]) -> None:
     where = axis.get_yaxis_transform()
     name = shortened(str(contrast["contrast"]), 1, NARROW_LABEL)
     axis.text(0, row - 0.4, name, transform=where, va="top", fontsize=SMALL, fontweight="bold")
-    told, colour = _told(contrast, whole=False)
-    axis.text(0, row - 0.17, told, transform=where, va="top", color=colour, fontsize=SMALL)
+    told = axis.text(0, row - 0.17, str(contrast["told"]), transform=where, va="top", fontsize=SMALL)
+    _behind(axis, told, contrast, whole=False)
 
 
-def _told(contrast: dict[str, float], *, whole: bool) -> tuple[str, str]:
-    """The estimate, what claims conclude from it, and the colour of that, if they agree; `whole`: with the verdict, where there is one and it has room."""
+def _behind(axis: Axes, estimate: Text, contrast: dict[str, float], *, whole: bool) -> None:
+    """Behind the estimate, what claims conclude from it, in the colour of that, if they agree; `whole`: with the verdict, where there is one, which needs room."""
     answers = [answer.split(" ", 1) for answer in str(contrast["answer"]).split("; ") if answer]
+    if not answers:
+        return
     parts = [(claim, *said.partition(": ")[::2]) for claim, said in answers]
     verdict = f": {parts[0][2]}" if whole and len(parts) == 1 else ""
     told = [f"{ANSWER_LOOK[word][1]} claim {claim}{verdict}" for claim, word, _ in parts]
     colours = {ANSWER_LOOK[word][0] for _, word, _ in parts}
-    return f"{contrast['told']}  {', '.join(told)}".rstrip(), colours.pop() if len(colours) == 1 else INK
+    axis.annotate(
+        ", ".join(told),
+        (1, 0.5),
+        (7, 0),
+        estimate,
+        "offset points",
+        va="center",
+        color=colours.pop() if len(colours) == 1 else INK,
+        fontsize=SMALL,
+        annotation_clip=False,
+    )

@@ -50,10 +50,7 @@ def _forest(material: Material) -> list[Drawing]:
     title = f"Comparisons behind the claims: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
     if table["n"].max() < LEAST:
         title = f"Comparisons behind the claims: too few {block}s to tell"
-    subtitle = (
-        f"first minus second (first ÷ second where marked ×){_number(table, block)}; bar: its interval, dark where it shows a difference; "
-        "grey band: too small to matter"
-    )
+    subtitle = f"first minus second (first ÷ second where ×){_number(table, block)}; bar: its interval, pale if it shows no difference; grey band: too small to matter"
     figure, narrow = both(plots.forest, table, title=title, subtitle=subtitle)
     caption = (
         "Each pair that a claim compares, once for each measure, its interval at its share of α. Differences inside the grey band are too small to matter. "

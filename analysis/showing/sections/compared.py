@@ -31,6 +31,7 @@ def apart(found: Findings, metric: str) -> Apart:
     """By intervals that hold for all comparisons of the measure together."""
     table = found.comparisons
     own = table[table["measure"].eq(metric) & table["low"].notna() & table["seeds"].ge(statistics.LEAST)]
+    own = own.set_index("configuration", drop=False).loc[by_rank(found, own["configuration"])]
     reading = measures.measure(metric)
     sides: dict[int, list[str]] = {1: [], -1: [], 0: []}
     told: dict[str, str] = {}
@@ -54,7 +55,7 @@ def finding(found: Findings, metric: str, more: str, less: str, at_end: str = ""
     seeds = int(own.loc[own["low"].notna(), "seeds"].max())
     if not phrases:
         phrases = [f"no difference{at_end} that {plural(seeds, block)} can see"]
-    first = [*sides.higher, *sides.lower, *sides.rest][: wording.FEW + 1]
+    first = by_rank(found, [*sides.higher, *sides.lower, *sides.rest][: wording.FEW + 1])
     intervals = "; ".join(sides.told[name] for name in first)
     return ["; ".join(phrases), f"Against {found.reference}, each interval at 95%: {intervals}."]
 

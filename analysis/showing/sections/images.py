@@ -59,7 +59,7 @@ def _hardest(material: Material) -> list[Drawing]:
     first = pictures[0]
     most = f"image {first.index}, {'an' if first.label[:1] in '8aeiou' else 'a'} {first.label}, is wrong in {int(table['runs'].iloc[0])} of {plural(len(wrong), 'run')}"
     runs_of = _runs_of(list(seeds.values()))
-    below = f"under each: actual→predicted class, its number; shaded: in how many of its {runs_of} runs a configuration is wrong, bold: in all"
+    below = f"under each: actual→predicted class, number; shaded: wrong in how many of {runs_of} runs, bold: in all"
     counts, look = table[names], {name: material.look[name] for name in names}
     figure, narrow = (
         plots.hardest(
@@ -68,7 +68,7 @@ def _hardest(material: Material) -> list[Drawing]:
             pictures[:n],
             look,
             title=f"The hardest images: {most}",
-            subtitle=f"the {len(pictures[:n])} hardest of {plural(wrong.shape[1], 'image')} that any run gets wrong; {below}",
+            subtitle=f"the {len(pictures[:n])} hardest of {plural(wrong.shape[1], 'image')} that fail in any; {below}",
             narrow=small,
         )
         for n, small in ((HARDEST, False), (HARDEST_NARROW, True))

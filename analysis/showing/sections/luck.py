@@ -73,7 +73,7 @@ def _who_wins(found: Findings, table: pd.DataFrame) -> str:
     alike = [name for name in shares if relation.get(frozenset((name, first))) == Relation.EQUIVALENT]
     if alike:
         either = [name for name in shares if name in {first, *alike}][: wording.FEW]
-        return f"{' or '.join(either)} wins, by luck: {', '.join(f'{shares[name]:.0%}' for name in either)} of contests"
+        return f"{' or '.join(either)} wins by luck, {' or '.join(f'{shares[name]:.0%}' for name in either)} of contests"
     shown = found.ranking.leading == (first,)
     return f"{first} wins most often, {shares[first]:.0%} of contests{'' if shown else ', but is not shown to be best'}"
 

@@ -28,9 +28,9 @@ def _finding(material: Material) -> list[str]:
     told = finding(found, DEAD, "more dead kernels", "fewer dead kernels")
     alike = _alike(material)
     if told:
-        return [f"Weights: {told[0]}", *told[1:], *alike, MEANS]
+        return [f"Weights: {told[0]}", *told[1:], MEANS, *alike]
     if none:
-        return [f"Weights: {' and '.join(none)} in any of {plural(len(runs), 'run')}", *alike, MEANS]
+        return [f"Weights: {' and '.join(none)} in any of {plural(len(runs), 'run')}", MEANS, *alike]
     return ["Weights: how many are small", *alike] if alike or not _small(material).empty else []
 
 
