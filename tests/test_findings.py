@@ -154,9 +154,9 @@ def test_a_small_test_set_has_a_wider_margin():
 
 def test_advice_names_the_simplest_of_those_that_are_shown_not_to_be_worse():
     text = methods.advice(findings.find(synthetic.trials(seeds=20, spread=2e-4)))
-    assert text.startswith(
-        "Use none, the simplest of those that are shown not to be worse by 0.05 points than any other: test accuracy 99."
-    )
+    assert text.startswith("Use none: test accuracy 99.")
+    assert "No other is better by 0.05 points or more; L" in text
+    assert "would do as well, but none is simpler" in text
     assert "n = 20 seeds" in text
     assert "best" not in text
 

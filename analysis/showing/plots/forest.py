@@ -17,8 +17,11 @@ ANSWER_LOOK = {"Yes": ("#00684a", "✓"), "No": ("#a33c00", "✗"), "Open": ("#5
 NOT_APART = "#8a8a8a"
 """Of an interval that shows no difference."""
 
-WIDE_ROW, NARROW_ROW, BETWEEN, BETWEEN_NARROW = 0.27, 0.86, 0.5, 0.62
+WIDE_ROW, NARROW_ROW, BETWEEN, BETWEEN_NARROW = 0.27, 0.86, 0.56, 0.7
 """Inches of a contrast's row, and of what stands between two panels."""
+
+ABOVE_TITLE = 0.08
+"""Inches between a panel and the next one's title, at least."""
 
 LABEL, NARROW_LABEL = 52, 46
 """Characters of a contrast's name."""
@@ -33,6 +36,9 @@ def forest(contrasts: pd.DataFrame, *, title: str, subtitle: str, narrow: bool =
     groups = list(contrasts.groupby("quantity", sort=False))
     row, between = (NARROW_ROW, BETWEEN_NARROW) if narrow else (WIDE_ROW, BETWEEN)
     figure = new_figure(NARROW if narrow else FULL, row * len(contrasts) + between * len(groups), title, subtitle)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(h_pad=ABOVE_TITLE)  # pyright: ignore[reportCallIssue]  # of the constrained engine
     axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(own) for _, own in groups])
     for axis, (quantity, own) in zip(axes.flat, groups, strict=True):
         _panel(axis, str(quantity), own.reset_index(drop=True), narrow=narrow)
