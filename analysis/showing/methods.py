@@ -131,7 +131,7 @@ def methods(found: Findings) -> list[str]:
     if m:
         steps += [
             (
-                f"Claims: {f'{m}{of} claims share' if len(found.judged) > 1 else '1 claim has'} α = {alpha:g}{', the others are made of these' if of else ''}, whatever the verdict: each interval is as wide as its share demands. A claim about several rivals is supported only if each "
+                f"Claims: {f'{m}{of} claims share' if len(found.judged) > 1 else '1 claim has'} α = {alpha:g}{' (the rest is made of these)' if of else ''}, whatever the verdict: each interval is as wide as its share demands. A claim about several rivals is supported only if each "
                 "contrast is; whatever else is said of it is held to its share divided by its rivals. That something is not lower is a one-sided test against the margin."
             ),
             f"The sign-flip test of the claims' contrasts, exact up to {statistics.EXACT_UP_TO} {block}s, is a check; it decides nothing.",

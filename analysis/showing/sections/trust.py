@@ -36,7 +36,7 @@ def _seen(found: Findings) -> str:
     power = found.power
     if power is None:
         return ""
-    return f"{plural(power.seeds, found.trials.words.block)} find {_size(found, power.found_here)} in 4 studies of 5"
+    return f"{plural(power.seeds, found.trials.words.block)} find a difference of {_size(found, power.found_here)} in 4 studies of 5"
 
 
 def _size(found: Findings, natural: float) -> str:
