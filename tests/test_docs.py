@@ -33,7 +33,7 @@ def test_what_the_page_on_reading_quotes_is_in_a_report():
 
 def test_the_words_that_a_report_explains_are_on_the_page_on_reading():
     page = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
-    explained = [word for word, _ in meanings.meanings(findings.find(synthetic.trials(seeds=12)))]
+    explained = [word for word, _ in meanings.meanings(findings.find(synthetic.trials(seeds=20)))]
     assert {"margin", "points", "α", "roughness", "P(best)", "expected calibration error"} <= set(explained)
     assert [word for word in explained if f"| {word}" not in page] == []
 
