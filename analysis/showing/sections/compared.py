@@ -147,11 +147,13 @@ def _overfitting(asked: Asked, material: Material) -> list[str]:
     if not told or found.endpoint.key != Summary.ENDPOINT_TEST_ACCURACY:
         return told
     higher = beside_reference(found)
-    narrower = [name for name in apart(found, asked.metric).lower if higher.get(name) is False]
-    if not narrower:
+    narrower = apart(found, asked.metric).lower
+    worse = [name for name in narrower if higher.get(name) is False]
+    if not worse:
         return told
-    why = f"With {wording.names(narrower)} accuracy falls on test images, and further on training images: that is what narrows the gap."
-    return [f"{told[0]}, but no gain", why, *told[1:]]
+    of = "" if len(worse) == len(narrower) else f" with {wording.names(worse)}"
+    why = f"With {wording.names(worse)} accuracy falls on test images and, by more, on training images: that is what narrows the gap."
+    return [f"{told[0]}, but no gain{of}", why, *told[1:]]
 
 
 def _section(

@@ -43,7 +43,7 @@ def _ends(found: Findings) -> str:
     ]
     if told:
         return f"{', and '.join(told)} than with {reference}"
-    return f"none is shown to end better or worse than {reference} ({wording.blocks_in_words(found)})"
+    return f"no configuration is shown to end better or worse than {reference} ({wording.blocks_in_words(found)})"
 
 
 def _curves(material: Material) -> list[Drawing]:
