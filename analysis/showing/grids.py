@@ -28,6 +28,9 @@ RELATIONS = {
     (Relation.UNRESOLVED, True): "?",
     (Relation.UNRESOLVED, False): "?",
 }
+P_BEST, P_BEST_MEANS = "P(best)", "; P(best): share of redraws in which the mean is best"
+"""A column's heading, and what the caption says of it."""
+
 MARKS = {"Yes": "supported", "No": "refuted", "Open": "inconclusive"}
 """How an answer looks: the page's classes."""
 
@@ -78,7 +81,7 @@ def ranking(found: Findings) -> Grid:
     best = found.table["best"].notna().any()
     few = drawn_of(found)
     rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(found.table.head(len(few)))]
-    columns = [Column(text, text != "configuration") for text in [*headings, *(["P(best)"] if best else [])]]
+    columns = [Column(text, text != "configuration") for text in [*headings, *([P_BEST] if best else [])]]
     caption = f"Ranking{_how_read(found.table)}"
     if len(rows) < len(found.table):
         caption += f". The first {len(rows)} of {len(found.table):,}, which have a run each: their order is largely chance"
@@ -95,8 +98,7 @@ def _how_read(table: pd.DataFrame) -> str:
         )
         for row in each(table[table["standing"] == standing].head(1))
     ]
-    told += ["P(best): share of redraws in which the mean is best"] if table["best"].notna().any() else []
-    return f"; {'; '.join(told)}" if told else ""
+    return "".join(f"; {text}" for text in told) + (P_BEST_MEANS if table["best"].notna().any() else "")
 
 
 def pairs(found: Findings) -> Grid | None:

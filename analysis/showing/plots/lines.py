@@ -133,10 +133,11 @@ def detectable(
     if margin is not None:
         axis.axhline(margin, color=LINE, linewidth=1.2, linestyle="--")
         enough = table.loc[table["difference"] <= margin, "n"]
-        seen = f"{plural(int(enough.iloc[0]), block)} would see it" if len(enough) else ""
-        told = [f"dashed: the margin, {margin:.2g} {unit}", *([seen] if seen else [])]
-        # In the corner that the curve, which falls, leaves free.
-        axis.text(1, 0.99, ("\n" if narrow else "; ").join(told), transform=axis.transAxes, ha="right", va="top")
+        told = f"margin {margin:.2g} {unit}" + (f": {plural(int(enough.iloc[0]), block)} would see it" if len(enough) else "")
+        # On the side where the curve is not: above the line once it is well below, else beneath.
+        early = len(enough) and enough.iloc[0] < 0.55 * shown["n"].max()
+        at, shift, ha, va = (1, (-2, 3), "right", "bottom") if early else (0, (6, -4), "left", "top")
+        axis.annotate(told, (at, margin), shift, ("axes fraction", "data"), "offset points", ha=ha, va=va)
     axis.set_ylim(0)
     axis.set_xlabel(f"{block}s per configuration")
     axis.set_ylabel(f"difference, {unit}")
