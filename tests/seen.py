@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
-UNSEEN, SLIDER, NUMBERS = {"script", "style", "metadata"}, "luck-data", "data:text/csv;charset=utf-8,"
+UNSEEN, SLIDERS, NUMBERS = {"script", "style", "metadata"}, {"luck-data", "what-if-data"}, "data:text/csv;charset=utf-8,"
 
 
 class _Text(HTMLParser):
@@ -15,7 +15,7 @@ class _Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         held = dict(attrs)
-        if tag in UNSEEN and held.get("id") != SLIDER:
+        if tag in UNSEEN and held.get("id") not in SLIDERS:
             self._inside.append(tag)
         if held.get("aria-label"):
             self.lines.append(str(held["aria-label"]))

@@ -300,6 +300,30 @@ def test_the_sentence_matches_the_verdict(seed, effect, sd):
     assert "nan" not in told.lower()
 
 
+@given(st.integers(0, 2**32 - 1), st.sampled_from([-0.002, -0.0008, 0.0, 0.0002, 0.0008, 0.002]), st.floats(5e-5, 1e-3))
+def test_the_interval_that_is_told_is_the_one_that_decides(seed, effect, sd):
+    rng = np.random.default_rng(seed)
+    scores = {name: 0.99 + rng.normal(0, sd, 6) + (effect if name == "L1 0.001" else 0) for name in NAMES}
+    others = {key: {name: rng.normal(1, 0.05, 6) for name in NAMES} for key in ("loss", "rough", "dead")}
+    for claim in judged(accuracy=scores, **others).values():
+        if claim.deciding is None:
+            continue
+        low, high, alpha = wording.deciding(claim.deciding)
+        up, margin = claim.deciding.expect in {"higher", "not lower"}, claim.deciding.margin
+        worst, best = (low, high) if up else (-high, -low)  # in the claimed direction
+        assert {
+            Verdict.SUPPORTED: worst > (-margin if claim.deciding.not_worse else 0),
+            Verdict.REFUTED: best < (-margin if claim.deciding.not_worse else 0),
+            Verdict.EQUIVALENT: max(-low, high) < margin,
+            Verdict.NOT_BY_MARGIN: best < margin,
+            Verdict.INCONCLUSIVE: worst <= (-margin if claim.deciding.not_worse else 0),
+        }[claim.verdict]
+        unit = measures.measure(claim.deciding.metric).as_ratio(ratio=claim.deciding.scale == "ratio")
+        told = unit.interval(low, high)
+        assert f"{wording.level(alpha)} interval {told}" in wording.sentence(claim)
+        assert f"({told})" in wording.estimate(claim)
+
+
 def test_what_only_the_correction_leaves_open_is_told_as_such():
     """Eight claims: p = 0.01 by itself is not enough."""
     rng = np.random.default_rng(5)

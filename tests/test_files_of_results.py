@@ -46,17 +46,6 @@ def test_the_same_numbers_as_from_a_store(results):
         pd.testing.assert_frame_equal(pairs(files=tuple(files)), from_store)
 
 
-@pytest.mark.slow
-def test_a_report_of_a_file_is_verified_and_a_changed_file_is_noticed(results, workspace, capsys):
-    assert cli.main([*COMPARE, "--from", "results.csv", "--output", "report"]) == 0
-    assert 'from "results" of `results.csv`' in (workspace / "report" / "report.md").read_text(), "not a snapshot"
-    assert cli.main(["verify", "report"]) == 0
-    results.assign(acc=results["acc"] + np.arange(10) / 1000).to_csv("results.csv", index=False)
-    capsys.readouterr()
-    assert cli.main(["verify", "report"]) != 0
-    assert "is not what it was" in capsys.readouterr().err
-
-
 def test_a_long_file_has_curves(workspace):
     rows = [
         {"model": model, "seed": seed, "metric": "acc", "step": step, "value": step / 10}

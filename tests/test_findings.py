@@ -18,7 +18,9 @@ from analysis.reading.trials import AVERAGED
 from analysis.reports import report
 from analysis.showing import grids, methods, plots, wording
 from analysis.showing.sections import compared, luck
+from analysis.showing.sections.first import FIRST
 from analysis.showing.sections.section import Material
+from analysis.showing.words import opening
 from regstudy.design.history import Plan
 from regstudy.schema import Summary
 
@@ -225,6 +227,39 @@ def test_where_nothing_is_shown_the_advice_is_what_to_run_next():
         in methods.advice(found)
     )
     assert methods.advice(findings.find(synthetic.trials(seeds=2))).startswith("These runs allow no recommendation yet")
+
+
+def test_from_two_seeds_nothing_is_planned_and_no_interval_drawn():
+    found = findings.find(synthetic.trials(seeds=2))
+    said = opening.opening(found)
+    assert said.next_step == "2 seeds do not tell how many are needed. Run about 8 more, then look again."
+    assert not any("4 studies of 5" in sentence for sentence in said.sure)
+    assert not any("(" in claim.told for claim in said.claims if claim.told.startswith("no verdict"))
+    material = Material(found, plots.looks(list(found.scores)), errors.read(found.trials))
+    (drawing,) = FIRST.figures(material)
+    assert drawing.alt.count("open (too few seeds)") == 3
+
+
+def test_what_going_on_costs_stands_beside_its_command():
+    trials = synthetic.trials(seeds=12)
+    stricter = "beyond its plan of 12 a study is held to a stricter test"
+    assert stricter in opening.opening(findings.find(replace(trials, plan=Plan(12)))).next_step
+    assert stricter not in opening.opening(findings.find(replace(trials, plan=Plan(10)))).next_step
+
+
+@pytest.mark.parametrize(
+    ("worse", "told"),
+    [
+        ({"L2 0.0005": 0.002, "L1 0.001 + L2 0.0005": 0.003}, "L1 0.001 changes nothing that matters, the other two cost 18 to 29 images"),
+        ({"L2 0.0005": 0.002}, "L1 0.001 change nothing that matters, L2 0.0005 costs 18 images"),
+    ],
+)  # fmt: skip
+def test_several_that_are_worse_need_no_names_where_all_others_are_as_good(worse, told):
+    trials = synthetic.trials(seeds=20, spread=2e-4)
+    column = Summary.ENDPOINT_TEST_ACCURACY
+    lost = trials.runs["configuration"].map(worse).fillna(0)
+    found = findings.find(replace(trials, runs=trials.runs.assign(**{column: trials.runs[column] - lost})))
+    assert told in opening.headline(found)
 
 
 def test_a_study_that_grew_beyond_its_plan_says_so_on_the_first_screen():

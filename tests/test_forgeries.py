@@ -394,20 +394,24 @@ def test_what_cannot_be_read_again_from_the_reports_runs_is_said_and_never_taken
     assert "report: 1 difference: tables/ranking.csv, line 2: " in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_of_a_snapshot_nothing_is_taken_as_it_stands(own_copy, capsys):
-    """It is where the command says, and loses no run: notices, names of places and how many runs there are can be found again."""
-    assert cli.main(["snapshot", "snap"]) == 0
-    assert cli.main(["report", "--from", "snap", "--output", "report"]) == 0
-    folder, capture = own_copy / "report", capsys.readouterr()
-    assert cli.main(["verify", "report"]) == 0, capture
-    notice = "every run was audited"
-    made_by(lambda held: held.update(notices=[notice], store="elsewhere"))(folder)
-    as_forgers_do(folder)
-    assert cli.main(["verify", "report"]) == 2
-    told = capsys.readouterr().err
-    assert "the report says what its runs do not: every run was audited" in told
-    assert "the report says that it is of 'snap' of elsewhere, expected 'snap' of snap" in told
+PUBLISHED_V2 = ROOT / "results" / "published-v2" / "report"
+OF_WHAT_IF = {
+    "verdict in the data": by(r'(id="what-if-data">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "number in the data": by(r'(id="what-if-data">.*?\(\D*)(\d)', r"\g<1>7\2"),
+    "margin in the data": by(r'(id="what-if-data">.*?"lines": \[\[\[\[)0', r"\g<1>1"),
+    "verdict beside the controls": by(r'(<dl class="what-if">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "verdict in the table": by(r'(id="table-what_if">.*?)\? Open: inconclusive', r"\g<1>✓ Yes: supported"),
+    "number in the table": by(r'(id="table-what_if">.*?<td class="number">)3', r"\g<1>2"),
+    "verdict in Markdown": by(r"(## What if.*?\| )\? Open: inconclusive", r"\g<1>✓ Yes: supported", MARKDOWN),
+}
+
+
+@pytest.mark.parametrize("forgery", OF_WHAT_IF)
+def test_what_fewer_seeds_or_another_margin_would_have_said_is_compared(forgery, tmp_path):
+    forged = Path(shutil.copytree(PUBLISHED_V2, tmp_path / "report"))
+    name = OF_WHAT_IF[forgery](forged)
+    as_forgers_do(forged)
+    assert [line for line in compared(forged, PUBLISHED_V2).differences if line.startswith(f"{name}, ")]
 
 
 @pytest.mark.slow

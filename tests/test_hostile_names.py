@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
@@ -16,8 +17,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import use_store
 from markdown_it import MarkdownIt
 from mlflow.entities import Metric, Param
+from seen import seen
 
 from analysis.commands import cli
 from analysis.files import rows
@@ -36,11 +39,16 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def report(migrated_database, tmp_path_factory) -> Path:
-    """A report on runs, of an experiment, whose names are all of these."""
-    from conftest import use_store
+FOLDS, STEPS = HOSTILE[:3], 6
+IN_A_FILE = HOSTILE[-2:]
+"""Configurations whose runs are in a file of results; all others are in the store."""
 
+NOT_THEIRS = re.compile(r"(?i)\b(images?|seeds?|epochs?|digits?|l1|l2|published study|misclassif\w*|kernels?|batchnorm)\b")
+
+
+@pytest.fixture(scope="module")
+def report(migrated_database, tmp_path_factory) -> Iterator[Path]:
+    """A report on anybody's runs, of an experiment and of a file, whose names are all of these."""
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as monkeypatch:
         use_store(folder, migrated_database, monkeypatch)
@@ -49,22 +57,51 @@ def report(migrated_database, tmp_path_factory) -> Path:
         number = client.create_experiment(experiment, artifact_location=str(folder / "artifacts"))
         rng = np.random.default_rng(0)
         for name in HOSTILE:
-            for seed in HOSTILE[:3]:
-                run = client.create_run(number, run_name=name, tags={"what": name}).info.run_id
-                points = [Metric("accuracy", rng.normal(0.9, 0.01), 0, step) for step in range(2)]
-                client.log_batch(run, points, [Param("seed", seed)])
+            for fold in FOLDS if name not in IN_A_FILE else ():
+                run = client.create_run(number, run_name=name).info.run_id
+                points = [Metric("val_rmse", rng.normal(0.9, 0.01), 0, step) for step in range(STEPS)]
+                client.log_batch(run, points, [Param("what", name), Param("fold", fold)])
                 client.set_terminated(run)
-        given = ["--metric", "accuracy", "--group-by", "tags.what", "--block", "params.seed", "--experiment", experiment]
-        assert cli.main(["compare", *given, "--output", "report"]) == 0
+        rows_of_file(rng).to_parquet("results.parquet")
+        given = ["--metric", "val_rmse", "--group-by", "params.what", "--block", "params.fold", "--margin", "0.5"]
+        where = ["--from", "mlflow.db", "--from", "results.parquet", "--experiment", experiment]
+        assert cli.main(["compare", *given, *where, "--output", "report"]) == 0
         assert cli.main(["verify", "report"]) == 0
         yield folder / "report"
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
+
+
+def rows_of_file(rng: np.random.Generator) -> pd.DataFrame:
+    each = [(name, fold, step) for name in IN_A_FILE for fold in FOLDS for step in range(STEPS)]
+    return pd.DataFrame(each, columns=["what", "fold", "step"]).assign(
+        metric="val_rmse", value=rng.normal(0.8, 0.01, len(each)), run_name="=1"
+    )
 
 
 def test_a_report_of_anybodys_runs_makes_no_claims_of_ours(report):
     text = (report / "report.md").read_text(encoding="utf-8")
     assert "claim" not in text.lower()
     assert "nothing says whether these runs share their data" in text
+
+
+def test_it_speaks_of_nothing_that_they_do_not_have(report):
+    for path in (path for path in report.rglob("*") if path.suffix in {".html", ".md", ".csv", ".svg"}):
+        told = path.read_text(encoding="utf-8").splitlines() if path.suffix == ".csv" else seen(path)
+        assert not [line for line in told if NOT_THEIRS.search(line)], path
+    said = "\n".join(seen(report / "report.html"))
+    assert "8 configurations × 3 folds" in said
+    assert "within folds" in said
+    assert "fold,step,value" in (report / "figures" / "val_rmse.csv").read_text(encoding="utf-8")
+
+
+def test_a_file_that_has_changed_since_is_noticed(report, monkeypatch, capsys):
+    file = report.parent / "results.parquet"
+    before = file.read_bytes()
+    monkeypatch.chdir(report.parent)
+    rows_of_file(np.random.default_rng(1)).to_parquet(file)
+    assert cli.main(["verify", "report"]) == 2
+    file.write_bytes(before)
+    assert "is not what it was" in capsys.readouterr().err
 
 
 def acting(text: str) -> list[str]:
@@ -143,7 +180,8 @@ def test_a_command_is_told_as_it_was_given_and_can_be_run_again(report):
     html = (report / "report.html").read_text(encoding="utf-8")
     made_by = json.loads(re.search(r'id="made-by">(.*?)</script>', html)[1])
     assert shlex.split(made_by["command"])[-3] == " ".join(HOSTILE)
-    assert set(made_by["runs"]) == set(re.findall(r"\b[0-9a-f]{32}\b", (report / "report.md").read_text()))
+    rows_of_file = {f"row {number}" for number in range(1, 1 + len(IN_A_FILE) * len(FOLDS))}
+    assert set(made_by["runs"]) - rows_of_file == set(re.findall(r"\b[0-9a-f]{32}\b", (report / "report.md").read_text()))
 
 
 @pytest.mark.parametrize("text", ["a`b", "``", "`", "a``` b", "x"])

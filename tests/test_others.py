@@ -12,9 +12,7 @@ import synthetic
 from conftest import ROOT, use_store
 from mlflow.entities import Metric, Param
 from scipy import stats
-from seen import seen
 
-import analysis as an
 from analysis.commands import cli
 from analysis.judging import findings
 from analysis.reading import foreign
@@ -167,38 +165,6 @@ def test_a_run_that_is_no_number_counts_as_diverged(workspace):
     table = findings.find(trials).table
     assert list(table["configuration"]) == ["lr 0.2", "lr 0.1"]
     assert list(table["diverged"]) == [0, 1]
-
-
-NOT_THEIRS = re.compile(r"(?i)\b(images?|seeds?|epochs?|digits?|l1|l2|published study|misclassif\w*|kernels?|batchnorm)\b")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("margin", [None, 0.5])
-def test_a_report_of_anybodys_runs_speaks_of_nothing_that_they_do_not_have(workspace, margin):
-    """By the command, and as a notebook has it."""
-    draw = np.random.default_rng(0)
-    for depth in (2, 4, 8):
-        for fold in range(4):
-            rmse = [4 - depth / 10 - step / 50 + draw.normal(0, 0.02) for step in range(6)]
-            logged({"depth": depth, "fold": fold}, {"val_rmse": rmse})
-    command = ["compare", "--metric", "val_rmse", "--group-by", "params.depth", "--block", "params.fold"]
-    if margin is None:
-        assert cli.main([*command, "--output", "report"]) == 0
-    else:
-        an.report(an.read_runs("val_rmse", "params.depth", block="params.fold", margin=margin), "report")
-    pages = [path for path in (workspace / "report").rglob("*") if path.suffix in {".html", ".md", ".csv", ".svg"}]
-    for path in pages:
-        told = path.read_text().splitlines() if path.suffix == ".csv" else seen(path)
-        strange = [line for line in told if NOT_THEIRS.search(line)]
-        assert not strange, path
-    said = "\n".join(seen(workspace / "report" / "report.html"))
-    assert "3 configurations × 4 folds" in said
-    assert "within folds" in said
-    assert "fold,value" in (workspace / "report" / "figures" / "val_rmse.csv").read_text().replace("epoch,", "").replace(
-        "step,", ""
-    )
-    assert cli.main(["verify", "report"]) == 0
-    an.verify("report")
 
 
 @pytest.mark.parametrize(

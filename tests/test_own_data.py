@@ -331,10 +331,23 @@ def test_stamps_tell_that_a_folder_has_changed(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_cifar")
-def test_cifar_10_goes_through_the_whole_pipeline(workspace, capsys):
+def test_cifar_10_goes_through_the_whole_pipeline_without_a_picture(workspace, capsys):
     for seed in ("0", "1", "2"):
         for l1 in ("0", "0.001"):
-            options = ["--dataset", "cifar-10", "--epochs", "1", "--batch-size", "20", "--seed", seed, "--l1", l1]
+            options = [
+                "--dataset",
+                "cifar-10",
+                "--epochs",
+                "1",
+                "--batch-size",
+                "20",
+                "--seed",
+                seed,
+                "--l1",
+                l1,
+                "--images",
+                "none",
+            ]
             assert regstudy.main(["train", *options]) == 0
     assert analysis.main(["report"]) == 0
     page = (workspace / "report" / "report.html").read_text()
@@ -363,14 +376,6 @@ def test_no_picture_leaves_the_machine_if_none_is_to(workspace, tmp_path):
         assert not {"pixels", "file"} & set(pq.read_schema(path).names)
     example = next(path for path in Path("mlruns").rglob("serving_input_example.json"))
     assert set(re.findall(r"\d+", example.read_text())) == {"0"}
-
-
-@pytest.mark.slow
-def test_runs_without_pictures_are_reported(workspace, tmp_path, capsys):
-    trained_without_pictures(tmp_path / "flags", "0", "1", "2")
-    assert analysis.main(["report"]) == 0
-    assert analysis.main(["verify", "report"]) == 0
-    capsys.readouterr()
 
 
 def test_images_of_16_bits_are_scaled_alike_and_others_refused(tmp_path):

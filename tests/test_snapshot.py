@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from conftest import use_place
+from test_forgeries import as_forgers_do, made_by
 
 from analysis.commands import cli
 from analysis.files import folders
@@ -43,7 +44,9 @@ def without_source(text: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_report_is_the_stores_number_for_number(taken, own_copy, reported):
+def test_the_report_is_the_stores_number_for_number_and_takes_nothing_as_it_stands(taken, own_copy, reported, capsys):
+    """It is where the command says, and loses no run: notices, names of places and how many runs there are can be found again."""
+
     def shared(text):
         """A store says whose runs they are, and has another name to be cited by."""
         return text.partition("Cite this")[0]
@@ -60,6 +63,13 @@ def test_the_report_is_the_stores_number_for_number(taken, own_copy, reported):
             assert first.replace(str(reported.folder), "") == second.replace(str(own_copy), ""), file
         else:
             assert (one / file).read_bytes() == (other / file).read_bytes(), file
+    assert cli.main(["verify", "from_snapshot"]) == 0
+    made_by(lambda held: held.update(notices=["every run was audited"], store="elsewhere"))(other)
+    as_forgers_do(other)
+    assert cli.main(["verify", "from_snapshot"]) == 2
+    told = capsys.readouterr().err
+    assert "the report says what its runs do not: every run was audited" in told
+    assert "the report says that it is of 'snap' of elsewhere, expected 'snap' of snap" in told
 
 
 def test_frames_are_equal_to_the_last_bit(taken, own_copy):

@@ -146,7 +146,7 @@ def _measured(row: pair.Row) -> Document:
 
 def _claim(judged: Judged) -> Document:
     deciding = judged.deciding
-    low, high = wording.ends(judged, deciding) if deciding else (None, None)
+    low, high, _ = wording.deciding(deciding) if deciding else (None, None, None)
     return {
         "claim": judged.id,
         "text": judged.text,

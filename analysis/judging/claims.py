@@ -175,7 +175,7 @@ class OnData:
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """What a contrast is about: scores, and in which blocks there was a run, on a data set or on one minus another; how counts are rounded, and runs belong together."""
 
     frame: pd.DataFrame
@@ -199,12 +199,7 @@ def judge(
         if claim.together:
             judged[claim.id] = _together(claim, [judged[part] for part in claim.together])
             continue
-        pairs = [
-            (contrast, measured, *pair)
-            for contrast in claim.contrasts
-            for measured in _measured(contrast, names, data)
-            for pair in _pairs(questions, contrast, names)
-        ]
+        pairs = contrasts(claim, questions, names, data)
         results: list[Compared] = []
         for contrast, measured, subject, rival in pairs:
             frame = measured.frame
@@ -217,7 +212,19 @@ def judge(
     return list(judged.values())
 
 
-def _blocks(measured: _Measured, names: list[str]) -> int:
+def contrasts(
+    claim: Claim, questions: Questions, names: Sequence[str], data: Mapping[str, OnData]
+) -> list[tuple[Contrast, Measured, str, str | None]]:
+    """What a claim compares: each contrast, on each data set that it speaks of, of its subject with each rival, None for a number."""
+    return [
+        (contrast, measured, *pair)
+        for contrast in claim.contrasts
+        for measured in _measured(contrast, names, data)
+        for pair in _pairs(questions, contrast, names)
+    ]
+
+
+def _blocks(measured: Measured, names: list[str]) -> int:
     """At how many blocks a contrast is looked at: those that both have, or as many as each has."""
     there = measured.there[names]
     return int(there.all(axis=1).sum() if measured.pairing.paired else there.sum().min())
@@ -239,14 +246,9 @@ def compare(
     """
     if contrast.target is not None:
         pairing = Pairing(overlap=pairing.overlap)  # a number is the same beside every run
-    first, second = a.to_numpy(float), b.to_numpy(float)
-    resolution = unit.resolution
-    if contrast.scale == "ratio":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            first, second = (np.where(values > 0, np.log(values), np.nan) for values in (first, second))
-        resolution = 0.0
+    first, second, resolution = subtracted(a, b, contrast, unit)
     both = np.isfinite(first) & np.isfinite(second)
-    sign = 1 if contrast.expect in {"higher", "not lower"} else -1
+    sign = sign_of(contrast)
     margin = margin_of(contrast, unit)
     plain = statistics.estimate(first, second, pairing, resolution=resolution, rule=rule)
     moved = margin if contrast.expect.startswith("not ") else 0.0
@@ -283,7 +285,24 @@ def compare(
     )
 
 
-def _measured(contrast: Contrast, names: Sequence[str], data: Mapping[str, OnData]) -> list[_Measured]:
+def subtracted(
+    a: "pd.Series[float]", b: "pd.Series[float]", contrast: Contrast, unit: Unit
+) -> tuple[statistics.Vector, statistics.Vector, float]:
+    """Two columns of scores as one is subtracted from the other, of a ratio their logarithms; and the step in which they come."""
+    first, second = (np.asarray(column, np.float64) for column in (a, b))
+    if contrast.scale != "ratio":
+        return first, second, unit.resolution
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first, second = (np.where(values > 0, np.log(values), np.nan) for values in (first, second))
+    return first, second, 0.0
+
+
+def sign_of(contrast: Contrast) -> int:
+    """By which a difference becomes one in the claimed direction."""
+    return 1 if contrast.expect in {"higher", "not lower"} else -1
+
+
+def _measured(contrast: Contrast, names: Sequence[str], data: Mapping[str, OnData]) -> list[Measured]:
     """What the contrast is about, on each data set that it speaks of; a data set without any run has no block."""
     several = len(data) > 1 or contrast.on is not None
     on = [contrast.on] if contrast.on is not None else list(data)
@@ -294,16 +313,16 @@ def _measured(contrast: Contrast, names: Sequence[str], data: Mapping[str, OnDat
     return [_interaction(one, other, ratio=contrast.scale == "ratio") for one in each]
 
 
-def _on(metric: str, names: Sequence[str], data: OnData | None, name: str) -> _Measured:
+def _on(metric: str, names: Sequence[str], data: OnData | None, name: str) -> Measured:
     if data is None:
         empty = pd.DataFrame(columns=list(names), dtype=float)
-        return _Measured(empty, empty.notna(), Unit(), name)
+        return Measured(empty, empty.notna(), Unit(), name)
     frame = data.scores[metric].reindex(columns=list(names))
     there = frame.notna() if data.run is None else data.run.reindex(columns=list(names), fill_value=False)
-    return _Measured(frame, there, data.units.get(metric, Unit()), name, pairing=data.pairing)
+    return Measured(frame, there, data.units.get(metric, Unit()), name, pairing=data.pairing)
 
 
-def _interaction(one: _Measured, other: _Measured, *, ratio: bool) -> _Measured:
+def _interaction(one: Measured, other: Measured, *, ratio: bool) -> Measured:
     """Each configuration's score on the one minus that on the other, or over it: what two of them differ in then is how much larger their difference is on the one.
 
     Counts are rounded on both, so that their resolution is √2 times as coarse. An interaction in a metric's own unit may be only its scale: a ratio of ratios is none of that.
@@ -312,7 +331,7 @@ def _interaction(one: _Measured, other: _Measured, *, ratio: bool) -> _Measured:
     there = one.there.reindex(index=first.index) & other.there.reindex(index=first.index)
     frame = first / second.where(second > 0) if ratio else first - second
     unit = replace(one.unit, resolution=max(one.unit.resolution, other.unit.resolution) * math.sqrt(2))
-    return _Measured(frame, there, unit, one.on, other.on, one.pairing)
+    return Measured(frame, there, unit, one.on, other.on, one.pairing)
 
 
 def target(contrast: Contrast, blocks: "pd.Index[Any]") -> "pd.Series[float]":

@@ -19,7 +19,7 @@ from ..reading.errors import Errors
 from ..reading.measures import Measure, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
 from . import claims, looks, ranking, single_runs, statistics
-from .claims import Judged, OnData
+from .claims import Judged, OnData, Questions
 from .effects import factorial, parameters
 from .looks import Looks
 from .populations import NewImages
@@ -136,7 +136,7 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
     scores = score_table(runs, key)
     looked = looks_of(trials, alpha)
     run = was_run(runs)
-    details = {"diverged": _diverged(runs), "complexity": _complexity(trials), "reference": _asked_reference(design, runs)}
+    details = {"diverged": diverged(runs), "complexity": complexity(trials), "reference": _asked_reference(design, runs)}
 
     def ranked(by: Looks) -> Ranking:
         return ranking.rank(scores, scale, looked=by, run=run, pairing=trials.pairing, **details)
@@ -238,11 +238,12 @@ def _scale(design: Design | None, endpoint: Measure, by_measure: dict[str, Unit]
     return Scale(endpoint.higher_is_better is not False, margin, unit, endpoint.bounds)
 
 
-def _diverged(runs: pd.DataFrame) -> dict[str, int]:
+def diverged(runs: pd.DataFrame) -> dict[str, int]:
+    """How many runs of each configuration diverged."""
     return {str(name): int(n) for name, n in runs.groupby("configuration", sort=False)["diverged"].sum().items()}
 
 
-def _complexity(trials: Trials) -> dict[str, tuple[float, ...]]:
+def complexity(trials: Trials) -> dict[str, tuple[float, ...]]:
     """How many regularisers a configuration has, then how strong they are; empty where that is not known."""
     known = [name for name in strengths() if trials.has(name)]
     if not known:
@@ -291,17 +292,21 @@ def _asked_reference(design: Design | None, runs: pd.DataFrame) -> str | None:
 
 
 def _judge(trials: Trials, looked: Looks) -> tuple[Judged, ...]:
+    asked = claimed(trials)
+    return () if asked is None else tuple(claims.judge(*asked, looked))
+
+
+def claimed(trials: Trials) -> tuple[Questions, list[str], dict[str, OnData]] | None:
+    """What is claimed of these trials, as `claims.judge` takes it: the claims, the configurations' names, what was measured; None if nothing is."""
     if trials.asserted is not None:
-        names = trials.asserted.names
-        return tuple(
-            claims.judge(trials.asserted, names, {"": _on_data(trials, trials.asserted.metrics(), names, names)}, looked)
-        )
+        names = list(trials.asserted.names)
+        return trials.asserted, names, {"": _on_data(trials, trials.asserted.metrics(), names, names)}
     design = trials.study.design if trials.study is not None else None
     if design is None or not design.claims:
-        return ()
+        return None
     names = _names(design, trials.runs)
     data = {own.dataset: _on_data(own, design.metrics(), _names(design, own.runs), names) for own in (trials, *trials.beside)}
-    return tuple(claims.judge(design, names, data, looked))
+    return design, names, data
 
 
 def _on_data(trials: Trials, metrics: Sequence[str], own: Sequence[str], names: Sequence[str]) -> OnData:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -49,6 +49,7 @@ class Ranking:
     p_adjusted (to compare with α), alpha, anytime, relation.
     `compared`: how: "each" with each, with the "reference", or with the "leader". `tests` is how many comparisons share α. `leader`: the first in the order. `leading`: those that none is shown to beat.
     `advised`: those that are shown not to be worse than the leader, and any other they were compared with, by the margin, the simplest first if it is known what simple means.
+    `order`: all, by their means, those that could not be tested last.
     """
 
     table: pd.DataFrame
@@ -60,6 +61,7 @@ class Ranking:
     advised: tuple[str, ...]
     reference: str | None = None
     moderated: bool = False
+    order: tuple[str, ...] = ()
 
 
 def rank(
@@ -102,10 +104,39 @@ def rank(
     table["best"] = _probability_best(independent, lost, higher_is_better=scale.higher_is_better)
     table = table.sort_values("rank", kind="stable", ignore_index=True)
     leading = tuple(table.loc[table["rank"] == 1, "configuration"])
-    advised = _advised(order, pairs, lost, scale)
-    if complexity:
-        advised = sorted(advised, key=lambda name: complexity[name])
-    return Ranking(table, pairs, compared, tests, order[0], leading, tuple(advised), reference, many)
+    advised = _advised(order, pairs, lost, scale, complexity)
+    return Ranking(table, pairs, compared, tests, order[0], leading, advised, reference, many, tuple(order))
+
+
+def at_margin(ranked: Ranking, scale: Scale, complexity: Mapping[str, tuple[float, ...]] | None = None) -> Ranking:
+    """The same, had the margin been this scale's: with other relations and advice. Ranks and standing are left as they are."""
+    lost = dict(zip(ranked.table["configuration"], ranked.table["diverged"], strict=True))
+    ends = (ranked.pairs[end].to_numpy(float) for end in ("low", "high", "inner_low", "inner_high"))
+    relation = _relation(concluded(ranked.pairs), *ends, margin=scale.margin)
+    pairs = ranked.pairs.assign(relation=relation)
+    return replace(ranked, pairs=pairs, advised=_advised(list(ranked.order), pairs, lost, scale, complexity))
+
+
+def concluded(pairs: pd.DataFrame) -> NDArray[np.bool_]:
+    """Of which pairs anything may be said."""
+    return (pairs["p"].notna() & (pairs["seeds"] >= LEAST)).to_numpy(bool)
+
+
+def _relation(
+    said: NDArray[np.bool_],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    inner_low: NDArray[np.float64],
+    inner_high: NDArray[np.float64],
+    *,
+    margin: float | None,
+) -> "np.ndarray[Any, Any]":
+    """What is known of each pair, by the ends of its intervals: what is too small to matter is equivalent, and separated else."""
+    relation: np.ndarray[Any, Any] = np.full(len(said), Relation.UNRESOLVED.value, dtype=object)
+    relation[said & ((low > 0) | (high < 0))] = Relation.SEPARATED.value
+    if margin is not None:
+        relation[said & statistics.is_equivalent(inner_low, inner_high, margin)] = Relation.EQUIVALENT.value
+    return relation
 
 
 def _table(scores: pd.DataFrame, lost: Mapping[str, int], scale: Scale, pairing: Pairing) -> pd.DataFrame:
@@ -169,13 +200,7 @@ def _pairs(
     found = statistics.compare(values[first], values[second], pairing, resolution=scale.unit.resolution, rule=rule)
     if borrowing and not rule.anytime.any() and np.isfinite(values).all() and values.shape[1] >= LEAST:
         found = moderated(values, index, rule)
-    concluded = found.decidable & (found.n >= LEAST)
-    relation: np.ndarray[Any, Any] = np.full(len(index), Relation.UNRESOLVED.value, dtype=object)
-    relation[concluded & ((found.low > 0) | (found.high < 0))] = Relation.SEPARATED.value
-    if scale.margin is not None:
-        relation[concluded & statistics.is_equivalent(found.inner_low, found.inner_high, scale.margin)] = (
-            Relation.EQUIVALENT.value
-        )
+    said, ends = found.decidable & (found.n >= LEAST), (found.low, found.high, found.inner_low, found.inner_high)
     columns: dict[str, Any] = {
         "first": [names[i] for i in index[:, 0]],
         "second": [names[i] for i in index[:, 1]],
@@ -190,7 +215,7 @@ def _pairs(
         "p_adjusted": np.minimum(1.0, found.p * looked.alpha / rule.alpha),
         "alpha": rule.alpha,
         "anytime": rule.anytime,
-        "relation": relation,
+        "relation": _relation(said, *ends, margin=scale.margin),
     }
     return pd.DataFrame(columns)
 
@@ -264,13 +289,19 @@ def _with_ranks(
     return table
 
 
-def _advised(order: list[str], pairs: pd.DataFrame, lost: Mapping[str, int], scale: Scale) -> list[str]:
-    """Those that are shown not to be worse than any that they were compared with by the margin, the leader among these; in order.
+def _advised(
+    order: list[str],
+    pairs: pd.DataFrame,
+    lost: Mapping[str, int],
+    scale: Scale,
+    complexity: Mapping[str, tuple[float, ...]] | None,
+) -> tuple[str, ...]:
+    """Those that are shown not to be worse than any that they were compared with by the margin, the leader among these; the simplest first, else in order.
 
     Without a margin, only who is separated from all others.
     """
     if len(order) < 2 or lost[order[0]]:
-        return []
+        return ()
     margin, sign = scale.margin or 0.0, 1 if scale.higher_is_better else -1
     interval = ("low", "high") if scale.margin is None else ("inner_low", "inner_high")
     holds: dict[str, dict[str, bool]] = {name: {} for name in order}
@@ -282,10 +313,12 @@ def _advised(order: list[str], pairs: pd.DataFrame, lost: Mapping[str, int], sca
     whole = [name for name in order if not lost[name]]
     leader, rivals = order[0], set(whole[1:])
     if not rivals <= holds[leader].keys():
-        return []  # nobody compared the leader with all others
+        return ()  # nobody compared the leader with all others
     standing = [name for name in whole if name == leader or leader in holds[name]]
     standing = [name for name in standing if all(held for other, held in holds[name].items() if other in whole)]
-    return standing if leader in standing else []
+    if leader not in standing:
+        return ()
+    return tuple(sorted(standing, key=lambda name: complexity[name]) if complexity else standing)
 
 
 def _probability_best(scores: pd.DataFrame, lost: Mapping[str, int], *, higher_is_better: bool) -> np.ndarray:

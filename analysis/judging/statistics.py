@@ -93,6 +93,11 @@ class Estimate(NamedTuple):
         """Whether equivalence is shown: the inner interval lies inside ±margin."""
         return -margin < self.inner_low and self.inner_high < margin
 
+    def moved(self, by: float) -> "Estimate":
+        """Of the difference plus a constant, the mean and the intervals; `p` is still that of no difference."""
+        ends = {name: getattr(self, name) + by for name in ("mean", "low", "high", "inner_low", "inner_high")}
+        return self._replace(**ends)
+
 
 def compare(
     a: ArrayLike, b: ArrayLike, pairing: Pairing = PAIRED, *, resolution: float = 0.0, rule: Rule = BY_ITSELF
@@ -156,13 +161,13 @@ def estimate(
     a: ArrayLike, b: ArrayLike, pairing: Pairing = PAIRED, *, resolution: float = 0.0, rule: Rule = BY_ITSELF
 ) -> Estimate:
     """`compare` for one contrast: both of shape (blocks,)."""
-    return _one(compare(np.asarray(a)[None], np.asarray(b)[None], pairing, resolution=resolution, rule=rule))
+    return one(compare(np.asarray(a)[None], np.asarray(b)[None], pairing, resolution=resolution, rule=rule))
 
 
 def shifted(given: Estimate, by: float = 0.0, *, rule: Rule = BY_ITSELF) -> Estimate:
     """The estimate of the difference plus a constant, by a rule of its own: for tests against a margin instead of zero."""
     n, mean, sd, freedom = (np.array([number]) for number in (given.n, given.mean + by, given.sd, given.freedom))
-    return _one(infer(n, mean, sd, rule, freedom=freedom))
+    return one(infer(n, mean, sd, rule, freedom=freedom))
 
 
 def infer(n: ArrayLike, mean: ArrayLike, sd: ArrayLike, rule: Rule, *, freedom: ArrayLike | None = None) -> Estimates:
@@ -321,5 +326,6 @@ def _divide(numerator: Vector, count: NDArray[np.int64]) -> Vector:
     return np.where(count > 0, numerator / np.maximum(count, 1), np.nan)
 
 
-def _one(given: Estimates) -> Estimate:
-    return Estimate(int(given.n[0]), *(float(column[0]) for column in given[1:]))
+def one(given: Estimates, place: int = 0) -> Estimate:
+    """One of them, of shape (m,)."""
+    return Estimate(int(given.n[place]), *(float(column[place]) for column in given[1:]))

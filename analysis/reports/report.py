@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -17,7 +18,7 @@ from ..files import folders
 from ..files.rows import csv, rows
 from ..judging.findings import Findings
 from ..reading import errors as reading
-from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg
+from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg, wording
 from ..showing.figures import Drawing
 from ..showing.run_pages import Single
 from ..showing.sections.claims import CLAIMS
@@ -28,6 +29,7 @@ from ..showing.sections.first import FIRST, OTHER_DATA
 from ..showing.sections.images import IMAGES
 from ..showing.sections.luck import LUCK
 from ..showing.sections.section import Material
+from ..showing.sections.stability.what_if import STABILITY
 from ..showing.sections.trust import TRUST
 from ..showing.sections.weights import WEIGHTS
 from ..showing.words import opening
@@ -47,6 +49,7 @@ SECTIONS = (
     RESPONSE,
     EFFECTS,
     LUCK,
+    STABILITY,
     TRUST,
     IMAGES,
 )
@@ -158,16 +161,13 @@ def _file(anchor: str) -> str:
 
 def _configurations(found: Findings, single: Mapping[str, list[Single]]) -> list[dict[str, object]]:
     """A paragraph's facts about each configuration, in order of rank."""
-    runs, pairs = found.trials.runs, found.ranking.pairs
+    runs = found.trials.runs
     told: list[dict[str, object]] = []
     if found.parameters is not None:
         return told  # a search's have a run each, which the list of runs names
     for row in rows(found.table):
         name = str(row["configuration"])
-        own = pairs[(pairs["first"] == name) | (pairs["second"] == name)]
-        against = [
-            (str(pair["second"] if pair["first"] == name else pair["first"]), _pair(pair, name, found)) for pair in rows(own)
-        ]
+        against = [(str(pair["configuration"]), _pair(pair, found)) for pair in rows(opening.against(found, name))]
         seeds = ", ".join(str(seed) for seed in dict.fromkeys(runs.loc[runs["configuration"] == name, "seed"]))
         told.append(
             {
@@ -181,13 +181,12 @@ def _configurations(found: Findings, single: Mapping[str, list[Single]]) -> list
     return told
 
 
-def _pair(pair: dict[str, object], name: str, found: Findings) -> str:
-    sign = 1 if pair["first"] == name else -1
-    mean, low, high = (float(str(pair[column])) for column in ("mean", "low", "high"))
-    low, high = sorted((sign * low, sign * high))
-    interval = f" ({found.endpoint.interval(low, high)})" if math.isfinite(low) else ""
+def _pair(pair: dict[str, Any], found: Findings) -> str:
+    """What is known of a pair, seen from the one that `pair` is compared with."""
+    mean, low, high = -pair["mean"], -pair["high"], -pair["low"]
+    interval = f", {wording.level(pair['alpha'])} interval {found.endpoint.interval(low, high)}" if math.isfinite(low) else ""
     word = {"separated": "separated", "equivalent": "practically equivalent", "unresolved": "unresolved"}[str(pair["relation"])]
-    return f"{word}, {found.endpoint.difference(sign * mean)}{found.endpoint.difference_unit}{interval}, n = {pair['seeds']}"
+    return f"{word}, {found.endpoint.difference(mean)}{found.endpoint.difference_unit}{interval}, n = {pair['seeds']}"
 
 
 def _first(runs: pd.DataFrame, column: str) -> str:

@@ -41,7 +41,12 @@ FEW = 3
 
 def verdict_words(judged: Judged) -> str:
     """The verdict as a word."""
-    return "strongly supported" if judged.strongly else judged.verdict.value
+    return verdict_in_words(judged.verdict, strongly=judged.strongly)
+
+
+def verdict_in_words(verdict: Verdict, *, strongly: bool) -> str:
+    """The same of a verdict without its claim."""
+    return "strongly supported" if strongly else verdict.value
 
 
 def answer(judged: Judged) -> str:
@@ -117,14 +122,24 @@ def estimate(judged: Judged) -> str:
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
         return f"{contrast(result, 'vs')}: not available"
-    interval = reading.interval(*ends(judged, result))
-    return f"{contrast(result, 'vs')}: {reading.difference(result.plain.mean)}{reading.difference_unit} ({interval})"
+    told = f"{contrast(result, 'vs')}: {reading.difference(result.plain.mean)}{reading.difference_unit}"
+    if judged.verdict == Verdict.NONE:
+        return told
+    low, high, _ = deciding(result)
+    return f"{told} ({reading.interval(low, high)})"
 
 
-def ends(judged: Judged, result: Compared) -> tuple[float, float]:
-    """Of the interval by which the verdict on the claim was reached."""
-    own = result.plain if judged.verdict == Verdict.SUPPORTED else result.strict_plain
-    return own.low, own.high
+def deciding(result: Compared) -> tuple[float, float, float]:
+    """The interval by which the verdict on a contrast was reached, as measured, and what its level lacks of 1.
+
+    What is said against a claim is held to the stricter level. Equivalence, and that something is not worse, are one-sided tests: their interval is that at twice the share of α.
+    """
+    verdict = result.verdict
+    strict = verdict in {Verdict.REFUTED, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN}
+    own, alpha = (result.strict_plain, result.strict_alpha) if strict else (result.plain, result.alpha)
+    if verdict == Verdict.EQUIVALENT or (result.not_worse and not strict):
+        return own.inner_low, own.inner_high, 2 * alpha
+    return own.low, own.high, alpha
 
 
 def contrast(result: Compared, between: str = "compared with") -> str:
@@ -296,7 +311,7 @@ def _supported(result: Compared, reading: Measure) -> str:
         way = "lower" if result.expect == "not lower" else "higher"
         return (
             f"{_subject(result, reading)} is not {way} than {rival(result)} by {_margin(result, reading)} or more: "
-            f"{_numbers(result, reading, inner=True)}."
+            f"{_numbers(result, reading)}."
         )
     return f"{_subject(result, reading)} is {result.expect} than {rival(result)}: {_numbers(result, reading)}."
 
@@ -304,20 +319,22 @@ def _supported(result: Compared, reading: Measure) -> str:
 def _refuted(result: Compared, reading: Measure) -> str:
     way = "lower" if result.plain.mean < 0 else "higher"
     by = f" by more than {_margin(result, reading)}" if result.not_worse else ""
-    return f"The opposite was found: {_subject(result, reading)} is {way} than {rival(result)}{by}: {_numbers(result, reading, strict=True)}."
+    return (
+        f"The opposite was found: {_subject(result, reading)} is {way} than {rival(result)}{by}: {_numbers(result, reading)}."
+    )
 
 
 def _equivalent(result: Compared, reading: Measure) -> str:
     return (
         f"{_subject(result, reading)} and {rival(result)} differ by less than {reading.margin(result.margin)}: "
-        f"{_numbers(result, reading, inner=True, strict=True)}."
+        f"{_numbers(result, reading)}."
     )
 
 
 def _not_by_margin(result: Compared, reading: Measure) -> str:
     return (
         f"That {_subject(result, reading)} {_beyond(result, reading)} is ruled out; a smaller effect, or the opposite, is not: "
-        f"{_numbers(result, reading, strict=True)}."
+        f"{_numbers(result, reading)}."
     )
 
 
@@ -326,7 +343,7 @@ def _inconclusive(result: Compared, reading: Measure) -> str:
         way = "lower" if result.expect == "not lower" else "higher"
         return (
             f"That {_subject(result, reading)} is not {way} than {rival(result)} by {_margin(result, reading)} or more could not be "
-            f"shown: {_numbers(result, reading, inner=True)}."
+            f"shown: {_numbers(result, reading)}."
         )
     return (
         f"{_subject(result, reading)} and {rival(result)} could not be told apart, nor shown to be equivalent: "
@@ -383,12 +400,11 @@ def _over(result: Compared) -> str:
     return "divided by that on" if result.scale == "ratio" else "minus that on"
 
 
-def _numbers(result: Compared, reading: Measure, *, inner: bool = False, strict: bool = False) -> str:
+def _numbers(result: Compared, reading: Measure) -> str:
     """The estimate with the interval that decides."""
-    own, alpha = (result.strict_plain, result.strict_alpha) if strict else (result.plain, result.alpha)
-    low, high, alpha = (own.inner_low, own.inner_high, 2 * alpha) if inner else (own.low, own.high, alpha)
-    what = f"{reading.difference(own.mean)}{reading.difference_unit}"
-    return f"{what}, {level(alpha)} interval {reading.interval(low, high)}, n = {own.n}"
+    low, high, alpha = deciding(result)
+    what = f"{reading.difference(result.plain.mean)}{reading.difference_unit}"
+    return f"{what}, {level(alpha)} interval {reading.interval(low, high)}, n = {result.plain.n}"
 
 
 def _no_verdict(result: Compared, reading: Measure, block: str) -> str:

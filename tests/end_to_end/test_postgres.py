@@ -153,7 +153,8 @@ def test_a_password_is_in_nothing_that_is_said_or_kept(database, workspace):
     commands = (
         ["regstudy", "train", "--dataset", "mnist-5k", "--epochs", "1"],
         ["regstudy", "resume", "nonesuch"],
-        ["analysis", "report"],
+        ["analysis", "rank"],
+        ["analysis", "snapshot", "snap"],
         ["analysis", "rank", "--experiment", "nonesuch"],
     )
     for command in commands:
@@ -161,7 +162,6 @@ def test_a_password_is_in_nothing_that_is_said_or_kept(database, workspace):
     assert "Traceback" not in said
     address = database.replace("regstudy@", "")
     assert said.count(address) >= 3
-    assert address in (workspace / "report" / "report.md").read_text()
     mlflow.set_tracking_uri(database)
     kept = str(mlflow.search_runs(["0"]).to_dict())
     files = [

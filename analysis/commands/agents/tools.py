@@ -13,7 +13,7 @@ from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import STUDY, Tag
 
 from ...judging import findings
-from ...judging.claims import Judged, Verdict
+from ...judging.claims import Judged
 from ...reading import measures
 from ...reading.anybody import values
 from ...reading.records import stores
@@ -255,8 +255,9 @@ def _judgement(judged: Judged, block: str) -> Judgement:
     if result is None:
         return Judgement.model_validate(told)
     reading = measures.measure(result.metric).as_ratio(ratio=result.scale == "ratio")
-    estimate, low, high = (_shown(reading, number) for number in (result.plain.mean, *wording.ends(judged, result)))
-    level = round(1 - (result.alpha if judged.verdict == Verdict.SUPPORTED else result.strict_alpha), 6)
+    *ends, alpha = wording.deciding(result)
+    estimate, low, high = (_shown(reading, number) for number in (result.plain.mean, *ends))
+    level = round(1 - alpha, 6)
     unit = "×" if reading.ratio else reading.difference_unit.strip()
     numbers = {"estimate": estimate, "low": low, "high": high, "level": level, "unit": unit, "n": result.plain.n}
     return Judgement.model_validate(told | numbers)

@@ -141,7 +141,7 @@ def _told(axis: Axes, row: int, told: str, ends: list[float], drawn: Look) -> No
     low, high = axis.get_xlim()
     right = max([0.0, *ends])
     left = min([0.0, *ends])
-    there = high - right >= left - low
+    there = high - right >= min(left - low, 0.9 * ROOM / (1 + ROOM) * (high - low))
     axis.annotate(
         told,
         (min(right, high) if there else max(left, low), row),

@@ -47,17 +47,21 @@ def _forest(material: Material) -> list[Drawing]:
         return []
     table = pd.DataFrame(rows)
     apart, block = int(table["apart"].sum()), material.found.trials.words.block
-    title = f"Comparisons behind the claims: {apart} of {len(rows)} {'shows' if apart == 1 else 'show'} a difference"
-    if table["n"].max() < LEAST:
-        title = f"Comparisons behind the claims: too few {block}s to tell"
+    few = table["n"].max() < LEAST
+    told = f"too few {block}s to tell" if few else f"{apart} of {len(rows)} {_show(apart)} a difference"
+    title = f"Comparisons behind the claims: {told}"
     subtitle = f"first minus second (first ÷ second where ×){_number(table, block)}; bar: its interval, pale if it shows no difference; grey band: too small to matter"
     figure, narrow = both(plots.forest, table, title=title, subtitle=subtitle)
     caption = (
-        "Each pair that a claim compares, once for each measure, its interval at its share of α. Differences inside the grey band are too small to matter. "
+        "Each pair that a claim compares, once for each measure, with the interval that decides, at its share of α. Differences inside the grey band are too small to matter. "
         "✓ Yes, ✗ No, ? Open: the claims that it decides, by their numbers."
     )
     alt = "; ".join(f"{row['contrast']}, {row['quantity']}: {row['told']}" for row in rows)
     return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "apart"]), narrow)]
+
+
+def _show(n: int) -> str:
+    return "shows" if n == 1 else "show"
 
 
 def _number(table: pd.DataFrame, block: str) -> str:
@@ -67,18 +71,31 @@ def _number(table: pd.DataFrame, block: str) -> str:
 
 
 def _once(found: Findings) -> list[dict[str, object]]:
-    """A row per measure and pair, in one direction: against the reference, or else what comes earlier. Of several claims' contrasts of a pair, the widest interval."""
-    order = {str(name): place for place, name in enumerate([found.reference, *found.scores.columns])} | {found.reference: -1}
+    """A row per measure and pair, in one direction: against the reference, else as the claim puts it that rests on it. Of several claims' contrasts of a pair, the widest interval."""
+    first = _subjects(found)
     made: dict[tuple[object, ...], dict[str, object]] = {}
     for place, judged in enumerate(found.judged, 1):
         for result in judged.contrasts:
             if not result.plain.decidable:
                 continue
-            turned = order.get(result.subject, 0) < order.get(result.rival, -1)
-            row = _contrast_row(place, judged, result, turned=turned)
+            row = _contrast_row(place, judged, result, turned=first[_pair(result)] != result.subject)
             key = (row["quantity"], row["scale"], row["contrast"])
             made[key] = _merged(made[key], row) if key in made else row
     return list(made.values())
+
+
+def _subjects(found: Findings) -> dict[tuple[str, ...], str]:
+    """Of each pair the one that is compared with the other."""
+    resting = [judged.deciding for judged in found.judged if judged.deciding is not None]
+    first: dict[tuple[str, ...], str] = {}
+    for result in [*resting, *(result for judged in found.judged for result in judged.contrasts)]:
+        turned = result.subject == found.reference and not result.against_number
+        first.setdefault(_pair(result), result.rival if turned else result.subject)
+    return first
+
+
+def _pair(result: Compared) -> tuple[str, ...]:
+    return tuple(sorted((result.subject, result.rival)))
 
 
 def _merged(one: dict[str, object], other: dict[str, object]) -> dict[str, object]:
@@ -97,11 +114,15 @@ def _merged(one: dict[str, object], other: dict[str, object]) -> dict[str, objec
 def _contrast_row(place: int, judged: Judged, result: Compared, *, turned: bool) -> dict[str, object]:
     """What is drawn of a contrast of the claim at this place; `turned`: of the rival against the subject."""
     reading, ratio, plain = _measure(result), result.scale == "ratio", result.plain
+    decides = judged.deciding is not None and result.plain is judged.deciding.plain
+    low, high, _ = wording.deciding(result)
     if turned and not result.against_number:
         result = replace(result, subject=result.rival, rival=result.subject)
-        mean, low, high = -plain.mean, -plain.high, -plain.low
+        mean, low, high = -plain.mean, -high, -low
     else:
-        mean, low, high = plain.mean, plain.low, plain.high
+        mean = plain.mean
+    if plain.n < LEAST:
+        low = high = math.nan
 
     def show(natural: float) -> float:
         return math.exp(natural) if ratio else natural * reading.factor
@@ -112,18 +133,21 @@ def _contrast_row(place: int, judged: Judged, result: Compared, *, turned: bool)
         "contrast": wording.contrast(result),
         "quantity": f"{reading.words}{f', {unit}' if unit else ''}",
         "scale": result.scale,
-        "apart": plain.n >= LEAST and (low > 0 or high < 0),
+        "apart": _excludes_none(low, high) and _excludes_none(plain.low, plain.high),
         "estimate": show(mean),
         "low": show(low),
         "high": show(high),
         "margin": show(result.margin),
         "verdict": wording.verdict_words(judged),
-        "answer": f"{place} {wording.answer(judged)}"
-        if result.plain is (judged.deciding.plain if judged.deciding else None)
-        else "",
-        "told": f"{reading.difference(mean)} ({reading.interval(low, high)})",
+        "answer": f"{place} {wording.answer(judged)}" if decides else "",
+        "told": reading.difference(mean) + (f" ({reading.interval(low, high)})" if math.isfinite(low) else ""),
         "n": plain.n,
     }
+
+
+def _excludes_none(low: float, high: float) -> bool:
+    """Whether an interval, on the scale of differences or of logarithms, shows a difference; without one nothing does."""
+    return low > 0 or high < 0
 
 
 def _contrasts(material: Material) -> list[Grid]:

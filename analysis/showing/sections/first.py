@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ...files.rows import rows
 from ...judging.findings import Findings
 from ...judging.ranking import Relation
+from ...judging.statistics import LEAST
 from ...reading.measures import MINUS
 from .. import grids, methods, plots, wording
 from ..figures import Drawing, drawn_blocks, drawn_of, labelled, long, of_all, quantity
@@ -36,7 +37,7 @@ def _ranking(material: Material) -> list[Drawing]:
             material.look,
             anchor=anchor,
             band=_band(found),
-            labels=_labels(found, anchor),
+            labels=_labels(found, anchor, bars=bool(differences["low"].notna().any())),
             diverged=dict(zip(found.table["configuration"], found.table["diverged"].astype(int), strict=True)),
             width=width,
         )
@@ -56,13 +57,15 @@ def _differences(found: Findings, anchor: str | None, names: Sequence[str]) -> p
         return pd.DataFrame(columns=["configuration", "mean", "low", "high", "told", "alpha"])
     table = opening.against(found, anchor)
     table = table[table["configuration"].isin(names)]
+    too_few = table["seeds"] < LEAST
+    table = table.assign(**{end: table[end].mask(too_few) for end in ("low", "high")})
     ends = [[_shown(found, row[end]) for end in ("low", "high")] for row in rows(table)]
-    told = [_told(found, row) for row in rows(table)]
+    words = [told(found, row) for row in rows(table)]
     return table.assign(
         mean=[_shown(found, mean) for mean in table["mean"]],
         low=[min(pair) for pair in ends],
         high=[max(pair) for pair in ends],
-        told=told,
+        told=words,
     )
 
 
@@ -71,17 +74,21 @@ def _shown(found: Findings, difference: float) -> float:
     return opening.worse(found, difference) if opening.images(found) else difference * found.endpoint.factor
 
 
-def _told(found: Findings, row: dict[str, Any]) -> str:
+def told(found: Findings, row: dict[str, Any]) -> str:
+    """What is known of a pair, a row of `opening.against`, as it stands beside its bar."""
     reading, counted = found.endpoint.as_ratio(ratio=False), bool(opening.images(found))
     ends = sorted(_shown(found, row[end]) for end in ("low", "high"))
     if not math.isfinite(row["mean"]):
         return "not compared"
+    if row["seeds"] < LEAST:
+        return f"open (too few {found.trials.words.block}s)"
     if not all(map(math.isfinite, ends)):
         return "open (no limits yet)"
     if row["relation"] == Relation.SEPARATED:
         cost = opening.worse(found, row["mean"])
         if counted:
-            inside = " to ".join(opening.amount(found, end) for end in sorted(map(abs, ends)))
+            near, far = sorted(map(abs, ends))
+            inside = f"{opening.amount(found, near, beside=far)} to {opening.amount(found, far)}"
             return f"{opening.amount(found, cost)} {'more' if cost > 0 else 'fewer'} ({inside})"
         return f"{'worse' if cost > 0 else 'better'}, {reading.difference(row['mean'])} ({reading.interval(row['low'], row['high'])})"
     inside = (
@@ -97,7 +104,7 @@ def _band(found: Findings) -> tuple[float, float] | None:
     return -margin, margin
 
 
-def _labels(found: Findings, anchor: str | None) -> tuple[tuple[str, str], tuple[str, str]]:
+def _labels(found: Findings, anchor: str | None, *, bars: bool) -> tuple[tuple[str, str], tuple[str, str]]:
     """Title and subtitle of the figure's two panels."""
     words, images = found.trials.words, opening.images(found)
     better = "higher" if found.scale.higher_is_better else "lower"
@@ -108,13 +115,16 @@ def _labels(found: Findings, anchor: str | None) -> tuple[tuple[str, str], tuple
     )
     pairing = f", same {words.block}" if found.trials.pairing.paired else ""
     other = f"More wrong than with {anchor}{pairing}" if images else f"Difference from {anchor}{pairing}"
-    return (title, f"a mark is one {words.block}; bar: mean"), (other, "bar: the interval that decides")
+    return (title, f"a mark is one {words.block}; bar: mean"), (
+        other,
+        "bar: the interval that decides" if bars else "a mark is the mean",
+    )
 
 
 def _caption(found: Findings, anchor: str | None, differences: pd.DataFrame) -> str:
     block = found.trials.words.block
     caption = f"Each mark is a {block}, each bar there the mean."
-    if anchor is not None:
+    if anchor is not None and differences["low"].notna().any():
         levels = sorted({wording.level(alpha) for alpha in differences["alpha"]})
         caption += f" Bars beside: the interval that decides, at {wording.listed(levels)}, α shared by all pairs."
     return caption + of_all(found)

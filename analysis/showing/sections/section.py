@@ -25,7 +25,7 @@ class Material:
 class Made:
     """A section as it is shown, under its finding, or its `question` where there is none; `said` are the sentences that follow.
 
-    `told` is what its templates are given, which hold its words: `NAME.above`, `.between` its figures and tables, `.below`.
+    `told` is what its templates are given, which hold its words: `NAME.above`, `.between` its figures and tables, `.below`. `folded`: on the page, all of it under its title.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Made:
     figures: Sequence[Drawing]
     tables: Sequence[Grid]
     told: dict[str, object] | None
+    folded: bool = False
 
 
 def nothing(_material: Material) -> tuple[()]:

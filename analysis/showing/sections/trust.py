@@ -28,7 +28,26 @@ def _told(material: Material) -> dict[str, object]:
 
 
 def _finding(material: Material) -> list[str]:
-    return [f"Trust: {_seen(material.found)}"] if material.found.power else []
+    found = material.found
+    if found.power is None:
+        return []
+    diverged = int(found.table["diverged"].sum())
+    return [f"Trust: {_planned(found)}; {plural(diverged, 'run') if diverged else 'no run'} diverged"]
+
+
+def _planned(found: Findings) -> str:
+    """How the number of blocks came about."""
+    looked, block = found.looked, found.trials.words.block
+    n = int((found.table["seeds"] + found.table["diverged"]).max())
+    if looked.sequential:
+        return f"{plural(n, block)}, judged by tests that hold whenever one looks"
+    if looked.planned is None:
+        return f"{plural(n, block)}, and nobody recorded how many were planned"
+    return (
+        f"{plural(n, block)}, as planned"
+        if n == looked.planned
+        else f"{plural(n, block)} where {looked.planned} were planned, so stricter tests"
+    )
 
 
 def _seen(found: Findings) -> str:

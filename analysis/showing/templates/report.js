@@ -119,3 +119,39 @@ if (luck) {
   document.getElementById("luck-contest").hidden = false;
   show();
 }
+// What if: which answer stands at which number of blocks and margin is in the page, computed by the analysis; here it is only looked up.
+const whatIf = document.getElementById("what-if-data");
+if (whatIf) {
+  const { firsts, margins, own, lines } = JSON.parse(whatIf.textContent);
+  const at = (name) => document.getElementById(`what-if-${name}`);
+  const [blocks, margin] = [at("firsts"), at("margin")];
+  const rows = [...document.querySelectorAll(".what-if > div")];
+  const said = (line, n, m) => line[n].findLast(([from]) => from <= m);
+  const reported = lines.map((line) => said(line, firsts.length - 1, own));
+  const show = () => {
+    const [n, m] = [Number(blocks.value), margin ? Number(margin.value) : own];
+    const moved = rows.filter((row, i) => {
+      const [, text, answer] = said(lines[i], n, m);
+      const moves = answer !== reported[i][2];
+      row.toggleAttribute("data-moved", moves);
+      row.querySelector("span").textContent = text;
+      row.querySelector("small").textContent = moves ? `reported: ${reported[i][1]}` : "";
+      return moves;
+    });
+    for (const [control, output, words] of [[blocks, at("n"), firsts[n]], [margin, at("m"), margins[m]]]) {
+      control?.setAttribute("aria-valuetext", words);
+      if (control) output.textContent = words;
+    }
+    const first = moved.slice(0, 3).map((row) => `${row.querySelector("dt").textContent}: ${row.querySelector("span").textContent}`).join("; ");
+    const more = moved.length > 3 ? `; and ${moved.length - 3} more` : "";
+    at("told").textContent = moved.length ? `${moved.length} of ${rows.length} answers would differ. ${first}${more}.` : "Every answer is as in this report.";
+  };
+  for (const control of [blocks, margin]) control?.addEventListener("input", show);
+  at("reset").addEventListener("click", () => {
+    blocks.value = firsts.length - 1;
+    if (margin) margin.value = own;
+    show();
+  });
+  document.getElementById("what-if").hidden = false;
+  show();
+}

@@ -19,8 +19,13 @@ from .. import methods, wording
 from . import dates
 
 SIGNS = {"Yes": "✓", "No": "✗", "Open": "?"}
+FEW = {2: "two", 3: "three", 4: "four", 5: "five"}
+ONE_CLAIM = {"Yes": "holds", "No": "does not hold", "Open": "is open"}
 NOTHING_ON = "none"
 """The configuration of ours that has no regulariser."""
+
+ENOUGH_TO_PLAN = 10
+"""Blocks whose standard deviation is known to about a quarter, so that a plan can be made by it."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,10 @@ def images(found: Findings) -> int:
     return int(found.trials.runs[TEST_IMAGES].iloc[0]) if found.endpoint.counts_images else 0
 
 
-def amount(found: Findings, cost: float) -> str:
-    """A cost in that unit, without sign."""
+def amount(found: Findings, cost: float, *, beside: float = 0.0) -> str:
+    """A cost in that unit, without sign; with as many digits as one that it stands beside."""
     if images(found):
-        return f"{abs(cost):.0f}" if abs(cost) >= 9.5 else f"{abs(cost):.1f}".removesuffix(".0")
+        return f"{abs(cost):.0f}" if max(abs(cost), abs(beside)) >= 9.5 else f"{abs(cost):.1f}".removesuffix(".0")
     return found.endpoint.margin(abs(cost) / found.endpoint.factor)
 
 
@@ -124,10 +129,11 @@ def _use_and_cost(found: Findings) -> str:
     if compared_with(found) != chosen:
         return f"Use {name}, the simplest shown not to be worse than {found.ranking.leader}" if _simplest(found) else ""
     table = against(found, chosen)
+    rest = Relation.UNRESOLVED not in set(table["relation"]) and not found.table["diverged"].any()
     told = [
         text
         for relation in (Relation.EQUIVALENT, Relation.SEPARATED, Relation.UNRESOLVED)
-        for text in _beside(found, table[table["relation"] == relation], relation)
+        for text in _beside(found, table[table["relation"] == relation], relation, rest=rest)
     ]
     diverged = [str(name) for name in found.table.loc[found.table["diverged"] > 0, "configuration"]]
     told += [f"{wording.names(diverged)} diverged"] if diverged else []
@@ -138,29 +144,30 @@ def _simplest(found: Findings) -> bool:
     return any(found.trials.has(field) for field in strengths())
 
 
-def _beside(found: Findings, own: pd.DataFrame, relation: Relation) -> list[str]:
-    """What is known of these configurations beside the one to use."""
+def _beside(found: Findings, own: pd.DataFrame, relation: Relation, *, rest: bool) -> list[str]:
+    """What is known of these configurations beside the one to use; `rest`: those that are worse are all that are not as good."""
     own = own[~own["configuration"].isin(found.table.loc[found.table["standing"] == UNTESTED, "configuration"])]
     names = [str(name) for name in own["configuration"]]
     if not names:
         return []
     many = len(names) > 1
     if relation == Relation.SEPARATED:
-        return [_costs(found, names, [worse(found, mean) for mean in own["mean"]])]
+        return [_costs(found, names, [worse(found, mean) for mean in own["mean"]], rest=rest)]
     if relation == Relation.EQUIVALENT:
         return [f"{wording.names(names)} {'change' if many else 'changes'} nothing that matters"]
     return [f"{wording.names(names)} {'are' if many else 'is'} not told apart from it"]
 
 
-def _costs(found: Findings, names: Sequence[str], costs: Sequence[float]) -> str:
-    """What the worse ones cost: of two both, of more the least and the most; once if that is the same."""
-    many, more = len(names) > 1, len(names) > 2
-    ends = (min(costs, key=abs), max(costs, key=abs)) if more else costs
-    amounts = list(dict.fromkeys(amount(found, cost) for cost in ends))
-    told, each = (" to " if more else " and ").join(amounts), " each" if many and len(amounts) == 1 else ""
+def _costs(found: Findings, names: Sequence[str], costs: Sequence[float], *, rest: bool) -> str:
+    """What the worse ones cost, the least and the most of several; once if that is the same."""
+    many = len(names) > 1
+    near, far = min(map(abs, costs)), max(map(abs, costs))
+    told = " to ".join(dict.fromkeys((amount(found, near, beside=far), amount(found, far))))
+    each = " each" if many and " to " not in told else ""
+    who = f"the other {FEW.get(len(names), len(names))}" if rest and many else wording.names(names)
     if images(found):
-        return f"{wording.names(names)} {'cost' if many else 'costs'} {told} images in {images(found):,}{each}"
-    return f"{wording.names(names)} {'are' if many else 'is'} worse by {told} in {found.endpoint.words}{each}"
+        return f"{who} {'cost' if many else 'costs'} {told} images in {images(found):,}{each}"
+    return f"{who} {'are' if many else 'is'} worse by {told} in {found.endpoint.words}{each}"
 
 
 def _about(found: Findings) -> str:
@@ -178,6 +185,8 @@ def _deck(found: Findings) -> str:
     """How many claims hold; without claims, what is known of the order."""
     if not found.judged:
         return wording.standing(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
+    if len(found.judged) == 1:
+        return f"Its one claim {ONE_CLAIM[wording.ANSWERS[found.judged[0].verdict]]}."
     return f"Of {plural(len(found.judged), 'claim')} {wording.listed(wording.so_many_hold(found.judged))}."
 
 
@@ -205,19 +214,27 @@ def _sure(found: Findings) -> list[str]:
     """What so many blocks can find, and what stands between these verdicts and their error rate."""
     # Without claims the deck says it.
     nothing = wording.nothing_yet(found.ranking, found.trials.words.block) if found.judged else ""
-    told = [nothing, _finds(found), methods.planned(found), methods.seen_before(found)]
+    told = [nothing, _errs(found), _finds(found), methods.planned(found), methods.seen_before(found)]
     return [sentence for sentence in told if sentence]
+
+
+def _errs(found: Findings) -> str:
+    """How often what is said above would be false; nothing where nothing is shown, or by a test that holds only if the number was fixed beforehand."""
+    if not found.looked.known or not found.ranking.pairs["relation"].isin([Relation.SEPARATED, Relation.EQUIVALENT]).any():
+        return ""
+    own = f"Such a comparison misleads in at most about {100 * found.alpha:g} of 100 studies"
+    return f"{own}, and so do their answers to claims." if found.judged else f"{own}."
 
 
 def _finds(found: Findings) -> str:
     power, block = found.power, found.trials.words.block
-    if power is None:
+    if power is None or power.seeds < LEAST:
         return (
             ""
             if wording.untested(found.ranking, block)
             else f"{LEAST} {block}s or more of each configuration allow intervals and tests."
         )
-    told = f"With {plural(power.seeds, block)} a difference of {_size(found, power.found_here)} is found in 4 studies of 5"
+    told = f"{plural(power.seeds, block)} find a difference of {_size(found, power.found_here)} in 4 studies of 5"
     margin = found.scale.margin
     enough = power.table.loc[power.table["difference"] <= margin, "seeds"] if margin is not None else pd.Series(dtype=int)
     if margin is not None and power.found_here > margin and len(enough):
@@ -235,6 +252,10 @@ def _next(found: Findings) -> tuple[str, str]:
     """What to do next, and the command that does it."""
     block = found.trials.words.block
     still = [judged for judged in found.judged if judged.verdict == Verdict.INCONCLUSIVE]
+    if found.power is not None and found.power.seeds < LEAST:
+        few, more = plural(found.power.seeds, block), ENOUGH_TO_PLAN - found.power.seeds
+        told = f"{few.capitalize()} do not tell how many are needed. Run about {more} more, then look again."
+        return told, methods.command_for(found, more)
     if not found.ranking.advised and found.power is not None and found.scale.margin is not None:
         wanted = methods.further_for_advice(found)
         if wanted is None:
@@ -246,9 +267,22 @@ def _next(found: Findings) -> tuple[str, str]:
     is_open = f"{plural(len(still), 'claim')} {'is' if len(still) == 1 else 'are'} open"
     if not further:
         return f"{is_open}; more than 1,000 further {block}s would be needed.", ""
-    each = "it" if len(still) == 1 else "each" if len(further) == len(still) else "some"
-    told = f"{is_open}; about {plural(max(further), f'further {block}')} would decide {each}, in 4 studies of 5, if effects are as large as the margins."
-    return told, methods.command_for(found, max(further))
+    of = "of it" if len(still) == 1 else "of each" if len(further) == len(still) else "of some"
+    told = f"About {plural(max(further), f'further {block}')} would find an effect {of} in 4 studies of 5, if it is as large as the margin"
+    return f"{is_open}{_without(found)}. {told}{_stricter(found)}.", methods.command_for(found, max(further))
+
+
+def _stricter(found: Findings) -> str:
+    """What going on costs a study that is at its plan."""
+    looked, n = found.looked, int((found.table["seeds"] + found.table["diverged"]).max())
+    if looked.sequential or looked.planned != n:
+        return ""
+    return f"; but beyond its plan of {n} a study is held to a stricter test, so that other answers may open"
+
+
+def _without(found: Findings) -> str:
+    """That the advice needs no more."""
+    return ", on which the advice does not depend" if found.ranking.advised else ""
 
 
 def _lines(found: Findings) -> list[Line]:
