@@ -7,7 +7,11 @@ import subprocess
 import sys
 
 import pytest
+import synthetic
 from conftest import ROOT
+
+from analysis.judging import findings
+from analysis.showing.words import meanings
 
 NOT_READ = re.compile(r"<(script|style|svg)\b.*?</\1>", re.S)
 
@@ -25,6 +29,13 @@ def test_what_the_page_on_reading_quotes_is_in_a_report():
     ]
     assert len(quotes) > 5
     assert [quote for quote in quotes if not any(quote in page for page in shown)] == []
+
+
+def test_the_words_that_a_report_explains_are_on_the_page_on_reading():
+    page = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
+    explained = [word for word, _ in meanings.meanings(findings.find(synthetic.trials(seeds=20)))]
+    assert {"margin", "points", "α", "roughness", "P(best)", "expected calibration error"} <= set(explained)
+    assert [word for word in explained if f"| {word}" not in page] == []
 
 
 def test_every_page_is_in_the_index():

@@ -17,7 +17,7 @@ from analysis.reading import errors
 from analysis.reading.trials import AVERAGED
 from analysis.reports import report
 from analysis.showing import grids, methods, plots, wording
-from analysis.showing.sections import luck
+from analysis.showing.sections import compared, luck
 from analysis.showing.sections.first import FIRST
 from analysis.showing.sections.section import Material
 from analysis.showing.words import opening
@@ -156,11 +156,67 @@ def test_a_small_test_set_has_a_wider_margin():
 
 def test_advice_names_the_simplest_of_those_that_are_shown_not_to_be_worse():
     text = methods.advice(findings.find(synthetic.trials(seeds=20, spread=2e-4)))
-    assert text.startswith(
-        "Use none, the simplest of those that are shown not to be worse by 0.05 points than any other: test accuracy 99."
-    )
+    assert text.startswith("Use none: test accuracy 99.")
+    assert "No other is better by 0.05 points or more; L" in text
+    assert "would do as well, but none is simpler" in text
     assert "n = 20 seeds" in text
     assert "best" not in text
+
+
+def test_a_worse_configuration_is_worse_by_so_much():
+    trials = synthetic.trials(seeds=20, spread=2e-4)
+    runs = trials.runs.assign(**{KEY: trials.runs[KEY] - 0.003 * (trials.runs["configuration"] == "L2 0.0005")})
+    text = methods.advice(findings.find(replace(trials, runs=runs)))
+    (by, low, high) = map(
+        float, re.search(r"\. Worse are L2 0.0005 by ([\d.]+) points \(([\d.]+) to ([\d.]+)\)\.$", text).groups()
+    )
+    assert low < by < high
+    assert by == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_narrower_gap_is_called_no_gain_only_of_those_whose_test_accuracy_falls_too():
+    trials = synthetic.trials(seeds=10)
+    runs = trials.runs
+    l1, l2 = (runs["configuration"] == name for name in ("L1 0.001", "L2 0.0005"))
+    gap = Summary.GAP_ACCURACY.value
+    narrow = runs.assign(**{gap: runs[gap] - 0.004 * l2, KEY: runs[KEY] - 0.003 * l2})
+    heading, why, _ = compared.OVERFITTING.finding(material(replace(trials, runs=narrow)))
+    assert heading == "Overfitting: a narrower gap with L2 0.0005, but no gain"
+    assert why.startswith("With L2 0.0005 accuracy falls on test images and, by more, on training images")
+    both = narrow.assign(**{gap: narrow[gap] - 0.004 * l1})
+    heading, *_ = compared.OVERFITTING.finding(material(replace(trials, runs=both)))
+    assert heading.startswith("Overfitting: a narrower gap with L")
+    assert heading.endswith(", but no gain with L2 0.0005")
+    heading, *said = compared.OVERFITTING.finding(material(replace(trials, runs=runs.assign(**{gap: both[gap]}))))
+    assert "no gain" not in heading
+    assert len(said) == 1
+
+
+def test_who_wins_single_runs_is_called_luck_only_between_what_is_shown_to_be_equivalent():
+    def title(trials):
+        own = material(trials)
+        (drawing,) = luck.LUCK.figures(replace(own, look=plots.looks(list(own.found.scores.columns))))
+        return " ".join(drawing.figure.texts[0].get_text().split())
+
+    alike = synthetic.trials(seeds=20, spread=2e-4)
+    assert re.fullmatch(r"One run each: .+ or .+ or .+ wins by luck, \d+% or \d+% or \d+% of contests", title(alike))
+    assert title(synthetic.trials(seeds=4)).endswith(" of contests, but is not shown to be best")
+
+
+def test_tables_and_sentences_have_the_order_of_the_ranking():
+    own = material(synthetic.trials(seeds=10))
+    order = list(own.found.table["configuration"])
+    (overfitting,) = compared.OVERFITTING.tables(own)
+    assert [row[1] for row in overfitting.rows[: len(order)]] == order
+    assert overfitting.rows[-1][0] == "test loss (nats, geometric mean)"
+    assert [row[0] for row in luck.against_itself(own.found).rows] == order
+    assert list(luck.LUCK.told(own)["contest"]["wrong"]) == order
+
+
+def material(trials):
+    """What sections are made of, undrawn."""
+    found = findings.find(trials)
+    return Material(found, {}, errors.read(trials))
 
 
 def test_where_nothing_is_shown_the_advice_is_what_to_run_next():

@@ -200,21 +200,22 @@ def test_long_names_stay_inside(n):
 
 CONTRAST = {
     "claim": "c", "contrast": "a compared with b", "quantity": "test accuracy, points", "scale": "difference", "estimate": 0.02,
-    "low": -0.04, "high": 0.08, "margin": 0.05, "verdict": "inconclusive", "answer": "Open: inconclusive", "told": "+0.02 (−0.04 to +0.08)",
+    "low": -0.04, "high": 0.08, "margin": 0.05, "apart": False, "answer": "8 Open: inconclusive", "told": "+0.02 (−0.04 to +0.08)",
 }  # fmt: skip
 RATIO = {"quantity": "roughness", "scale": "ratio", "estimate": 1.2, "low": 0.9, "high": 1.6, "margin": 0.8}
 
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_the_forest_shows_estimates_and_verdicts(narrow):
-    ratio = CONTRAST | RATIO | {"verdict": "refuted", "answer": "No: refuted; Yes: supported", "told": "× 1.2 (0.9 to 1.6)"}
+    ratio = CONTRAST | RATIO | {"answer": "1 No: refuted; 6 Yes: supported", "told": "× 1.2 (0.9 to 1.6)"}
     figure = plots.forest(pd.DataFrame([CONTRAST, CONTRAST | {"answer": ""}, ratio]), **TITLED, narrow=narrow)
     first, second = figure.axes
     assert [-0.04, 0.08] in [list(line.get_xdata()) for line in first.lines]
-    told = [" ".join(text.get_text().split()) for text in first.texts if text.get_text() != "a compared with b"]
-    assert told == ["+0.02 (−0.04 to +0.08) ? Open: inconclusive", "+0.02 (−0.04 to +0.08)"], "the verdict stands once"
+    told = [text.get_text() for text in first.texts if text.get_text() != "a compared with b"]
+    verdict = "? claim 8" if narrow else "? claim 8: inconclusive"
+    assert told == ["+0.02 (−0.04 to +0.08)", verdict, "+0.02 (−0.04 to +0.08)"], "the verdict stands once"
     assert second.get_xscale() == "log"
-    assert " ".join(second.texts[-1].get_text().split()) == "× 1.2 (0.9 to 1.6) ✗ No, ✓ Yes"
+    assert [text.get_text() for text in second.texts[-2:]] == ["× 1.2 (0.9 to 1.6)", "✗ claim 1, ✓ claim 6"]
     assert_inside(figure)
 
 
@@ -328,13 +329,20 @@ def test_labels_with_room_stay_where_they_are():
 @pytest.mark.parametrize("narrow", [False, True])
 def test_the_hardest_images_are_pictures_over_counts_of_wrong_runs(narrow):
     counts = pd.DataFrame({"none": [3, 0], "L1 0.001": [2, 1]}, index=pd.Index([7, 3], name="image"))
-    pictures = [plots.Picture(image, str(image % 10), np.zeros((28, 28), np.uint8)) for image in counts.index]
+    pictures = [plots.Picture(image, str(image % 10), "5", np.zeros((28, 28), np.uint8)) for image in counts.index]
     figure = plots.hardest(counts, dict.fromkeys(NAMES, 3), pictures, plots.looks(NAMES), **TITLED, narrow=narrow)
     (axis,) = figure.axes
     assert [image.get_url() for image in axis.images] == ["#image-7", "#image-3"]
-    assert [text.get_text() for text in axis.texts] == ["7", "3", "none", "3", "0", "L1 0.001", "2", "1"]
+    assert [text.get_text() for text in axis.texts] == ["7→5\n7", "3→5\n3", "none", "3", "0", "L1 0.001", "2", "1"]
     bold = [text.get_text() for text in axis.texts if text.get_fontweight() == "bold"]
     assert bold == ["none", "3", "L1 0.001"], "wrong in all"
+    assert_inside(figure)
+
+
+def test_long_classes_stand_on_a_line_each():
+    sandal = plots.Picture(12, "Ankle boot", "Sandal", np.zeros((28, 28), np.uint8))
+    figure = plots.hardest(pd.DataFrame({"none": [1]}, index=[12]), {"none": 1}, [sandal], plots.looks(NAMES), **TITLED)
+    assert figure.axes[0].texts[0].get_text() == "Ankle boo\n→Sandal\n12"
     assert_inside(figure)
 
 
@@ -371,6 +379,20 @@ def test_long_names_leave_the_rows_room():
     assert [label.get_text() for label in alike.get_yticklabels()] == [f"{long} 0", f"{long} 1"], (
         "else nobody could tell them apart"
     )
+
+
+def test_where_the_heading_says_it_a_figure_on_the_page_has_no_title_and_no_room_for_it():
+    figure = plots.contest(pd.DataFrame({"configuration": ["a"], "share": [1.0]}), plots.looks(["a"]), **TITLED)
+    whole = svg.svg(figure)
+    with_title, without = (svg.inline(whole, "name", "alt", titled=titled) for titled in (True, False))
+    assert ">Title<" in with_title
+    assert ">Title<" not in without
+    assert ">subtitle<" in without
+    boxes = [tuple(map(float, re.search(r'viewBox="([^"]*)"', text)[1].split())) for text in (with_title, without)]
+    (_, top, width, height), (_, below, same, less) = boxes
+    assert (top, width) == (0, same)
+    assert 15 < below < 30
+    assert below + less == pytest.approx(height)
 
 
 def test_a_figures_ids_are_numbered_so_that_every_processor_writes_the_same():

@@ -105,7 +105,7 @@ def _fits(grid: Grid) -> bool:
 
 def _broken(grid: Grid) -> tuple[str, list[float]]:
     """The size of type, and each column's points, at which cells broken into lines fill the width; the least that they may have if that is more."""
-    least: list[float] = []
+    size, least = "", list[float]()
     for size, em in SIZES.items():
         texts = [(column.heading, *own) for column, own in zip(grid.columns, _columns(grid), strict=True)]
         least = [max(_points(piece, em) for text in own for piece in ("", *_pieces(text))) + 1 for own in texts]

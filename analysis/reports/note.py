@@ -15,7 +15,7 @@ MOST_ROWS = 20
 
 LONGEST = 8_000
 FEWEST = 3
-LEFT_OUT = {"best epoch (%, biased)", "P(best)"}
+LEFT_OUT = {"best epoch (%, biased)", grids.P_BEST}
 """Columns for which there is room in a report."""
 
 
@@ -47,7 +47,8 @@ def _text(found: Findings, most: int) -> str:
 def _narrow(grid: Grid) -> Grid:
     kept = [place for place, column in enumerate(grid.columns) if column.heading not in LEFT_OUT]
     rows = tuple(tuple(row[place] for place in kept) for row in grid.rows)
-    return replace(grid, columns=tuple(grid.columns[place] for place in kept), rows=rows)
+    caption = grid.caption.removesuffix(grids.P_BEST_MEANS)
+    return replace(grid, caption=caption, columns=tuple(grid.columns[place] for place in kept), rows=rows)
 
 
 def _first(grid: Grid, most: int) -> Grid:

@@ -205,9 +205,9 @@ def _save(drawing: Drawing, folder: Path) -> Markup:
         folder / f"{drawing.name}.pdf", facecolor="white", metadata={"Creator": None, "Producer": None, "CreationDate": None}
     )
     _write(folder / f"{drawing.name}.csv", csv(drawing.numbers))
-    whole = svg.inline(whole_svg, drawing.name, drawing.alt)
+    whole = svg.inline(whole_svg, drawing.name, drawing.alt, titled=drawing.titled)
     if drawing.narrow is None:
         return whole
     svg.lay_out(drawing.narrow, as_svg=True)
-    narrow = svg.inline(svg.svg(drawing.narrow), f"{drawing.name}-narrow", drawing.alt)
+    narrow = svg.inline(svg.svg(drawing.narrow), f"{drawing.name}-narrow", drawing.alt, titled=drawing.titled)
     return Markup('<div class="wide-screen">{}</div><div class="narrow-screen">{}</div>').format(whole, narrow)

@@ -1,7 +1,7 @@
 """Figures of a report with their words and numbers, and what several of them share. Which there are, their sections say."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +29,7 @@ MOST_CONFIGURATIONS = 20
 class Drawing:
     """A figure with its name, its caption, what it shows in words for those who do not see it, and its numbers.
 
-    `narrow` is the same for small screens, where the figure would have to be scrolled.
+    `narrow` is the same for small screens, where the figure would have to be scrolled. `titled`: on the page too; not where the heading above says the same.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Drawing:
     alt: str
     numbers: pd.DataFrame
     narrow: Figure | None = None
+    titled: bool = True
 
     @property
     def full(self) -> bool:
@@ -137,6 +138,13 @@ def labelled(reading: Measure) -> str:
 def counted(found: Findings) -> str:
     """How many configurations and blocks there are."""
     return f"{plural(len(found.table), 'configuration')}, {wording.blocks_in_words(found)}"
+
+
+def by_rank(found: Findings, names: Iterable[str]) -> list[str]:
+    """Configurations in the order of the ranking, as the first figure has them."""
+    order = [str(name) for name in found.table["configuration"]]
+    given = list(names)
+    return [*(name for name in order if name in given), *(name for name in given if name not in order)]
 
 
 def file_name(metric: str) -> str:

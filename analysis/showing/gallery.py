@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,16 +71,19 @@ class Told:
     sayings: tuple[Saying, ...]
 
 
-def context(errors: Errors, reference: str = "", *, every_image: bool = False) -> dict[str, object] | None:
+def context(
+    errors: Errors, reference: str = "", *, order: Sequence[str] = (), every_image: bool = False
+) -> dict[str, object] | None:
     """What the template shows, configurations against the reference if it is one; None if no run's errors are known, or there are none.
 
-    `every_image`: the sprite also holds the images that only the page around the gallery shows.
+    `order`: of configurations; those that it lacks follow. `every_image`: the sprite also holds the images that only the page around the gallery shows.
     """
     if errors.rows.empty:
         return None
     wrong = errors.wrong
     table = images.hardest(wrong).head(MOST_IMAGES)
-    names = list(dict.fromkeys(errors.runs["configuration"]))[:MOST_CONFIGURATIONS]
+    known = list(dict.fromkeys(errors.runs["configuration"]))
+    names = list(dict.fromkeys([*(name for name in order if name in known), *known]))[:MOST_CONFIGURATIONS]
     of_image = dict(list(errors.rows.groupby("index")))
     of_name = dict(list(errors.runs.groupby("configuration")))
     words = errors.words
@@ -89,6 +92,7 @@ def context(errors: Errors, reference: str = "", *, every_image: bool = False) -
     labels = {image: int(first[image]["label"]) for image in shown}
     drawn = [*shown, *sorted(set(first) - set(shown))] if every_image else shown
     return {
+        "digits": all(_is_digit(first[image].get("pixels")) for image in drawn),
         "sprite": _sprite([first[image].get("pixels") for image in drawn]),
         "places": {image: (place % SPRITE_COLUMNS, place // SPRITE_COLUMNS) for place, image in enumerate(drawn)},
         "columns": SPRITE_COLUMNS,
@@ -123,11 +127,16 @@ def in_words(errors: Errors) -> list[str]:
     ]
     if luck.between_seeds is not None:
         told.append(
-            f"On {luck.between_seeds:.1f} images on average one of two seeds of the same configuration is right and the other wrong."
+            f"Two seeds of one configuration disagree on {_about(luck.between_seeds)} on average: one is right, the other wrong."
         )
     if luck.between_configurations is not None:
-        told.append(f"Of two configurations with the same seed, on {luck.between_configurations:.1f}.")
+        told.append(f"Two configurations with the same seed disagree on {_about(luck.between_configurations)}.")
     return told
+
+
+def _about(images: float) -> str:
+    """A mean count, to a tenth where that is not too fine."""
+    return f"{images:.0f} images" if images >= 10 else f"{images:.1f} images"
 
 
 def between(errors: Errors, first: str, second: str) -> Between | None:
@@ -174,10 +183,14 @@ def image(pixels: object) -> Image.Image:
     """A stored image as it is shown: 784 values are digits, bright on dark, which are shown dark on light; all others are PNG; a blank where none was kept."""
     if not isinstance(pixels, bytes):
         return Image.new("L", (SIDE, SIDE), BLANK)
-    if len(pixels) == SIDE * SIDE and not pixels.startswith(PNG):
+    if _is_digit(pixels):
         return Image.fromarray(255 - np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE))
     with Image.open(io.BytesIO(pixels)) as stored:
         return stored.copy()
+
+
+def _is_digit(pixels: object) -> bool:
+    return isinstance(pixels, bytes) and len(pixels) == SIDE * SIDE and not pixels.startswith(PNG)
 
 
 def png(picture: Image.Image) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
 from regstudy.console.screen import Table
 from regstudy.schema import Summary
 
@@ -26,6 +28,12 @@ RELATIONS = {
     (Relation.UNRESOLVED, True): "?",
     (Relation.UNRESOLVED, False): "?",
 }
+P_BEST, P_BEST_MEANS = "P(best)", "; P(best): share of redraws in which the mean is best"
+"""A column's heading, and what the caption says of it."""
+
+MARKS = {"Yes": "supported", "No": "refuted", "Open": "inconclusive"}
+"""How an answer looks: the page's classes."""
+
 ESTIMATE = "estimate (interval)"
 MOST_PARAMETERS = 40
 """Parameters that are listed."""
@@ -69,15 +77,28 @@ def ranking(found: Findings) -> Grid:
     of_mean = ["95% interval, these images", "for new images"] if new else ["95% interval of the mean"]
     headings = ["rank", "configuration", f"{block}s", f"{reading.words}{unit}", *of_mean, f"SD over {block}s"]
     if detailed:
-        headings += ["wrong images", "test loss", "best epoch (%, biased)"]
+        headings += ["wrong images", "test loss (nats)", "best epoch (%, biased)"]
     best = found.table["best"].notna().any()
     few = found.table.head(listed(found))
     rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(few)]
-    columns = [Column(text, text != "configuration") for text in [*headings, *(["P(best)"] if best else [])]]
-    caption = "Ranking; = marks what is shown to be practically equivalent, a range of places what is not known"
+    columns = [Column(text, text != "configuration") for text in [*headings, *([P_BEST] if best else [])]]
+    caption = f"Ranking{_how_read(found.table)}"
     if len(rows) < len(found.table):
         caption += f". The first {len(rows)} of {len(found.table):,}, which have a run each: their order is largely chance"
     return Grid("ranking", caption, tuple(columns), tuple(rows))
+
+
+def _how_read(table: pd.DataFrame) -> str:
+    """What its places mean, of those kinds that there are; what else needs a word."""
+    told = [
+        f"{rank(row, '')}: {means}"
+        for standing, means in (
+            (Relation.EQUIVALENT, "shown to be practically equivalent"),
+            (Relation.UNRESOLVED, "order not known"),
+        )
+        for row in each(table[table["standing"] == standing].head(1))
+    ]
+    return "".join(f"; {text}" for text in told) + (P_BEST_MEANS if table["best"].notna().any() else "")
 
 
 def pairs(found: Findings) -> Grid | None:
@@ -142,12 +163,14 @@ def verdicts(found: Findings) -> Grid:
     others = found.otherwise.judged if found.otherwise else ()
     for place, judged in enumerate(found.judged):
         n = str(judged.deciding.plain.n) if judged.deciding else NONE
-        cells = (judged.text, f"{wording.SIGNS[judged.verdict]} {wording.answer(judged)}", wording.estimate(judged), n)
+        cells = (judged.text, wording.signed(wording.answer(judged)), wording.estimate(judged), n)
         rows.append((*cells, wording.further_cell(judged), *([wording.answer(others[place])] if others else [])))
     headings = ("claim", "verdict", ESTIMATE, "n", further_heading, *([otherwise_heading] if others else []))
     columns = tuple(Column(text, text in {"n", further_heading}) for text in headings)
     caption = f"Verdict on each claim; all intervals together hold with {1 - found.alpha:.0%} confidence"
-    return Grid("verdicts", caption, columns, tuple(rows), tuple(j.verdict.value for j in found.judged))
+    return Grid(
+        "verdicts", caption, columns, tuple(rows), tuple(MARKS[wording.ANSWERS[judged.verdict]] for judged in found.judged)
+    )
 
 
 def runs(found: Findings) -> Grid:

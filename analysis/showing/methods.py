@@ -53,17 +53,24 @@ def advice(found: Findings) -> str:
     if ranked.leading == (chosen,):
         why = "diverged, or is shown to be worse" if ranked.table["diverged"].any() else "is shown to be worse"
         return f"Use {chosen}: {value}. Every other configuration {why}{_separated(found, chosen)}."
-    margin = f" by {reading.margin(found.scale.margin)}" if found.scale.margin is not None else ""
-    also = [name for name in ranked.advised if name != chosen]
-    shown = f"shown not to be worse{margin} than any other"
-    if also:
-        why = (
-            f"the simplest of those that are {shown}"
-            if any(found.trials.has(name) for name in strengths())
-            else f"one of those that are {shown}"
-        )
-        return f"Use {chosen}, {why}: {value}{_separated(found, chosen)}. The same is shown of {wording.names(also)}."
-    return f"Use {chosen}: {value}. It is {shown}{_separated(found, chosen)}."
+    margin = f" by {reading.margin(found.scale.margin)} or more" if found.scale.margin is not None else ""
+    whole = " that did not diverge" if ranked.table["diverged"].any() else ""
+    return f"Use {chosen}: {value}. No other{whole} is better{margin}{_as_well(found, chosen)}{_separated(found, chosen)}."
+
+
+def _as_well(found: Findings, chosen: str) -> str:
+    """What else is advised, to follow what is shown of the chosen one."""
+    also = [name for name in found.ranking.advised if name != chosen]
+    simpler = f", but {chosen} is simpler" if all(_simpler(found, chosen, name) for name in also) else ""
+    return f"; {wording.names(also)} would do as well{simpler}" if also else ""
+
+
+def _simpler(found: Findings, one: str, other: str) -> bool:
+    """Whether the one has fewer regularisers, or as many and weaker ones."""
+    known = [name for name in strengths() if found.trials.has(name)]
+    own = found.trials.runs.drop_duplicates("configuration").set_index("configuration")[known].astype(float)
+    first, second = (((own.loc[name] > 0).sum(), own.loc[name].sum()) for name in (one, other))
+    return first < second
 
 
 def _no_advice(found: Findings) -> str:
@@ -117,13 +124,14 @@ def command_for(found: Findings, further: int) -> str:
 def methods(found: Findings) -> list[str]:
     """How each number was made, one sentence or two per step."""
     reading, m = found.endpoint, sum(bool(judged.contrasts) for judged in found.judged)
+    of = f" of {len(found.judged)}" if m < len(found.judged) else ""
     words, ranked, alpha = found.trials.words, found.ranking, found.alpha
     block = words.block
     steps = [f"Endpoint: {reading.words}{endpoint_words(found)}; {words.endpoint}.", words.pairing, _looking(found)]
     if m:
         steps += [
             (
-                f"Claims: {plural(m, 'claim')} share α = {alpha:g}, whatever the verdict: each interval is as wide as its share demands. A claim about several rivals is supported only if each "
+                f"Claims: {f'{m}{of} claims share' if len(found.judged) > 1 else '1 claim has'} α = {alpha:g}{' (the rest is made of these)' if of else ''}, whatever the verdict: each interval is as wide as its share demands. A claim about several rivals is supported only if each "
                 "contrast is; whatever else is said of it is held to its share divided by its rivals. That something is not lower is a one-sided test against the margin."
             ),
             f"The sign-flip test of the claims' contrasts, exact up to {statistics.EXACT_UP_TO} {block}s, is a check; it decides nothing.",
@@ -148,6 +156,10 @@ def methods(found: Findings) -> list[str]:
     if found.scale.margin is not None:
         steps.append(
             f"Practically equivalent: the interval at 1 − 2α of the pair's share lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests)."
+        )
+    if found.comparisons["difference"].notna().any():
+        steps.append(
+            f"Other measures are compared with {found.reference}, each interval at 95% by itself; a heading names what differs by intervals that hold for all comparisons of its measure together."
         )
     return steps + _special(found)
 
@@ -321,13 +333,12 @@ def _separated(found: Findings, chosen: str) -> str:
     """The configurations that are shown to be worse than the chosen one, with their differences."""
     pairs = found.ranking.pairs
     own = pairs[(pairs["first"] == chosen) & (pairs["relation"] == "separated")]
-    told = [
-        f"{row['second']} by {found.endpoint.difference(-row['mean'])}{found.endpoint.difference_unit} "
-        f"({found.endpoint.interval(-row['high'], -row['low'])})"
-        for row in rows(own.head(wording.FEW))
-    ]
+    reading, told = found.endpoint.as_ratio(ratio=False), []
+    for row in rows(own.head(wording.FEW)):
+        low, high = (reading.spread(end) for end in sorted((abs(row["low"]), abs(row["high"]))))
+        told.append(f"{row['second']} by {reading.spread(abs(row['mean']))}{reading.difference_unit} ({low} to {high})")
     more = f" and {len(own) - wording.FEW} more" if len(own) > wording.FEW else ""
-    return f"; worse than it: {', '.join(told)}{more}" if told else ""
+    return f". Worse are {', '.join(told)}{more}" if told else ""
 
 
 def endpoint_words(found: Findings) -> str:

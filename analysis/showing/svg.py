@@ -15,11 +15,13 @@ SVG_DPI = 72.0
 """As which matplotlib draws SVG: a point is a pixel."""
 
 HASHED = re.compile(r'id="([a-zA-Z](?:\d+_[0-9a-f]+_)?[0-9a-f]{10})"')
-VERDICTS = {"#00684a": "supported", "#a33c00": "refuted", "#005a8c": "equivalent", "#5a5a5a": "undecided"}
+VERDICTS = {"#00684a": "supported", "#a33c00": "refuted", "#5a5a5a": "undecided"}
 """The verdicts' colours, and the page's variables of them."""
 
 OF = re.compile(rf' id="{plots.OF}([0-9a-f]*)"')
 """What `plots` marked as drawn of a configuration."""
+
+TITLED = re.compile(rf'<g id="{plots.TITLE}([\d.]+)">.*?</g>\s*', re.S)
 
 STYLE = "*{stroke-linejoin: round; stroke-linecap: butt}"
 """What matplotlib puts into each figure's style element."""
@@ -60,9 +62,9 @@ def _numbered(svg: str) -> str:
     return re.sub(r'(id="|url\(#|href="#)([^")]+)', lambda use: use[1] + numbers.get(use[2], use[2]), svg)
 
 
-def inline(svg: str, name: str, alt: str) -> Markup:
-    """For HTML: without the XML prologue, with IDs that begin with `name`, described for screen readers, in the page's ink on the page's paper."""
-    svg = svg[svg.index("<svg") :]
+def inline(svg: str, name: str, alt: str, *, titled: bool = True) -> Markup:
+    """For HTML: without the XML prologue, with IDs that begin with `name`, described for screen readers, in the page's ink on the page's paper; `titled`: with its title."""
+    svg = svg[svg.index("<svg") :] if titled else _untitled(svg[svg.index("<svg") :])
     svg = re.sub(r'( id="|url\(#|href="#(?!image-))', rf"\g<1>{name}-", svg)
     svg = svg.replace(plots.INK, "var(--ink)").replace("#ffffff", "var(--paper)")
     for colour in plots.SERIES:
@@ -72,6 +74,16 @@ def inline(svg: str, name: str, alt: str) -> Markup:
     role = "group" if 'href="#image-' in svg else "img"  # an image has no links within
     described = f'role="{role}" aria-label="{Markup.escape(visible(alt))}"'
     return Markup(re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda m: f'<svg viewBox="{m[1]}" {described}>', svg, count=1))  # noqa: S704  # matplotlib has escaped its texts
+
+
+def _untitled(svg: str) -> str:
+    """Without the title, and without its room."""
+    title = TITLED.search(svg)
+    if title is None:
+        return svg
+    top = float(title[1])
+    box = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+    return box.sub(lambda had: f'viewBox="0 {top:g} {had[1]} {float(had[2]) - top:g}"', svg.replace(title[0], ""), count=1)
 
 
 def nested(svg: str, width: float) -> tuple[Markup, float]:

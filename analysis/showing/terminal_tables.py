@@ -58,7 +58,7 @@ def show_verdicts(found: Findings) -> None:
     shown.column("further", f"{found.trials.words.block}s", justify="right")
     for judged in found.judged:
         n = str(judged.deciding.plain.n) if judged.deciding else NONE
-        verdict = f"{wording.SIGNS[judged.verdict]} {wording.answer(judged)}"
+        verdict = wording.signed(wording.answer(judged))
         shown.row(judged.text, verdict, wording.estimate(judged), n, wording.further_cell(judged))
     shown.show()
     for line in verdicts_in_words(found):

@@ -16,16 +16,6 @@ from ..judging.statistics import LEAST
 from ..reading.foreign import RUN
 from ..reading.measures import Measure, measure
 
-SIGNS = {
-    Verdict.NONE: "–",
-    Verdict.REFUTED: "✗",
-    Verdict.EQUIVALENT: "≈",
-    Verdict.SUPPORTED: "✓",
-    Verdict.NOT_BY_MARGIN: "<",
-    Verdict.INCONCLUSIVE: "?",
-}
-"""Beside the word, so that neither hangs on colour."""
-
 ANSWERS: Mapping[Verdict, Literal["Yes", "No", "Open"]] = {
     Verdict.NONE: "Open",
     Verdict.REFUTED: "No",
@@ -35,6 +25,9 @@ ANSWERS: Mapping[Verdict, Literal["Yes", "No", "Open"]] = {
     Verdict.INCONCLUSIVE: "Open",
 }
 """What is true of the claim, if one may say only one word."""
+
+SIGNS = {"Yes": "✓", "No": "✗", "Open": "?"}
+"""Beside an answer, so that it does not hang on colour; the same wherever it stands."""
 
 BEGINNINGS = frozenset({"No", "Which", "Every", "Against", "One", "Two", "Nothing"})
 """First words of sentences on a ranking that are no names."""
@@ -59,6 +52,11 @@ def verdict_in_words(verdict: Verdict, *, strongly: bool) -> str:
 def answer(judged: Judged) -> str:
     """The verdict as it is shown: Yes, No or Open, and the word."""
     return f"{ANSWERS[judged.verdict]}: {verdict_words(judged)}"
+
+
+def signed(answer: str) -> str:
+    """An answer, alone or with its word, behind its sign."""
+    return f"{SIGNS[answer.partition(':')[0]]} {answer}"
 
 
 def sentence(judged: Judged, block: str = "seed") -> str:

@@ -4,26 +4,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ...files.rows import rows
 from .looks import GREY
 from .scales import log_axis
 from .style import FULL, INK, NARROW, SMALL, new_figure, shortened
 
-SUPPORTED, REFUTED, EQUIVALENT, UNDECIDED = "#00684a", "#a33c00", "#005a8c", "#5a5a5a"
-"""The verdicts' colours, as the page has them."""
+ANSWER_LOOK = {"Yes": ("#00684a", "✓"), "No": ("#a33c00", "✗"), "Open": ("#5a5a5a", "?")}
+"""Colour and sign of an answer, as the page has them."""
 
-VERDICT_LOOK = {
-    "supported": (SUPPORTED, "✓"),
-    "strongly supported": (SUPPORTED, "✓"),
-    "refuted": (REFUTED, "✗"),
-    "practically equivalent": (EQUIVALENT, "≈"),
-    "not by the margin": (UNDECIDED, "<"),
-    "inconclusive": (UNDECIDED, "?"),
-    "no verdict": (UNDECIDED, "–"),
-}
-WIDE_ROW, NARROW_ROW, BETWEEN, BETWEEN_NARROW = 0.27, 0.95, 0.5, 0.62
+NOT_APART = "#8a8a8a"
+"""Of an interval that shows no difference."""
+
+WIDE_ROW, NARROW_ROW, BETWEEN, BETWEEN_NARROW = 0.27, 0.86, 0.56, 0.7
 """Inches of a contrast's row, and of what stands between two panels."""
+
+ABOVE_TITLE = 0.08
+"""Inches between a panel and the next one's title, at least."""
 
 LABEL, NARROW_LABEL = 52, 46
 """Characters of a contrast's name."""
@@ -32,11 +30,15 @@ LABEL, NARROW_LABEL = 52, 46
 def forest(contrasts: pd.DataFrame, *, title: str, subtitle: str, narrow: bool = False) -> Figure:
     """Each contrast with its interval, a panel per quantity; the band is smaller than the margin, estimates and verdicts at the right, or above.
 
-    Columns contrast, quantity, scale, estimate, low, high, margin, told (the estimate in words), verdict, answer (empty where no claim rests on it).
+    Columns contrast, quantity, scale, estimate, low, high, margin, apart (whether it shows a difference), told (the estimate in words), answer: those of claims that rest on it, each
+    behind its claim's number.
     """
     groups = list(contrasts.groupby("quantity", sort=False))
     row, between = (NARROW_ROW, BETWEEN_NARROW) if narrow else (WIDE_ROW, BETWEEN)
     figure = new_figure(NARROW if narrow else FULL, row * len(contrasts) + between * len(groups), title, subtitle)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(h_pad=ABOVE_TITLE)  # pyright: ignore[reportCallIssue]  # of the constrained engine
     axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[len(own) for _, own in groups])
     for axis, (quantity, own) in zip(axes.flat, groups, strict=True):
         _panel(axis, str(quantity), own.reset_index(drop=True), narrow=narrow)
@@ -47,10 +49,11 @@ def _panel(axis: Axes, quantity: str, own: pd.DataFrame, *, narrow: bool) -> Non
     axis.set_facecolor("none")
     ratio = str(own["scale"].iloc[0]) == "ratio"
     axis.set_ylim(len(own) - 0.5, -0.5)
+    axis.margins(x=0.08)
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", length=0)
     for row, contrast in enumerate(rows(own)):
-        _contrast(axis, row + (0.32 if narrow else 0.0), contrast, ratio=ratio, half=0.15 if narrow else 0.5)
+        _contrast(axis, row + (0.24 if narrow else 0.0), contrast, ratio=ratio, half=0.13 if narrow else 0.5)
         (_above if narrow else _beside)(axis, row, contrast)
     if narrow:
         axis.set_yticks([])
@@ -73,30 +76,44 @@ def _contrast(axis: Axes, place: float, contrast: dict[str, float], *, ratio: bo
     reach = min(half, 0.22)
     axis.fill_betweenx([place - reach, place + reach], low, high, color=GREY, alpha=0.16, linewidth=0)
     axis.plot([1.0 if ratio else 0.0] * 2, [place - half, place + half], color=INK, linewidth=1)
-    colour, _ = VERDICT_LOOK[str(contrast["verdict"])] if contrast["answer"] else (UNDECIDED, "")
+    colour = INK if contrast["apart"] else NOT_APART
     if np.isfinite([contrast["low"], contrast["high"]]).all():
-        axis.plot([contrast["low"], contrast["high"]], [place, place], color=colour, linewidth=2.5, solid_capstyle="butt")
+        ends = [contrast["low"], contrast["high"]]
+        axis.plot(ends, [place, place], color=colour, linewidth=2.5, marker="|", markersize=8, solid_capstyle="butt")
     axis.plot(contrast["estimate"], place, "o", color=colour, markersize=6)
 
 
 def _beside(axis: Axes, row: int, contrast: dict[str, float]) -> None:
-    told = f"{contrast['told']} {_verdict(contrast)}"
-    axis.text(1.015, row, told.rstrip(), transform=axis.get_yaxis_transform(), va="center", color=INK, fontsize=SMALL)
+    where = axis.get_yaxis_transform()
+    told = axis.text(1.015, row, str(contrast["told"]), transform=where, va="center", color=INK, fontsize=SMALL)
+    _behind(axis, told, contrast, whole=True)
 
 
 def _above(axis: Axes, row: int, contrast: dict[str, float]) -> None:
     where = axis.get_yaxis_transform()
     name = shortened(str(contrast["contrast"]), 1, NARROW_LABEL)
-    axis.text(0, row - 0.46, name, transform=where, va="top", fontsize=SMALL, fontweight="bold")
-    told = f"{contrast['told']}\n{_verdict(contrast)}"
-    axis.text(0, row - 0.25, told.rstrip(), transform=where, va="top", fontsize=SMALL, linespacing=1.2)
+    axis.text(0, row - 0.4, name, transform=where, va="top", fontsize=SMALL, fontweight="bold")
+    told = axis.text(0, row - 0.17, str(contrast["told"]), transform=where, va="top", fontsize=SMALL)
+    _behind(axis, told, contrast, whole=False)
 
 
-def _verdict(contrast: dict[str, float]) -> str:
-    """What claims conclude from it, each behind its sign; of several claims without the verdict, for which there is no room."""
-    parts = [answer.partition(": ") for answer in str(contrast["answer"]).split("; ") if answer]
-    told = [(VERDICT_LOOK[verdict][1], word, verdict) for word, _, verdict in parts]
-    if len(told) == 1:
-        sign, word, verdict = told[0]
-        return f"{sign} {word}: {verdict}"
-    return ", ".join(f"{sign} {word}" for sign, word, _ in told)
+def _behind(axis: Axes, estimate: Text, contrast: dict[str, float], *, whole: bool) -> None:
+    """Behind the estimate, what claims conclude from it, in the colour of that, if they agree; `whole`: with the verdict, where there is one, which needs room."""
+    answers = [answer.split(" ", 1) for answer in str(contrast["answer"]).split("; ") if answer]
+    if not answers:
+        return
+    parts = [(claim, *said.partition(": ")[::2]) for claim, said in answers]
+    verdict = f": {parts[0][2]}" if whole and len(parts) == 1 else ""
+    told = [f"{ANSWER_LOOK[word][1]} claim {claim}{verdict}" for claim, word, _ in parts]
+    colours = {ANSWER_LOOK[word][0] for _, word, _ in parts}
+    axis.annotate(
+        ", ".join(told),
+        (1, 0.5),
+        (7, 0),
+        estimate,
+        "offset points",
+        va="center",
+        color=colours.pop() if len(colours) == 1 else INK,
+        fontsize=SMALL,
+        annotation_clip=False,
+    )

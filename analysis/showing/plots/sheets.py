@@ -16,14 +16,31 @@ from .style import FULL, INK, NARROW, SMALL, WIDE, new_figure, of, row_height, s
 ACROSS, ACROSS_NARROW = 15, 5
 """Pictures beside each other."""
 
+ONE_LINE, CLASS = 6, 9
+"""Characters of two classes on one line beneath a picture, and of a class on its own."""
+
+LINE, LINE_NARROW = 0.29, 0.2
+"""The height of a line there, in pictures."""
+
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that is shown: its number in the test set, its actual label in words, its pixels (rows, columns[, 3]), 0 to 255."""
+    """An image that is shown: its number in the test set, its actual label in words and what it is taken for, its pixels (rows, columns[, 3]), 0 to 255."""
 
     index: int
     label: str
+    answer: str
     pixels: np.ndarray
+
+    @property
+    def short(self) -> bool:
+        """Whether both classes stand on one line."""
+        return len(self.label) + len(self.answer) <= ONE_LINE
+
+    def told(self, *, short: bool) -> str:
+        """What stands beneath it."""
+        classes = f"{self.label}→{self.answer}" if short else f"{self.label[:CLASS]}\n→{self.answer[: CLASS - 1]}"
+        return f"{classes}\n{self.index}"
 
 
 def hardest(
@@ -43,12 +60,14 @@ def hardest(
     names = [name for name in look if name in counts]
     across = ACROSS_NARROW if narrow else ACROSS
     bands = [pictures[start : start + across] for start in range(0, len(pictures), across)]
-    rows = [1.0, 0.3, *([0.56 if narrow else 0.36] * len(names))]
+    short = all(picture.short for picture in pictures)
+    words = (2 if short else 3) * (LINE_NARROW if narrow else LINE) + 0.06
+    rows = [1.0, words, *([0.56 if narrow else 0.36] * len(names))]
     unit = 0.8 if narrow else 0.56
     figure = new_figure(NARROW if narrow else FULL, len(bands) * (unit * sum(rows) + 0.1), title, subtitle)
     axes = figure.subplots(len(bands), 1, squeeze=False)
     for axis, band in zip(axes.flat, bands, strict=True):
-        _band(axis, band, counts, seeds, names, look, across, narrow=narrow)
+        _band(axis, band, counts, seeds, names, look, across, words, short=short, narrow=narrow)
     return figure
 
 
@@ -81,11 +100,13 @@ def _band(
     names: Sequence[str],
     look: Mapping[str, Look],
     across: int,
+    words: float,
     *,
+    short: bool,
     narrow: bool,
 ) -> None:
-    """One row of pictures, and the cells beneath them: a picture is 1 high and 1 wide."""
-    step = 0.56 if narrow else 0.36
+    """One row of pictures, and the cells beneath them: a picture is 1 high and 1 wide, what is said of it `words` high."""
+    step, top = 0.56 if narrow else 0.36, 1 + words
     axis.set_axis_off()
     axis.set_aspect("equal", adjustable="box", anchor="W" if narrow else "E")
     for column, picture in enumerate(band):
@@ -99,11 +120,12 @@ def _band(
             aspect="equal",
         )
         drawn.set_url(f"#image-{picture.index}")
-        axis.text(column + 0.5, 1.0, picture.label[:9], ha="center", va="top", fontsize=SMALL)
+        told = picture.told(short=short)
+        axis.text(column + 0.5, 1.0, told, ha="center", va="top", fontsize=SMALL, color=GREY, linespacing=1.15)
     axis.set_xlim(0, across)
-    axis.set_ylim(1.3 + step * len(names), 0)
+    axis.set_ylim(top + step * len(names), 0)
     for row, name in enumerate(names):
-        _cells(axis, 1.3 + step * row, band, counts[name], seeds[name], look[name], name, narrow=narrow)
+        _cells(axis, top + step * row, band, counts[name], seeds[name], look[name], name, narrow=narrow)
 
 
 def _cells(

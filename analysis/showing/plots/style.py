@@ -40,6 +40,9 @@ MOST_LINES = 20
 OF = "of-"
 """How the group of what is drawn of a configuration begins in the SVG, before it is an attribute."""
 
+TITLE = "title-"
+"""How the group of a figure's title begins in the SVG, before the points that it takes at the top: a page whose heading says it leaves it out."""
+
 NAME_CHARACTERS, WHOLE = 32, 48
 """Characters of a name in a line beside a figure's row; and elsewhere, where only a name that is far too long is broken or cut."""
 
@@ -144,7 +147,8 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
         engine.set(rect=(0, 0, 1, height / (height + top)))  # pyright: ignore[reportCallIssue]  # of the constrained engine
     whole = height + top
     if title:
-        figure.text(0.004, 1 - 0.04 / whole, title, ha="left", va="top", fontsize=title_size, fontweight="bold")
+        said = figure.text(0.004, 1 - 0.04 / whole, title, ha="left", va="top", fontsize=title_size, fontweight="bold")
+        said.set_gid(f"{TITLE}{72 * upper:.1f}")
     if subtitle:
         figure.text(0.004, 1 - upper / whole, subtitle, ha="left", va="top", fontsize=size, linespacing=1.25)
     return figure

@@ -17,7 +17,7 @@ from ...reading import measures
 from ...reading.measures import Measure
 from .. import plots, wording
 from ..figures import Drawing, both
-from ..grids import NONE, Column, Grid
+from ..grids import MARKS, NONE, Column, Grid
 from .section import Material, Section
 
 
@@ -30,7 +30,12 @@ def _told(material: Material) -> dict[str, object] | None:
     found = material.found
     block = found.trials.words.block
     judged = [
-        (judged, wording.answer(judged), wording.SIGNS[judged.verdict], wording.sentence(judged, block))
+        (
+            judged.text,
+            wording.signed(wording.answer(judged)),
+            MARKS[wording.ANSWERS[judged.verdict]],
+            wording.sentence(judged, block),
+        )
         for judged in found.judged
     ]
     return {"judged": judged} if judged else None
@@ -41,21 +46,18 @@ def _forest(material: Material) -> list[Drawing]:
     if not rows:
         return []
     table = pd.DataFrame(rows)
-    apart = int(((table["low"] > table["none"]) | (table["high"] < table["none"])).sum())
-    block = material.found.trials.words.block
+    apart, block = int(table["apart"].sum()), material.found.trials.words.block
     few = table["n"].max() < LEAST
-    title = f"Contrasts: {f'too few {block}s to tell' if few else f'{apart} of {len(rows)} {_show(apart)} a difference'}"
-    subtitle = (
-        "the first minus the second, or divided by it, with the interval at its share of α; band: smaller than the margin"
-        + _number(table, block)
-    )
+    told = f"too few {block}s to tell" if few else f"{apart} of {len(rows)} {_show(apart)} a difference"
+    title = f"Comparisons behind the claims: {told}"
+    subtitle = f"first minus second (first ÷ second where ×){_number(table, block)}; bar: its interval, pale if it shows no difference; grey band: too small to matter"
     figure, narrow = both(plots.forest, table, title=title, subtitle=subtitle)
     caption = (
-        "Each pair of configurations that a claim compares, once for each measure, with the interval at its share of α; the shaded band is smaller than the claim's margin. A claim's "
-        "verdict stands beside the contrast that decides it."
+        "Each pair that a claim compares, once for each measure, with the interval that decides, at its share of α. Differences inside the grey band are too small to matter. "
+        "✓ Yes, ✗ No, ? Open: the claims that it decides, by their numbers."
     )
     alt = "; ".join(f"{row['contrast']}, {row['quantity']}: {row['told']}" for row in rows)
-    return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "none"]), narrow)]
+    return [Drawing("contrasts", figure, caption, alt, table.drop(columns=["told", "apart"]), narrow)]
 
 
 def _show(n: int) -> str:
@@ -72,11 +74,11 @@ def _once(found: Findings) -> list[dict[str, object]]:
     """A row per measure and pair, in one direction: against the reference, else as the claim puts it that rests on it. Of several claims' contrasts of a pair, the widest interval."""
     first = _subjects(found)
     made: dict[tuple[object, ...], dict[str, object]] = {}
-    for judged in found.judged:
+    for place, judged in enumerate(found.judged, 1):
         for result in judged.contrasts:
             if not result.plain.decidable:
                 continue
-            row = _contrast_row(judged, result, turned=first[_pair(result)] != result.subject)
+            row = _contrast_row(place, judged, result, turned=first[_pair(result)] != result.subject)
             key = (row["quantity"], row["scale"], row["contrast"])
             made[key] = _merged(made[key], row) if key in made else row
     return list(made.values())
@@ -109,8 +111,8 @@ def _merged(one: dict[str, object], other: dict[str, object]) -> dict[str, objec
     }
 
 
-def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str, object]:
-    """What is drawn of a contrast; `turned`: of the rival against the subject."""
+def _contrast_row(place: int, judged: Judged, result: Compared, *, turned: bool) -> dict[str, object]:
+    """What is drawn of a contrast of the claim at this place; `turned`: of the rival against the subject."""
     reading, ratio, plain = _measure(result), result.scale == "ratio", result.plain
     decides = judged.deciding is not None and result.plain is judged.deciding.plain
     low, high, _ = wording.deciding(result)
@@ -131,16 +133,21 @@ def _contrast_row(judged: Judged, result: Compared, *, turned: bool) -> dict[str
         "contrast": wording.contrast(result),
         "quantity": f"{reading.words}{f', {unit}' if unit else ''}",
         "scale": result.scale,
-        "none": 1.0 if ratio else 0.0,
+        "apart": _excludes_none(low, high) and _excludes_none(plain.low, plain.high),
         "estimate": show(mean),
         "low": show(low),
         "high": show(high),
         "margin": show(result.margin),
         "verdict": wording.verdict_words(judged),
-        "answer": wording.answer(judged) if decides else "",
+        "answer": f"{place} {wording.answer(judged)}" if decides else "",
         "told": reading.difference(mean) + (f" ({reading.interval(low, high)})" if math.isfinite(low) else ""),
         "n": plain.n,
     }
+
+
+def _excludes_none(low: float, high: float) -> bool:
+    """Whether an interval, on the scale of differences or of logarithms, shows a difference; without one nothing does."""
+    return low > 0 or high < 0
 
 
 def _contrasts(material: Material) -> list[Grid]:
@@ -166,10 +173,10 @@ def _contrasts(material: Material) -> list[Grid]:
     )
     columns = tuple(Column(text, text not in {"claim", "contrast", "measure"}) for text in headings)
     caption = (
-        "Every contrast behind the claims, as they put it: the first minus the second, or divided by it (×); the interval's level is that of the contrast's share of α, the p-values are by themselves. The test is two-sided; for what is "
+        "A row for each comparison of each claim, as the claim puts it, so that a pair may have several: the first minus the second, or divided by it (×); the interval's level is that of the contrast's share of α, the p-values are by themselves. The test is two-sided; for what is "
         "claimed not to be lower it is one-sided, against the margin. Effect sizes are positive where the data point as claimed"
     )
-    return [Grid("contrasts", caption, columns, tuple(rows))]
+    return [Grid("contrasts", caption, columns, tuple(rows), title="Every comparison, as each claim puts it")]
 
 
 def _contrast(result: Compared, new_images: NewImages | None) -> tuple[str, ...]:

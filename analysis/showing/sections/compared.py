@@ -1,6 +1,6 @@
 """Measures beside the endpoint, each compared with the reference: smoothness, overfitting, calibration."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from regstudy.console.terminal import plural
@@ -9,9 +9,10 @@ from regstudy.schema import Summary
 from ...files.rows import rows as each
 from ...judging import statistics
 from ...judging.findings import Findings
+from ...judging.ranking import Relation
 from ...reading import measures
 from .. import plots, wording
-from ..figures import Drawing, both, counted, drawn, file_name, labelled, long, of_all_configurations, summary, wide
+from ..figures import Drawing, both, by_rank, counted, drawn, file_name, labelled, long, of_all_configurations, summary, wide
 from ..grids import NONE, Column, Grid, is_number
 from .section import Material, Section
 
@@ -30,6 +31,7 @@ def apart(found: Findings, metric: str) -> Apart:
     """By intervals that hold for all comparisons of the measure together."""
     table = found.comparisons
     own = table[table["measure"].eq(metric) & table["low"].notna() & table["seeds"].ge(statistics.LEAST)]
+    own = own.set_index("configuration", drop=False).loc[by_rank(found, own["configuration"])]
     reading = measures.measure(metric)
     sides: dict[int, list[str]] = {1: [], -1: [], 0: []}
     told: dict[str, str] = {}
@@ -53,14 +55,13 @@ def finding(found: Findings, metric: str, more: str, less: str, at_end: str = ""
     seeds = int(own.loc[own["low"].notna(), "seeds"].max())
     if not phrases:
         phrases = [f"no difference{at_end} that {plural(seeds, block)} can see"]
-    first = [*sides.higher, *sides.lower, *sides.rest][: wording.FEW + 1]
+    first = by_rank(found, [*sides.higher, *sides.lower, *sides.rest][: wording.FEW + 1])
     intervals = "; ".join(sides.told[name] for name in first)
-    many = f"; what differs is named by intervals that hold for all {len(sides.told)} together" if len(sides.told) > 1 else ""
-    return ["; ".join(phrases), f"Against {found.reference}: {intervals}. Each a 95% interval by itself{many}."]
+    return ["; ".join(phrases), f"Against {found.reference}, each interval at 95%: {intervals}."]
 
 
-def dots(material: Material, metric: str, words: str, short: str = "") -> list[Drawing]:
-    """The metric of each configuration, every block a dot; none if no run has it, or all have the same. `short`: the words in its title."""
+def dots(material: Material, metric: str, words: str, short: str = "", means: str = "") -> list[Drawing]:
+    """The metric of each configuration, every block a dot; none if no run has it, or all have the same. `short`: the words in its title, whose finding the section's heading says; `means`: what it is."""
     found, block = material.found, material.found.trials.words.block
     own, values = found.comparisons[found.comparisons["measure"] == metric], found.trials.runs
     if own.empty or values[metric].nunique() < 2:
@@ -80,8 +81,8 @@ def dots(material: Material, metric: str, words: str, short: str = "") -> list[D
         log=reading.ratio,
     )
     alt = f"{words} of each configuration: every dot is a {block}. {title}."
-    caption = f"{words}. Every dot is a {block}, the bar the {mean}'s 95% interval.{of_all_configurations(found)}"
-    return [Drawing(file_name(metric), figures[0], caption, alt, scores, figures[1])]
+    caption = f"{words}{f': {means}' if means else ''}. Every dot is a {block}, the bar the {mean}'s 95% interval.{of_all_configurations(found)}"
+    return [Drawing(file_name(metric), figures[0], caption, alt, scores, figures[1], titled=not told)]
 
 
 def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
@@ -90,10 +91,11 @@ def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
     table = found.comparisons[found.comparisons["measure"].isin(varying)]
     if table.empty:
         return None
-    rows = []
-    for row in each(table):
+    rows, order = [], by_rank(found, table["configuration"].unique())
+    for row in sorted(each(table), key=lambda row: (varying.index(row["measure"]), order.index(row["configuration"]))):
         reading = measures.measure(str(row["measure"]))
-        of = f"{reading.words}{f' ({reading.unit})' if reading.unit else ''}"
+        of = ", ".join(filter(None, [reading.unit, "geometric mean" if reading.ratio else ""]))
+        of = f"{reading.words} ({of})" if of else reading.words
         against = (
             f"{reading.difference(row['difference'])}{reading.difference_unit}" if is_number(row["difference"]) else "reference"
         )
@@ -111,7 +113,7 @@ def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a section asks of a measure: its words, and fewer of them for a title, what its heading begins with, and what more and less of it are called."""
+    """What a section asks of a measure: its words, and fewer of them for a title, what its heading begins with, what more and less of it are called, and what it is."""
 
     metric: Summary
     words: str
@@ -119,6 +121,7 @@ class Asked:
     heading: str
     more: str
     less: str
+    means: str = ""
 
     def said(self, material: Material) -> list[str]:
         """The heading and what follows it."""
@@ -127,15 +130,45 @@ class Asked:
 
     def drawn(self, material: Material) -> list[Drawing]:
         """Its figure."""
-        return dots(material, self.metric, self.words, self.short)
+        return dots(material, self.metric, self.words, self.short, self.means)
 
 
-def _section(name: str, question: str, asked: Asked, keys: Sequence[str], table: str = "") -> Section:
+def beside_reference(found: Findings) -> dict[str, bool]:
+    """The configurations whose endpoint the ranking's tests show to differ from the reference's, and whether it is higher."""
+    pairs, reference = found.ranking.pairs, found.reference
+    apart = pairs[pairs["relation"] == Relation.SEPARATED]
+    higher = {str(row["first"]): row["mean"] > 0 for row in each(apart[apart["second"] == reference])}
+    return higher | {str(row["second"]): row["mean"] < 0 for row in each(apart[apart["first"] == reference])}
+
+
+def _overfitting(asked: Asked, material: Material) -> list[str]:
+    """Also that a gap which narrows where test accuracy falls is no gain: training accuracy falls further."""
+    found, told = material.found, asked.said(material)
+    if not told or found.endpoint.key != Summary.ENDPOINT_TEST_ACCURACY:
+        return told
+    higher = beside_reference(found)
+    narrower = apart(found, asked.metric).lower
+    worse = [name for name in narrower if higher.get(name) is False]
+    if not worse:
+        return told
+    of = "" if len(worse) == len(narrower) else f" with {wording.names(worse)}"
+    why = f"With {wording.names(worse)} accuracy falls on test images and, by more, on training images: that is what narrows the gap."
+    return [f"{told[0]}, but no gain{of}", why, *told[1:]]
+
+
+def _section(
+    name: str,
+    question: str,
+    asked: Asked,
+    keys: Sequence[str],
+    table: str = "",
+    finding: Callable[[Asked, Material], Sequence[str]] = Asked.said,
+) -> Section:
     return Section(
         name,
         question,
         needs=(asked.metric.value,),
-        finding=asked.said,
+        finding=lambda material: finding(asked, material),
         figures=asked.drawn,
         tables=lambda material: [comparisons(material.found, keys, table or name)],
     )
@@ -151,6 +184,7 @@ SMOOTH = _section(
         "Smoothness",
         "rougher curves",
         "smoother curves",
+        "how far the curve jumps from one epoch to the next",
     ),
     (Summary.ROUGHNESS_TEST_ACCURACY, Summary.ROUGHNESS_TEST_LOSS),
     "roughness",
@@ -167,10 +201,19 @@ OVERFITTING = _section(
         "a narrower gap",
     ),
     (Summary.GAP_ACCURACY, Summary.GAP_LOSS, Summary.ENDPOINT_TEST_LOSS),
+    finding=_overfitting,
 )
 CALIBRATION = _section(
     "calibration",
     "Are its probabilities right?",
-    Asked(Summary.CALIBRATION_ECE, "Expected calibration error", "Calibration error", "Probabilities", "further off", "closer"),
+    Asked(
+        Summary.CALIBRATION_ECE,
+        "Expected calibration error",
+        "Calibration error",
+        "Probabilities",
+        "further off",
+        "closer",
+        "how far stated probabilities are from how often they are right",
+    ),
     (Summary.CALIBRATION_BRIER, Summary.CALIBRATION_ECE),
 )

@@ -7,14 +7,12 @@ import pandas as pd
 
 from regstudy.schema import Metric, Summary
 
-from ...files.rows import rows as each
 from ...judging.findings import Findings
-from ...judging.ranking import Relation
 from ...judging.statistics import LEAST
 from ...reading.measures import Curve
 from .. import plots, wording
 from ..figures import Drawing, counted, curve_quantity, drawn_blocks, drawn_of, of_all
-from .compared import finding
+from .compared import beside_reference, finding
 from .section import Material, Section
 
 MOST_POINTS, MOST_OF_MANY, MANY = 400, 120, 6
@@ -28,17 +26,12 @@ def _finding(material: Material) -> list[str]:
 
 def _ends(found: Findings) -> str:
     """What the ranking's tests show of the endpoint against the reference; empty of one configuration."""
-    table, pairs, reference = found.table, found.ranking.pairs, found.reference
+    table, reference = found.table, found.reference
     if len(table) < 2:
         return ""
     if table["seeds"].max() < LEAST or wording.untested(found.ranking, found.trials.words.block):
         return f"too few {found.trials.words.block}s to tell which ends better"
-    apart = pairs[pairs["relation"] == Relation.SEPARATED]
-    own = [*each(apart[apart["first"] == reference]), *each(apart[apart["second"] == reference])]
-    higher = {
-        str(row["second" if row["first"] == reference else "first"]): (row["mean"] < 0) == (row["first"] == reference)
-        for row in own
-    }
+    higher = beside_reference(found)
     counts = found.trials.curves[0].counts_images if found.trials.curves else False
     words = {True: "fewer images wrong", False: "more images wrong"} if counts else {
         True: f"higher {found.endpoint.words}", False: f"lower {found.endpoint.words}"
@@ -50,7 +43,7 @@ def _ends(found: Findings) -> str:
     ]
     if told:
         return f"{', and '.join(told)} than with {reference}"
-    return f"none is shown to end better or worse than {reference} ({wording.blocks_in_words(found)})"
+    return f"no configuration is shown to end better or worse than {reference} ({wording.blocks_in_words(found)})"
 
 
 def _curves(material: Material) -> list[Drawing]:
@@ -73,9 +66,10 @@ def _curves(material: Material) -> list[Drawing]:
             )
             for pale, small in ((f"{block}s thin", False), (f"pale: the range of {block}s", True))
         )
-        alt = f"{title}. {curve.title} for {', '.join(look)}: a thin line per {block}, a bold median."
-        caption = f"{curve.title}. {block.capitalize()}s are thin lines, the median is bold.{of_all(found)}"
-        made.append(Drawing(curve.name, figure, caption, alt, own, narrow))
+        alt = f"{title}. {_called(curve)} for {', '.join(look)}: a thin line per {block}, a bold median."
+        caption = f"{_called(curve)}, one panel each; bold: the median of its {block}s.{of_all(found)}"
+        heading = curve is found.trials.curves[0] and bool(_ends(found))
+        made.append(Drawing(curve.name, figure, caption, alt, own, narrow, titled=not heading))
     return made
 
 
@@ -94,7 +88,7 @@ def _drawn(material: Material) -> list[tuple[Curve, pd.DataFrame]]:
 
 def _title(found: Findings, curve: Curve, own: pd.DataFrame) -> str:
     """What the curve's own test shows, else where the medians end."""
-    what = curve.title.replace("Test accuracy", "Wrong test images") if curve.counts_images else curve.title
+    what = _called(curve)
     if curve is found.trials.curves[0] and (told := _ends(found)):
         return f"{what}: {told.replace('more images wrong', 'more').replace('fewer images wrong', 'fewer')}"
     if curve.metric == Metric.TEST_LOSS:
@@ -105,14 +99,22 @@ def _title(found: Findings, curve: Curve, own: pd.DataFrame) -> str:
     return f"{what}: {medians}" if medians else what
 
 
+def _called(curve: Curve) -> str:
+    """What is drawn: of an accuracy, what is wrong."""
+    return curve.title.replace("Test accuracy", "Wrong test images") if curve.counts_images else curve.title
+
+
 def _medians(own: pd.DataFrame) -> str:
+    """Where the lowest median ends and where the highest, and whose they are."""
     last = own[own["epoch"] == own.groupby(["configuration", "seed"])["epoch"].transform("max")]
     ends = last.groupby("configuration")["value"].median().dropna()
     ends = ends[np.isfinite(ends)]
     if ends.empty:
         return ""
     low, high = (f"{value:.3g}".replace("-", "−") for value in (ends.min(), ends.max()))
-    return f"the medians end at {low}" + (f" to {high}" if low != high and not math.isclose(ends.min(), ends.max()) else "")
+    if low == high or math.isclose(ends.min(), ends.max()):
+        return f"the {'medians end' if len(ends) > 1 else 'median ends'} at {low}"
+    return f"medians end between {low} ({ends.idxmin()}) and {high} ({ends.idxmax()})"
 
 
 def _thinned(points: pd.DataFrame, most: int) -> pd.DataFrame:

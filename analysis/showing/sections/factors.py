@@ -71,7 +71,10 @@ def _responses(material: Material) -> list[Drawing]:
         )
         caption = f"How {found.endpoint.words} follows {called} alone. Every dot is a {block}, the bar the mean's 95% interval."
         alt = f"{found.endpoint.words} over {called} on a logarithmic axis with a place for 0. {title}."
-        made.append(Drawing(f"response_{response.factor}", figures[0], caption, alt, response.scores, figures[1]))
+        alone = len(found.responses) == 1
+        made.append(
+            Drawing(f"response_{response.factor}", figures[0], caption, alt, response.scores, figures[1], titled=not alone)
+        )
     return made
 
 

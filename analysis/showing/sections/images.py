@@ -18,7 +18,8 @@ HARDEST, HARDEST_NARROW, MOST_ROWS, MOST_PAIRS = 15, 10, 8, 8
 def _told(material: Material) -> dict[str, object] | None:
     found = material.found
     every = len(found.trials.runs) <= run_pages.MOST_RUNS
-    shown = gallery.context(material.errors, found.reference, every_image=every)
+    order = [str(name) for name in found.table["configuration"]]
+    shown = gallery.context(material.errors, found.reference, order=order, every_image=every)
     return {"gallery": shown} if shown else None
 
 
@@ -45,25 +46,36 @@ def _hardest(material: Material) -> list[Drawing]:
     seeds = {str(name): len(own) for name, own in errors.runs.groupby("configuration", sort=False)}
     names = [name for name in material.look if name in seeds][:MOST_ROWS]
     pixels = errors.rows.drop_duplicates("index").set_index("index").get("pixels")
+    taken = errors.rows.groupby("index")["predicted"].agg(lambda answers: answers.mode().iloc[0])
     pictures = [
         plots.Picture(
             int(image),
             errors.words(labels[int(image)]),
+            errors.words(int(taken[image])),
             np.asarray(gallery.image(None if pixels is None else pixels.get(image))),
         )
         for image in table.index
     ]
     first = pictures[0]
     most = f"image {first.index}, {'an' if first.label[:1] in '8aeiou' else 'a'} {first.label}, is wrong in {int(table['runs'].iloc[0])} of {plural(len(wrong), 'run')}"
-    subtitle = f"the hardest first, under each its actual class; numbers: in how many of its runs ({_runs_of(list(seeds.values()))}) a configuration is wrong, bold: in all"
+    runs_of = _runs_of(list(seeds.values()))
+    below = f"under each: actual→predicted class, number; shaded: wrong in how many of {runs_of} runs, bold: in all"
     counts, look = table[names], {name: material.look[name] for name in names}
     figure, narrow = (
-        plots.hardest(counts, seeds, pictures[:n], look, title=f"The hardest images: {most}", subtitle=subtitle, narrow=small)
+        plots.hardest(
+            counts,
+            seeds,
+            pictures[:n],
+            look,
+            title=f"The hardest images: {most}",
+            subtitle=f"the {len(pictures[:n])} hardest of {plural(wrong.shape[1], 'image')} that fail in any; {below}",
+            narrow=small,
+        )
         for n, small in ((HARDEST, False), (HARDEST_NARROW, True))
     )
     hidden = len(seeds) - len(names)
     more = f" {plural(hidden, 'configuration')} more, which count too, are not shown." if hidden > 0 else ""
-    caption = f"The hardest images, and in how many of its runs each configuration gets them wrong.{more}"
+    caption = f"The hardest images, what they are most often taken for, and in how many of its runs each configuration gets them wrong.{more}"
     return [Drawing("hardest_images", figure, caption, f"The hardest image, {most}.", table.reset_index(), narrow)]
 
 

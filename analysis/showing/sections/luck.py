@@ -5,10 +5,11 @@ import pandas as pd
 from ...files.rows import rows as each
 from ...judging import published, single_runs
 from ...judging.findings import BEST, Contest, Findings
+from ...judging.ranking import Relation
 from ...judging.single_runs import TIED
 from ...reading.trials import TEST_IMAGES
-from .. import plots
-from ..figures import MOST_CONFIGURATIONS, Drawing, both
+from .. import plots, wording
+from ..figures import MOST_CONFIGURATIONS, Drawing, both, by_rank, wide
 from ..grids import NONE, Column, Grid, is_number
 from .section import Material, Section
 
@@ -27,10 +28,10 @@ def _told(material: Material) -> dict[str, object] | None:
 def _drawn_from(found: Findings, contest: Contest) -> dict[str, object]:
     """What the slider draws from: best epochs' wrong test images by configuration and seed."""
     runs = found.trials.runs
-    wide = runs.pivot(index="seed", columns="configuration", values=BEST)  # noqa: PD010  # pivot_table drops what is all NaN
-    names = list(dict.fromkeys(runs["configuration"]))
+    best = wide(runs, BEST)
+    names = by_rank(found, runs["configuration"].unique())
     n = int(runs[TEST_IMAGES].iloc[0])
-    wrong = {name: [round((1 - value) * n) for value in wide[name].dropna()] for name in names}
+    wrong = {name: [round((1 - value) * n) for value in best[name].dropna()] for name in names}
     return {
         "wrong": {name: values for name, values in wrong.items() if values},
         "test_images": n,
@@ -56,8 +57,7 @@ def _contest(material: Material) -> list[Drawing]:
     table = contest.table.sort_values("configuration", key=lambda names: names.map(place).fillna(len(place)), kind="stable")
     told = ", ".join(f"{row['configuration']} {row['share']:.0%}" for row in each(table))
     caption = f"If each configuration had run once, and its best epoch had counted: how often each would have won. '{TIED}' is an exact tie."
-    first = max((row for row in each(table) if row["configuration"] != TIED), key=lambda row: row["share"])
-    title = f"Single runs: {first['configuration']} wins most often, {first['share']:.0%} of contests"
+    title = f"One run each: {_who_wins(material.found, table)}"
     subtitle = (
         f"share of contests won; in each, one {material.found.trials.words.block} per configuration, and its best epoch counts"
     )
@@ -75,12 +75,28 @@ def _most_won(table: pd.DataFrame) -> pd.DataFrame:
     return table[ties | table.index.isin(kept)]
 
 
+def _who_wins(found: Findings, table: pd.DataFrame) -> str:
+    """Who wins most often: with what is shown to be practically equivalent, between which luck decides; or that it is not shown to be better."""
+    shares = {str(row["configuration"]): float(row["share"]) for row in each(table) if row["configuration"] != TIED}
+    first = max(shares, key=lambda name: shares[name])
+    relation = {frozenset((row["first"], row["second"])): row["relation"] for row in each(found.ranking.pairs)}
+    alike = [name for name in shares if relation.get(frozenset((name, first))) == Relation.EQUIVALENT]
+    if alike:
+        either = [name for name in shares if name in {first, *alike}][: wording.FEW]
+        return f"{' or '.join(either)} wins by luck, {' or '.join(f'{shares[name]:.0%}' for name in either)} of contests"
+    shown = found.ranking.leading == (first,)
+    return f"{first} wins most often, {shares[first]:.0%} of contests{'' if shown else ', but is not shown to be best'}"
+
+
 def beside_published(found: Findings) -> Grid | None:
     """The published numbers beside ours; None if these are not the published study's configurations."""
     table = published.beside(found.trials)
     if table.empty:
         return None
-    rows = tuple(_beside_published(row) for row in each(table))
+    order = by_rank(found, table["configuration"].unique())
+    in_order = sorted(each(table), key=lambda row: (row["study"], order.index(row["configuration"])))
+    rows = tuple(_beside_published(row) for row in in_order)
+    n = int(table["seeds"].max())
     headings = (
         "study",
         "configuration",
@@ -98,8 +114,8 @@ def beside_published(found: Findings) -> Grid | None:
     )
     return Grid(
         "published",
-        "Best epochs, as the published study reports them for single runs of its two versions, V1 and V2: biased upwards in both; epochs, bounded "
-        "and skewed, have a range only, outside of which one more run of the same kind falls in about 2 of n + 1 cases",
+        "Best epochs of single runs, as the published study reports them for its two versions, V1 and V2, beside ours: too high in both, since the test images chose them. For epochs "
+        f"there is a range only: another run falls outside of it about {2 / (n + 1):.0%} of the time",
         columns,
         rows,
         title="The published numbers beside these",
@@ -133,6 +149,7 @@ def against_itself(found: Findings) -> Grid | None:
     """The A/A test on the runs themselves; None without a configuration of enough runs."""
     if found.contest is None or found.contest.itself.empty:
         return None
+    order = by_rank(found, found.contest.itself["configuration"])
     rows = tuple(
         (
             str(row["configuration"]),
@@ -141,7 +158,7 @@ def against_itself(found: Findings) -> Grid | None:
             f"{row['equivalent']:.1%}",
             f"{row['named']:.1%}",
         )
-        for row in each(found.contest.itself)
+        for row in sorted(each(found.contest.itself), key=lambda row: order.index(row["configuration"]))
     )
     headings = ("configuration", "groups", "told apart", "practically equivalent", "best epochs two images apart")
     return Grid(

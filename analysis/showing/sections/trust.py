@@ -7,8 +7,10 @@ from regstudy.console.terminal import plural
 from ...judging.findings import Findings
 from ...reading import measures
 from .. import methods, plots
-from ..figures import Drawing, both
+from ..figures import Drawing, both, by_rank
 from ..grids import NONE, Column, Grid, is_number
+from ..words import opening
+from ..words.meanings import meanings
 from .section import Material, Section
 
 MOST_NAMES = 8
@@ -17,7 +19,12 @@ MOST_NAMES = 8
 
 def _told(material: Material) -> dict[str, object]:
     found = material.found
-    return {"methods": methods.methods(found), "notices": found.trials.notices, "facts": _facts(found)}
+    return {
+        "methods": methods.methods(found),
+        "notices": found.trials.notices,
+        "facts": _facts(found),
+        "words": meanings(found),
+    }
 
 
 def _finding(material: Material) -> list[str]:
@@ -48,8 +55,13 @@ def _seen(found: Findings) -> str:
     power = found.power
     if power is None:
         return ""
-    least = found.endpoint.margin(power.found_here)
-    return f"{plural(power.seeds, found.trials.words.block)} find a difference of {least} in 80% of studies"
+    return f"{plural(power.seeds, found.trials.words.block)} find a difference of {_size(found, power.found_here)} in 4 studies of 5"
+
+
+def _size(found: Findings, natural: float) -> str:
+    """A difference, with the test images that it is."""
+    n = opening.images(found)
+    return found.endpoint.margin(natural) + (f" ({opening.amount(found, natural * n)} images)" if n else "")
 
 
 def _detectable(material: Material) -> list[Drawing]:
@@ -69,10 +81,10 @@ def _detectable(material: Material) -> list[Drawing]:
         margin=margin,
         block=block,
         title=f"Power: {_seen(found)}",
-        subtitle=f"true difference found in 80% of studies, for one comparison, by the number of {block}s",
+        subtitle=f"true difference found in 4 studies of 5, for one comparison, by the number of {block}s",
     )
-    alt = f"With {plural(power.seeds, block)}, differences of {reading.margin(power.found_here)} are found in 80% of studies; more {block}s find smaller ones."
-    caption = f"What differences so many {block}s find, for a single comparison that varies as these do on average; from few {block}s, a rough guess. {alt}"
+    alt = f"{_seen(found)}; more {block}s find smaller ones."
+    caption = f"What difference so many {block}s find, for a single comparison that varies as these do on average; from few {block}s, a rough guess."
     return [Drawing("power", figures[0], caption, alt, table, figures[1])]
 
 
@@ -80,7 +92,7 @@ def _sharpness(material: Material) -> list[Grid | None]:
     """A row per measure, a column per configuration: its distance from the reference in standard deviations."""
     found = material.found
     wide = found.sharpness.pivot(index="measure", columns="configuration", values="standardised")  # one value each
-    names = [str(name) for name in found.scores.columns if name in wide.columns][:MOST_NAMES]
+    names = by_rank(found, wide.columns)[:MOST_NAMES]
     if wide.empty or len(wide) < 2:  # one measure is no choice
         return []
     order = wide[names].max(axis=1).sort_values(ascending=False).index

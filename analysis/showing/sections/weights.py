@@ -8,7 +8,7 @@ from regstudy.schema import Summary
 from ...files.rows import rows as each
 from ...judging.findings import Findings
 from .. import plots
-from ..figures import Drawing, both, drawn, of_all_configurations
+from ..figures import Drawing, both, by_rank, drawn, of_all_configurations
 from ..grids import NONE, Column, Grid, is_number
 from .compared import comparisons, dots, finding
 from .section import Material, Section
@@ -17,6 +17,7 @@ WORTH_A_FIGURE = 0.03
 """Share of the weights: where configurations differ by less, lines would lie on top of each other."""
 
 DEAD = Summary.DEAD_KERNELS
+MEANS = "A kernel (a filter) is dead if no image makes it answer, or its weights are nearly all 0: their norm is under 1% of its layer’s median."
 NONE_OF = {DEAD.value: "no kernel is dead", Summary.EXACT_ZEROS.value: "no weight is exactly zero"}
 REACH, SCALE = (metric.value.partition("{")[0] for metric in (Summary.L1_REACH, Summary.INITIAL_SCALE))
 
@@ -27,9 +28,9 @@ def _finding(material: Material) -> list[str]:
     told = finding(found, DEAD, "more dead kernels", "fewer dead kernels")
     alike = _alike(material)
     if told:
-        return [f"Weights: {told[0]}", *told[1:], *alike]
+        return [f"Weights: {told[0]}", *told[1:], MEANS, *alike]
     if none:
-        return [f"Weights: {' and '.join(none)} in any of {plural(len(runs), 'run')}", *alike]
+        return [f"Weights: {' and '.join(none)} in any of {plural(len(runs), 'run')}", MEANS, *alike]
     return ["Weights: how many are small", *alike] if alike or not _small(material).empty else []
 
 
@@ -64,7 +65,7 @@ def _alike(material: Material) -> list[str]:
     last = _medians(small).iloc[-1]
     shares = f"{last.min():.1%}" + (f" to {last.max():.1%}" if f"{last.min():.1%}" != f"{last.max():.1%}" else "")
     return [
-        f"Of the weights, {shares} are smaller than {small['threshold'].max():g} of their layer’s root mean square (medians of the configurations, BatchNorm folded in)."
+        f"{shares} of the weights are small: under {small['threshold'].max():g} of their layer’s root mean square (medians; BatchNorm folded in)."
     ]
 
 
@@ -96,9 +97,10 @@ def _reach(found: Findings) -> Grid | None:
     table = found.trials.runs
     layers = [name.removeprefix(REACH) for name in table.columns if name.startswith(REACH)]
     pulled = (table[[REACH + layer for layer in layers]] > 0).any(axis=1)
-    own = table[pulled].drop_duplicates("configuration")
+    own = table[pulled].drop_duplicates("configuration").set_index("configuration", drop=False)
     if own.empty:
         return None
+    own = own.loc[by_rank(found, own.index)]
     rows = [
         (
             str(row["configuration"]),
@@ -111,11 +113,11 @@ def _reach(found: Findings) -> Grid | None:
         for layer in layers
         if is_number(row[REACH + layer]) and is_number(scale := row[SCALE + layer])
     ]
-    headings = ("configuration", "layer", "reach of L1", "initial scale", "reach of scale")
+    headings = ("configuration", "layer", "reach of L1", "initial scale", "reach, % of scale")
     columns = tuple(Column(text, text not in {"configuration", "layer"}) for text in headings)
     return Grid(
         "reach",
-        "The largest displacement that L1 alone can cause in a weight over the run, beside its initial scale",
+        "Reach of L1: how far its pull alone, always the same way, could move a weight over the whole run; beside it the standard deviation with which weights start",
         columns,
         tuple(rows),
         title="How far L1 can move a weight",
