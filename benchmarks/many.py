@@ -75,6 +75,8 @@ class Dealt:
     """The trials of a source, as runs of other configurations and seeds; each seed of a configuration is a trial drawn at random."""
 
     source: SnapshotRecords
+    configurations: int = CONFIGURATIONS
+    seeds: int = SEEDS
     where: str = "made up"
     experiment: str = "made up"
     experiment_id: None = None
@@ -84,8 +86,8 @@ class Dealt:
         rng = np.random.default_rng(0)
         self._drawn: dict[str, Record] = {}
         self._runs: list[Record] = []
-        for i in range(CONFIGURATIONS):
-            for seed, chosen in enumerate(rng.integers(len(trials), size=SEEDS)):
+        for i in range(self.configurations):
+            for seed, chosen in enumerate(rng.integers(len(trials), size=self.seeds)):
                 run = _as(trials[chosen], l1=i / 10_000, seed=seed)
                 self._runs.append(run)
                 self._drawn[run.run_id] = trials[chosen]
