@@ -97,5 +97,5 @@ def test_a_configuration_against_itself_by_scipy_and_by_hand():
 
 def test_a_report_of_ten_seeds_has_the_test():
     found = findings.find(synthetic.trials(configurations=4, seeds=10))
-    assert [row[:2] for row in luck.against_itself(found).rows] == [(name, "2 × 5") for name in found.scores.columns]
+    assert [row[:2] for row in luck.against_itself(found).rows] == [(name, "2 × 5") for name in found.table["configuration"]]
     assert luck.against_itself(findings.find(synthetic.trials(configurations=4, seeds=9))) is None

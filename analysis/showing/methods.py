@@ -152,7 +152,9 @@ def methods(found: Findings) -> list[str]:
             f"{block}s was fixed beforehand."
         )
     if m and len(ranked.pairs):
-        steps.append("Claims and ranking are two families: a pair may be separated in the one and open in the other.")
+        steps.append(
+            "Claims and ranking are two families, and each interval is as wide as its share of its own family's α demands: those of one difference differ, and a pair may be separated in the one and open in the other."
+        )
     if found.scale.margin is not None:
         steps.append(
             f"Practically equivalent: the interval at 1 − 2α of the pair's share lies inside ±{reading.margin(found.scale.margin)} (two one-sided tests)."

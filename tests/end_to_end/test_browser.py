@@ -454,7 +454,7 @@ def test_a_claims_name_opens_what_was_found_of_it(page):
     driver = page.driver
     driver.get((ROOT / "results" / "published" / "report" / "report.html").as_uri())
     claim = driver.find_element(By.CSS_SELECTOR, ".claims a")
-    told = driver.find_element(By.CSS_SELECTOR, str(claim.get_attribute('hash')))
+    told = driver.find_element(By.CSS_SELECTOR, str(claim.get_attribute("hash")))
     assert not told.is_displayed()
     claim.send_keys(Keys.ENTER)
     page.until(told.is_displayed)

@@ -46,7 +46,7 @@ def _is_published(found: Findings) -> bool:
 
 def _finding(material: Material) -> list[str]:
     contest = material.found.contest
-    return [] if contest is None else [f"Single runs name a winner in {contest.clear:.0%} of contests, by two images or more"]
+    return [] if contest is None else [f"Single runs: a winner in {contest.clear:.0%} of contests, by two images or more"]
 
 
 def _contest(material: Material) -> list[Drawing]:

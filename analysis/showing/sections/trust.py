@@ -21,10 +21,18 @@ def _told(material: Material) -> dict[str, object]:
     found = material.found
     return {
         "methods": methods.methods(found),
-        "notices": found.trials.notices,
+        "notices": (_limits(found), *found.trials.notices),
         "facts": _facts(found),
         "words": meanings(found),
     }
+
+
+def _limits(found: Findings) -> str:
+    """What the runs cannot say."""
+    trained = (
+        f"on {found.trials.dataset}, with this network and these strengths" if found.trials.study else "of this data and code"
+    )
+    return f"all of this is about runs {trained}: about any other it says nothing"
 
 
 def _finding(material: Material) -> list[str]:

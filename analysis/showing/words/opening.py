@@ -18,7 +18,6 @@ from ...reading.trials import TEST_IMAGES
 from .. import methods, wording
 from . import dates
 
-SIGNS = {"Yes": "✓", "No": "✗", "Open": "?"}
 FEW = {2: "two", 3: "three", 4: "four", 5: "five"}
 ONE_CLAIM = {"Yes": "holds", "No": "does not hold", "Open": "is open"}
 NOTHING_ON = "none"
@@ -159,11 +158,11 @@ def _beside(found: Findings, own: pd.DataFrame, relation: Relation, *, rest: boo
 
 
 def _costs(found: Findings, names: Sequence[str], costs: Sequence[float], *, rest: bool) -> str:
-    """What the worse ones cost, the least and the most of several; once if that is the same."""
+    """What the worse ones cost: of two both, of more the least and the most; once if that is the same."""
     many = len(names) > 1
     near, far = min(map(abs, costs)), max(map(abs, costs))
-    told = " to ".join(dict.fromkeys((amount(found, near, beside=far), amount(found, far))))
-    each = " each" if many and " to " not in told else ""
+    amounts = list(dict.fromkeys((amount(found, near, beside=far), amount(found, far))))
+    told, each = (" and " if len(costs) == 2 else " to ").join(amounts), " each" if many and len(amounts) == 1 else ""
     who = f"the other {FEW.get(len(names), len(names))}" if rest and many else wording.names(names)
     if images(found):
         return f"{who} {'cost' if many else 'costs'} {told} images in {images(found):,}{each}"
@@ -222,8 +221,8 @@ def _errs(found: Findings) -> str:
     """How often what is said above would be false; nothing where nothing is shown, or by a test that holds only if the number was fixed beforehand."""
     if not found.looked.known or not found.ranking.pairs["relation"].isin([Relation.SEPARATED, Relation.EQUIVALENT]).any():
         return ""
-    own = f"Such a comparison misleads in at most about {100 * found.alpha:g} of 100 studies"
-    return f"{own}, and so do their answers to claims." if found.judged else f"{own}."
+    own = f"The comparison above misleads in at most about {100 * found.alpha:g} of 100 such studies"
+    return f"{own}, the answers below in as few." if found.judged else f"{own}."
 
 
 def _finds(found: Findings) -> str:
@@ -264,12 +263,12 @@ def _next(found: Findings) -> tuple[str, str]:
     if not still:
         return ("Nothing is open." if found.judged or found.ranking.advised else ""), ""
     further = [judged.further for judged in still if judged.further is not None]
-    is_open = f"{plural(len(still), 'claim')} {'is' if len(still) == 1 else 'are'} open"
+    is_open = f"“{still[0].text}” is open" if len(still) == 1 else f"{len(still)} claims are open"
     if not further:
         return f"{is_open}; more than 1,000 further {block}s would be needed.", ""
-    of = "of it" if len(still) == 1 else "of each" if len(further) == len(still) else "of some"
-    told = f"About {plural(max(further), f'further {block}')} would find an effect {of} in 4 studies of 5, if it is as large as the margin"
-    return f"{is_open}{_without(found)}. {told}{_stricter(found)}.", methods.command_for(found, max(further))
+    it = "it" if len(still) == 1 else "each" if len(further) == len(still) else "some"
+    told = f"About {plural(max(further), f'further {block}')} would settle {it} in 4 studies of 5, if an effect is as large as its margin"
+    return f"{is_open}{_without(found)}. {told}.{_stricter(found)}", methods.command_for(found, max(further))
 
 
 def _stricter(found: Findings) -> str:
@@ -277,12 +276,12 @@ def _stricter(found: Findings) -> str:
     looked, n = found.looked, int((found.table["seeds"] + found.table["diverged"]).max())
     if looked.sequential or looked.planned != n:
         return ""
-    return f"; but beyond its plan of {n} a study is held to a stricter test, so that other answers may open"
+    return f" Beyond its plan of {n} a study is judged more strictly: other answers may open again."
 
 
 def _without(found: Findings) -> str:
     """That the advice needs no more."""
-    return ", on which the advice does not depend" if found.ranking.advised else ""
+    return "; the advice does not need it" if found.ranking.advised else ""
 
 
 def _lines(found: Findings) -> list[Line]:
@@ -295,4 +294,4 @@ def _line(place: int, judged: Judged, other: Judged | None) -> Line:
     told = f"{wording.verdict_words(judged)}; {wording.estimate(judged)}"
     if other is not None and wording.ANSWERS[other.verdict] != answer:
         told += f"; {wording.ANSWERS[other.verdict].lower()} if looked at while it grew"
-    return Line(SIGNS[answer], answer, judged.text, told, f"claim-{place + 1}")
+    return Line(wording.SIGNS[answer], answer, judged.text, told, f"claim-{place + 1}")

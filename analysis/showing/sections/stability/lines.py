@@ -22,6 +22,11 @@ class Said:
     text: str
     answer: str
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is said yet."""
+        return self.answer.lower().lstrip("? ").startswith(("open", "no recommendation", NOT_RUN))
+
 
 @dataclass(frozen=True)
 class Line:
@@ -90,5 +95,5 @@ def _claims(found: Findings, what: WhatIf) -> list[Line]:
 def _claim(given: Answer) -> Said:
     verdict, strongly = given
     answer = wording.ANSWERS[verdict]
-    text = f"{opening.SIGNS[answer]} {answer}: {wording.verdict_in_words(verdict, strongly=strongly)}"
+    text = f"{wording.SIGNS[answer]} {answer}: {wording.verdict_in_words(verdict, strongly=strongly)}"
     return Said(text, text)

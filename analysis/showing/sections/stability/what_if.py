@@ -47,13 +47,18 @@ def _title(found: Findings, what: WhatIf, told: Sequence[Line]) -> str:
     """How many answers hang on the number of blocks, and on the margin."""
     block, sizes = found.trials.words.block, [len(first) for first in what.firsts]
     half = max(place for place, size in enumerate(sizes) if size <= max(sizes[-1] // 2, sizes[0]))
-    parts = [
-        f"with the first {plural(sizes[half], block)} {_moved(told, half, OWN) or 'none'} of {plural(len(told), 'answer')} would differ"
-    ]
+    then = [line.said[half][OWN] for line in told if line.said[half][OWN].answer != line.said[-1][OWN].answer]
+    opened = sum(said.is_open for said in then)
+    known = (
+        f"{opened} of {plural(len(told), 'answer')} still open"
+        if opened
+        else f"none of {plural(len(told), 'answer')} still open"
+    )
+    parts = [f"after the first {plural(sizes[half], block)} {known} and {len(then) - opened or 'none'} another"]
     if _has_margin(found):
         halved, doubled = (_moved(told, len(sizes) - 1, TIMES.index(times)) for times in (0.5, 2.0))
-        parts += [f"with half the margin {halved or 'none'}", f"with twice {doubled or 'none'}"]
-    return f"What if: {', '.join(parts)}"
+        parts += [f"with half the margin {halved or 'none'} another, with twice {doubled or 'none'}"]
+    return f"What if: {'; '.join(parts)}"
 
 
 def _moved(told: Sequence[Line], place: int, times: int) -> int:
