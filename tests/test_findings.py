@@ -242,7 +242,7 @@ def test_from_two_seeds_nothing_is_planned_and_no_interval_drawn():
 
 def test_what_going_on_costs_stands_beside_its_command():
     trials = synthetic.trials(seeds=12)
-    stricter = "beyond its plan of 12 a study is held to a stricter test"
+    stricter = "Beyond its plan of 12 a study is judged more strictly"
     assert stricter in opening.opening(findings.find(replace(trials, plan=Plan(12)))).next_step
     assert stricter not in opening.opening(findings.find(replace(trials, plan=Plan(10)))).next_step
 
@@ -250,7 +250,7 @@ def test_what_going_on_costs_stands_beside_its_command():
 @pytest.mark.parametrize(
     ("worse", "told"),
     [
-        ({"L2 0.0005": 0.002, "L1 0.001 + L2 0.0005": 0.003}, "L1 0.001 changes nothing that matters, the other two cost 18 to 29 images"),
+        ({"L2 0.0005": 0.002, "L1 0.001 + L2 0.0005": 0.003}, "L1 0.001 changes nothing that matters, the other two cost 18 and 29 images"),
         ({"L2 0.0005": 0.002}, "L1 0.001 change nothing that matters, L2 0.0005 costs 18 images"),
     ],
 )  # fmt: skip
