@@ -12,6 +12,8 @@ from analysis.reading.measures import Scale
 from analysis.showing.sections import luck
 from benchmarks import calibrate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("shape", calibrate.SHAPES)
 @pytest.mark.parametrize(("configurations", "studies"), [(4, 3_000), (12, 250)])

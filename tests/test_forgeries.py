@@ -22,6 +22,8 @@ from analysis.commands import cli
 from analysis.files import alike, drawings, pictures
 from analysis.reports.compared import compared
 
+pytestmark = pytest.mark.slow
+
 PAGE, MARKDOWN, MANIFEST, RUN = "report.html", "report.md", "report.manifest.json", "runs/run-1.svg"
 BLACK = io.BytesIO()
 Image.new("L", (8, 8)).save(BLACK, "PNG")
@@ -370,7 +372,6 @@ def consistently(folder: Path, change: Callable[[dict], object], *words: tuple[s
     as_forgers_do(folder)
 
 
-@pytest.mark.slow
 def test_what_cannot_be_read_again_from_the_reports_runs_is_said_and_never_taken_for_verified(own_copy, copy, reported, capsys):
     """Written anew in earnest, since what is written anew follows from what the page says."""
     where = f"sqlite:///{reported.folder}/mlflow.db"
@@ -414,7 +415,6 @@ def test_what_fewer_seeds_or_another_margin_would_have_said_is_compared(forgery,
     assert [line for line in compared(forged, PUBLISHED_V2).differences if line.startswith(f"{name}, ")]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

@@ -79,12 +79,14 @@ def rows_of_file(rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_a_report_of_anybodys_runs_makes_no_claims_of_ours(report):
     text = (report / "report.md").read_text(encoding="utf-8")
     assert "claim" not in text.lower()
     assert "nothing says whether these runs share their data" in text
 
 
+@pytest.mark.slow
 def test_it_speaks_of_nothing_that_they_do_not_have(report):
     for path in (path for path in report.rglob("*") if path.suffix in {".html", ".md", ".csv", ".svg"}):
         told = path.read_text(encoding="utf-8").splitlines() if path.suffix == ".csv" else seen(path)
@@ -95,6 +97,7 @@ def test_it_speaks_of_nothing_that_they_do_not_have(report):
     assert "fold,step,value" in (report / "figures" / "val_rmse.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_file_that_has_changed_since_is_noticed(report, monkeypatch, capsys):
     file = report.parent / "results.parquet"
     before = file.read_bytes()
@@ -110,6 +113,7 @@ def acting(text: str) -> list[str]:
     return [c for c in text.replace("\n", "") if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp", "Cs"}]
 
 
+@pytest.mark.slow
 def test_no_file_holds_a_character_that_acts_unseen(report):
     files = [path for path in report.rglob("*") if path.suffix in {".html", ".md", ".csv", ".svg", ".json"}]
     assert len(files) > 15
@@ -122,6 +126,7 @@ def test_no_file_holds_a_character_that_acts_unseen(report):
         assert "u202egnp" in text, name
 
 
+@pytest.mark.slow
 def test_html_holds_no_script_but_its_own_and_runs_no_other(report):
     html = (report / "report.html").read_text(encoding="utf-8")
     assert "<script>alert" not in html
@@ -134,12 +139,14 @@ def test_html_holds_no_script_but_its_own_and_runs_no_other(report):
     assert not re.findall(r"\son[a-z]+=", re.sub(r">[^<]*<", "><", html))
 
 
+@pytest.mark.slow
 def test_svg_is_whole_and_holds_no_script(report):
     for path in report.rglob("*.svg"):
         elements = {element.tag.rpartition("}")[2] for element in ET.parse(path).iter()}
         assert not elements & {"script", "foreignObject", "a"}, path
 
 
+@pytest.mark.slow
 def test_markdown_shows_names_as_they_are_and_links_nowhere_else(report):
     text = (report / "report.md").read_text(encoding="utf-8")
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
@@ -154,6 +161,7 @@ def test_markdown_shows_names_as_they_are_and_links_nowhere_else(report):
         assert visible(name) in shown
 
 
+@pytest.mark.slow
 def test_a_spreadsheet_takes_no_name_for_a_formula_and_every_number_for_a_number(report):
     for path in report.rglob("*.csv"):
         for row in csv.reader(io.StringIO(path.read_text(encoding="utf-8"))):
@@ -177,6 +185,7 @@ def test_other_texts_stay_as_they_are(text):
     assert rows.csv(pd.DataFrame({"a": [text, "z"]})).splitlines()[1].strip('"') == text
 
 
+@pytest.mark.slow
 def test_a_command_is_told_as_it_was_given_and_can_be_run_again(report):
     html = (report / "report.html").read_text(encoding="utf-8")
     made_by = json.loads(re.search(r'id="made-by">(.*?)</script>', html)[1])

@@ -92,6 +92,7 @@ def test_parameter_groups_cover_every_parameter_once(scope, decayed):
     assert sum(counts.values()) == 9_680
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(
     target=st.floats(-2, 2),

@@ -154,6 +154,7 @@ def test_zoom_cuts_first_epochs_never_the_last():
     assert zoom(curves_of(n=3)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("narrow", [False, True])
 def test_no_panel_holds_more_than_one_configuration_and_the_reference(narrow):
     names = [LONG.format(i) for i in range(40)]
@@ -187,6 +188,7 @@ def test_without_a_margin_there_is_no_band():
     assert not any(axis.patches for axis in opening(NAMES, seeds_of(NAMES), band=None).axes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 4, 60])
 def test_long_names_stay_inside(n):
     names = [LONG.format(i) for i in range(n)]

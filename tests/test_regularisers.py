@@ -119,6 +119,7 @@ def test_group_lasso_by_hand():
     torch.testing.assert_close(weight, torch.tensor([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0]]) * (1 - 0.5 * math.sqrt(2) / 5))
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(target=st.floats(0.1, 2), factor=st.floats(0.01, 1), momentum=st.sampled_from([0.0, 0.9]))
 def test_proximal_sgd_finds_the_group_thresholded_minimum(target, factor, momentum):

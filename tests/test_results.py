@@ -46,6 +46,7 @@ def test_the_readme_opens_with_what_the_report_says():
     )
 
 
+@pytest.mark.slow
 def test_the_table_of_what_was_run_is_the_snapshots():
     readme = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     assert readme == rebuild.with_what_was_run(readme), "run make results"

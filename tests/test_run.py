@@ -172,6 +172,7 @@ def again(tmp_path_factory, migrated_database) -> tuple[mlflow.entities.Run, str
     return run, said.getvalue(), warned.getvalue()
 
 
+@pytest.mark.slow
 def test_the_same_configuration_gives_the_same_numbers_to_the_last_bit(finished, again):
     timed = {Metric.SECONDS, Metric.IMAGES_PER_SECOND, Summary.WALL_SECONDS}
     first = {k: v for k, v in finished.data.metrics.items() if k not in timed}
@@ -179,6 +180,7 @@ def test_the_same_configuration_gives_the_same_numbers_to_the_last_bit(finished,
     assert first == second
 
 
+@pytest.mark.slow
 def test_plain_lines_where_there_is_no_terminal(again):
     _, said, warned = again
     assert warned == ""
@@ -210,6 +212,7 @@ def unusual(tmp_path_factory, migrated_database) -> tuple[mlflow.entities.Run, s
     return run, warned.getvalue()
 
 
+@pytest.mark.slow
 def test_a_corrected_run_logs_validation(unusual):
     values = unusual[0].data.metrics
     assert Metric.VALIDATION_ACCURACY in values
@@ -217,10 +220,12 @@ def test_a_corrected_run_logs_validation(unusual):
     assert values[Summary.EXACT_ZEROS] > 0
 
 
+@pytest.mark.slow
 def test_a_name_that_the_user_gave_is_kept(unusual):
     assert unusual[0].info.run_name == "my run"
 
 
+@pytest.mark.slow
 def test_a_warning_about_the_data_is_loud_and_stays_with_the_run(unusual):
     logged, warned = unusual
     assert "WARNING: NOT FULL MNIST: because" in warned
@@ -248,6 +253,7 @@ def test_an_adopted_run_keeps_what_mlflow_run_has_logged(workspace, monkeypatch)
     assert json.loads(adopted.data.tags[Tag.CONFIG])["l1"] == 0.001
 
 
+@pytest.mark.slow
 def test_a_failing_run_ends_failed_with_the_reason(workspace, monkeypatch):
     def broken(*_: object) -> None:
         raise RuntimeError("the disk is full\nand more")

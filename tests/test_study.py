@@ -66,6 +66,7 @@ def done(trained_once, tmp_path_factory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.slow
 def test_every_trial_is_there_once(done):
     trials = runs(TRIAL)
     assert sorted((run.data.tags[Tag.CONFIGURATION], run.data.tags[Tag.BLOCK]) for run in trials) == [
@@ -78,6 +79,7 @@ def test_every_trial_is_there_once(done):
     assert len({run.data.tags[Tag.TRIAL_DIGEST] for run in trials}) == 4
 
 
+@pytest.mark.slow
 def test_trials_say_what_they_belong_to(done):
     (parent,) = runs("study")
     *single, ours = sorted(runs(TRIAL), key=lambda run: run.info.start_time)
@@ -87,6 +89,7 @@ def test_trials_say_what_they_belong_to(done):
     assert ours.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
 
+@pytest.mark.slow
 def test_the_parent_has_mean_sd_and_n_per_configuration(done):
     (parent,) = runs("study")
     assert parent.info.status == "FINISHED"
@@ -102,6 +105,7 @@ def test_the_parent_has_mean_sd_and_n_per_configuration(done):
     assert f"| none | {100 * metrics['mean/none']:.3f} |" in note
 
 
+@pytest.mark.slow
 def test_after_a_trial_only_its_own_configuration_is_written_anew(done):
     (parent,) = runs("study")
     client = MlflowClient()
@@ -109,6 +113,7 @@ def test_after_a_trial_only_its_own_configuration_is_written_anew(done):
     assert points == {"none": 1, "L1 0.001": 2}, "after the one trial that was trained, and at the end"
 
 
+@pytest.mark.slow
 def test_the_parent_holds_the_design(done, tmp_path):
     (parent,) = runs("study")
     text = Path(MlflowClient().download_artifacts(parent.info.run_id, "design.yaml", str(tmp_path))).read_text()
@@ -116,6 +121,7 @@ def test_the_parent_holds_the_design(done, tmp_path):
     assert parent.data.tags[Tag.SEEDS] == "[0, 1]"
 
 
+@pytest.mark.slow
 def test_again_nothing_is_run(done, monkeypatch, capsys):
     monkeypatch.setattr(run, "run_trial", lambda _: pytest.fail("nothing is left to run"))
     before = {r.info.run_id for r in MlflowClient().search_runs(["0"])}
@@ -126,6 +132,7 @@ def test_again_nothing_is_run(done, monkeypatch, capsys):
     assert {r.info.run_id for r in MlflowClient().search_runs(["0"])} == before
 
 
+@pytest.mark.slow
 def test_a_done_run_whose_end_did_not_reach_the_store_is_put_right_by_its_study(done):
     """As SIGKILL leaves it between the outcome and the end."""
     whole = runs(TRIAL)[0].info.run_id
@@ -136,6 +143,7 @@ def test_a_done_run_whose_end_did_not_reach_the_store_is_put_right_by_its_study(
     assert MlflowClient().get_run(whole).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done, monkeypatch, capsys):
     made: list[list[str]] = []
     monkeypatch.setattr(study_cli.subprocess, "run", lambda command, **_: made.append(command))
@@ -165,6 +173,7 @@ def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done,
     MlflowClient().delete_run(adopted)
 
 
+@pytest.mark.slow
 def test_the_time_left_counts_what_is_under_way(done, capsys, monkeypatch):
     """Half of what was left at the start is trained, by trials that are not done yet: as long again."""
     before = planned(seeds=[0, 7])
@@ -182,6 +191,7 @@ def test_the_time_left_counts_what_is_under_way(done, capsys, monkeypatch):
     assert capsys.readouterr().out.endswith("%  \n"), "nothing trained yet: nothing known"
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_answering_is_told_once(done, capsys, monkeypatch):
     monkeypatch.setattr(display, "POLL_SECONDS", 0.05)
     told, looks = "", []
@@ -209,6 +219,7 @@ def test_a_server_that_stops_answering_is_told_once(done, capsys, monkeypatch):
     assert told.count("the tracking store answers again") == 1
 
 
+@pytest.mark.slow
 def test_what_an_earlier_start_completed_stays_part_of_the_study(done, monkeypatch):
     monkeypatch.setattr(run, "run_trial", lambda _: pytest.fail("nothing is left to run"))
     coordinator.run(planned(seeds=[1]), HERE)
@@ -221,6 +232,7 @@ def test_what_an_earlier_start_completed_stays_part_of_the_study(done, monkeypat
     assert runs("study")[0].data.tags[Tag.SEEDS] == "[0, 1]", "seed 7 never ran"
 
 
+@pytest.mark.slow
 def test_more_seeds_mean_only_the_new_ones(done, capsys):
     left = planned(seeds=[0, 1, 5]).unfinished()
     assert [(trial.config.seed, trial.configuration) for trial in left] == [(5, "none"), (5, "L1 0.001")]
@@ -230,6 +242,7 @@ def test_more_seeds_mean_only_the_new_ones(done, capsys):
     assert "next: python -m regstudy study run small.yaml --seeds 0,1,5" in out
 
 
+@pytest.mark.slow
 def test_an_epoch_more_is_another_trial_and_status_says_which_are_there(done, capsys):
     assert len(planned(DESIGN.replace("epochs: 1", "epochs: 2")).unfinished()) == 4
     told = "4 trials of these configurations and seeds are done with 1 epoch: to count those, --epochs 1"
@@ -238,6 +251,7 @@ def test_an_epoch_more_is_another_trial_and_status_says_which_are_there(done, ca
         assert (told in capsys.readouterr().out) == said
 
 
+@pytest.mark.slow
 def test_the_plan_says_how_long_by_the_runs_there_are(done, capsys):
     pace = planned().pace(1)
     seconds = sorted(r.data.metrics[Metric.SECONDS] for r in runs(TRIAL))

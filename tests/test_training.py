@@ -73,6 +73,7 @@ def reference(c: RunConfig, splits: Splits) -> list[float]:
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [
@@ -117,6 +118,7 @@ def test_last_small_batch_is_kept():
     assert seen == [128, 128, 128, 16]
 
 
+@pytest.mark.slow
 def test_same_configuration_same_numbers_to_the_last_bit():
     assert run(l1=0.001) == run(l1=0.001)
 
@@ -168,6 +170,7 @@ def test_learning_rate_follows_torchs_schedule():
         scheduler.step()
 
 
+@pytest.mark.slow
 def test_proximal_l1_makes_exact_zeros_and_the_others_do_not():
     def zeros(kind: str) -> int:
         c = config(l1=1e-3, l1_kind=kind, l1_scope="convolutions")
@@ -187,6 +190,7 @@ def test_penalties_are_reported_as_they_stand():
     assert metrics.l2_penalty == pytest.approx(0.01 * sum(p.square().sum().item() for p in model.parameters()), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_clean_images_are_scored_in_the_last_five_epochs_only():
     c = config(epochs=7, batch_size=400)
     history = list(loop.fit(loop.Learner(build(c), c), data()))
@@ -200,6 +204,7 @@ def test_a_validation_split_is_scored():
     assert 0 <= metrics.validation.accuracy <= 1
 
 
+@pytest.mark.slow
 def test_it_learns():
     c = config(epochs=6)
     history = list(loop.fit(loop.Learner(build(c), c), data()))

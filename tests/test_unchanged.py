@@ -13,6 +13,8 @@ from regstudy.commands import cli
 from regstudy.design import design_file
 from regstudy.schema import STUDY, Tag
 
+pytestmark = pytest.mark.slow
+
 DESIGN = """\
 name: mine
 about: Does it work?
@@ -86,7 +88,6 @@ def test_what_reads_a_store_leaves_it_as_it_was(store, trained_once, capsys, unm
     assert foreign.state(store, trained_once) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("store", HOLDS_RUNS, indirect=True)
 def test_a_report_leaves_the_store_that_it_is_of_as_it_was(store, trained_once, capsys, instead_of_writing):
     """Verifying reads all that a report is made of."""
@@ -109,7 +110,6 @@ def test_what_is_no_store_is_named_in_one_line_and_left_alone(store, capsys):
     assert foreign.state(store) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("store", ["missing", "empty"], indirect=True)
 def test_a_plan_for_a_store_that_is_to_come_makes_none(store, capsys, unmeasured, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # what seeds can find is said by a process of the other package

@@ -23,6 +23,8 @@ from analysis.showing.words import opening
 from regstudy.design.history import Plan
 from regstudy.schema import Summary
 
+pytestmark = pytest.mark.slow
+
 KEY = Summary.ENDPOINT_TEST_ACCURACY.value
 
 
@@ -77,7 +79,6 @@ def test_what_it_says_is_what_the_analysis_says_of_such_runs():
     assert {"open", "as good", "worse", "? Open: no verdict", "nothing"} <= seen
 
 
-@pytest.mark.slow
 def test_the_same_at_every_number_of_blocks_and_many_margins():
     for plan in (Plan(6), Plan(None, sequential=True), None):
         found = findings.find(apart(6, plan))
@@ -89,7 +90,6 @@ def test_the_same_at_every_number_of_blocks_and_many_margins():
         )
 
 
-@pytest.mark.slow
 def test_the_same_where_runs_diverged_or_many_are_compared_with_the_leader():
     checked = 0
     for number in range(40):

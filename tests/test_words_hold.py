@@ -15,6 +15,8 @@ from analysis.showing import grids, methods, wording
 from analysis.showing.words import opening
 from regstudy.design.history import Plan
 
+pytestmark = pytest.mark.slow
+
 KEY = findings.Summary.ENDPOINT_TEST_ACCURACY.value
 
 
@@ -83,7 +85,6 @@ def test_no_page_says_more_than_is_shown(tens):
         holds(number)
 
 
-@pytest.mark.slow
 def test_nor_do_many():
     """Five hundred, unless CI says how many."""
     for number in range(20, int(os.environ.get("REGSTUDY_STUDIES", "500"))):
