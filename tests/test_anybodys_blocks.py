@@ -329,6 +329,7 @@ def test_what_could_not_be_tested_comes_after_the_tested_without_a_rank(workspac
     assert f"model odd could not be tested: {why}." in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_where_nobody_says_what_to_compare_it_says_what_there_is(workspace, folds, capsys):
     log({"model": "svm", "repeat": 0, "fold": 0, "C": 1}, {"auc": 0.7, "fit_time": 3.0})
     assert cli.main(["compare"]) == 0

@@ -104,6 +104,7 @@ def test_a_script_that_is_not_guarded_against_its_own_processes_runs_once(worksp
     assert told.stdout.count("once") == 1
 
 
+@pytest.mark.slow
 def test_trials_are_ranked_and_compared_as_the_commands_do(trained):
     trials = an.read()
     ranked = an.rank(trials)

@@ -285,6 +285,7 @@ WORDS = {
 }
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.sampled_from([-0.002, -0.0008, 0.0, 0.0002, 0.0008, 0.002]), st.floats(5e-5, 1e-3))
 def test_the_sentence_matches_the_verdict(seed, effect, sd):
     rng = np.random.default_rng(seed)
@@ -300,6 +301,7 @@ def test_the_sentence_matches_the_verdict(seed, effect, sd):
     assert "nan" not in told.lower()
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.sampled_from([-0.002, -0.0008, 0.0, 0.0002, 0.0008, 0.002]), st.floats(5e-5, 1e-3))
 def test_the_interval_that_is_told_is_the_one_that_decides(seed, effect, sd):
     rng = np.random.default_rng(seed)

@@ -80,6 +80,7 @@ def words(text: str) -> list[str]:
     return [word.removesuffix(":") for word in text.split() if word != "\\"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_on_a_terminal_nothing_is_lost_or_cut_or_too_wide(name, width, said):

@@ -42,6 +42,7 @@ def left_over(client: mlflow.MlflowClient, kind: str) -> str:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [TRAIN, RUN, [*TRAIN, "--l1=abc"]], ids=["train", "study run", "bad input"])
 @pytest.mark.parametrize(
     ("kind", "words"),
@@ -76,6 +77,7 @@ def test_what_is_left_over_makes_no_store(tmp_path, monkeypatch, capsys, variabl
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["none", "deleted", "ended", "at work"])
 def test_reading_needs_no_run_and_leaves_one_that_is_left_over_alone(own_copy, monkeypatch, capsys, kind):
     monkeypatch.setenv("MLFLOW_RUN_ID", left_over(mlflow.MlflowClient(), kind))

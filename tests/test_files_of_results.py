@@ -33,6 +33,7 @@ def pairs(**asked):
     return findings.find(foreign.read(Asked("acc", ("params.model",), **asked))).ranking.pairs.drop(columns=["first", "second"])
 
 
+@pytest.mark.slow
 def test_the_same_numbers_as_from_a_store(results):
     for row in results.to_dict("records"):
         log({name: row[name] for name in ("model", "seed", "lr")}, {"acc": row["acc"]})

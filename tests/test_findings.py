@@ -95,6 +95,7 @@ def said(found) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_degenerate_input_is_stated(case):
     found = found_in(case)
@@ -174,6 +175,7 @@ def test_a_worse_configuration_is_worse_by_so_much():
     assert by == pytest.approx(0.3, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_narrower_gap_is_called_no_gain_only_of_those_whose_test_accuracy_falls_too():
     trials = synthetic.trials(seeds=10)
     runs = trials.runs
@@ -192,6 +194,7 @@ def test_a_narrower_gap_is_called_no_gain_only_of_those_whose_test_accuracy_fall
     assert len(said) == 1
 
 
+@pytest.mark.slow
 def test_who_wins_single_runs_is_called_luck_only_between_what_is_shown_to_be_equivalent():
     def title(trials):
         own = material(trials)
@@ -262,6 +265,7 @@ def test_several_that_are_worse_need_no_names_where_all_others_are_as_good(worse
     assert told in opening.headline(found)
 
 
+@pytest.mark.slow
 def test_a_study_that_grew_beyond_its_plan_says_so_on_the_first_screen():
     trials = synthetic.trials(seeds=12)
     grown = methods.summary(findings.find(replace(trials, plan=Plan(10))))

@@ -183,6 +183,7 @@ def cited(*, began: int = NOON, seconds: float = 90_000.0) -> cite.Citation:
     return cite.citation(findings.find(replace(trials, runs=runs)), dict.fromkeys(runs["run_id"], "d"))
 
 
+@pytest.mark.slow
 def test_a_citation_follows_from_the_runs_alone():
     told = cited()
     assert told == cited()
@@ -204,6 +205,7 @@ def test_a_place_in_a_file_is_no_date():
     assert "When did the runs run?" not in dict(told.answers)
 
 
+@pytest.mark.slow
 def test_a_card_is_one_picture_of_its_size_with_its_words(tmp_path):
     found = findings.find(synthetic.trials())
     look = plots.looks(list(dict.fromkeys(found.trials.runs["configuration"])))

@@ -19,6 +19,7 @@ def predictions(wrong: int, n: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
     return probabilities.log(), labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "shown", "words"), [(40, 25, "the 25 most confident of 40 errors"), (3, 3, "all 3 errors there are")]
 )

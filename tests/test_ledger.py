@@ -209,6 +209,7 @@ def test_the_process_at_work_holds_a_lock_and_beats(workspace, monkeypatch):
     assert not ledger.is_alive(client.get_run(run_id))
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_without_an_outcome_is_not_done(workspace):
     left = made("FINISHED", epochs=0)
     assert ledger.entries("0", "data")[TRIAL_DIGEST].state == "unfinished"

@@ -168,6 +168,7 @@ def described(run_id: str) -> str:
     return MlflowClient().get_run(run_id).data.tags[MLFLOW_RUN_NOTE]
 
 
+@pytest.mark.slow
 def test_a_studys_names_are_what_its_configurations_are_called_everywhere_in_it(own_copy, capsys):
     (own_copy / "named.yaml").write_text(DESIGN)
     run_id = studied()

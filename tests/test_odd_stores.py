@@ -105,6 +105,7 @@ def change(path: Path, kind: str) -> None:
         pq.write_table(table.slice(0, 0), path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

@@ -50,6 +50,7 @@ def frames(**options) -> tuple[Trials, pd.DataFrame, pd.DataFrame]:
     return trials, runs.drop(columns="run_id"), epochs.drop(columns="run_id")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", stored.KINDS)
 @pytest.mark.parametrize("version", stored.VERSIONS)
 def test_every_versions_store_gives_the_same_frame(every_version, monkeypatch, version, kind):

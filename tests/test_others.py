@@ -314,6 +314,7 @@ def test_a_file_that_is_none_is_said_in_one_line(own_copy, capsys, arguments, me
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -193,6 +193,7 @@ def test_a_network_that_is_none_is_a_line(mine, name, told):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_penalty_of_the_users_is_l2_by_hand(mine):
     ours = trained(config(l2=0.01, dropout=0.0))
     theirs = trained(config(regulariser=f"{mine}:Pull", strength=0.01, dropout=0.0))

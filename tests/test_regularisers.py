@@ -58,6 +58,7 @@ def plain() -> list[tuple[float, ...]]:
     return trained()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON)
 def test_off_is_none_bit_for_bit_and_has_its_digest(name, plain):
     off = {name: type(ON[name])(0)}
@@ -65,6 +66,7 @@ def test_off_is_none_bit_for_bit_and_has_its_digest(name, plain):
     assert config(**off).digest() == config().digest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON)
 def test_on_is_something_else_and_repeats_itself(name, plain):
     on = trained(**{name: ON[name]})

@@ -327,6 +327,7 @@ def test_rank_prints_the_table(own_copy, capsys):
     assert "Two seeds for each configuration allow no conclusion" in " ".join(out.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_diverged_run_is_shown_as_one(own_copy, value, capsys):
     client = mlflow.MlflowClient()

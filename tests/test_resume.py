@@ -141,6 +141,7 @@ def test_a_crash_while_the_model_is_logged_costs_nothing(workspace, tmp_path, mo
         assert len(images) == len(MlflowClient().list_artifacts(whole, "images")), "the contact sheet is not there twice"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_whole_or_not_there(workspace, stopped_after, monkeypatch):
     stopped_after(1)
     stopped = stopped_run()

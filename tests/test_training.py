@@ -123,10 +123,12 @@ def test_same_configuration_same_numbers_to_the_last_bit():
     assert run(l1=0.001) == run(l1=0.001)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_numbers():
     assert run(seed=1) != run(seed=2)
 
 
+@pytest.mark.slow
 def test_numbers_do_not_depend_on_global_random_state():
     torch.manual_seed(1)
     one = run()

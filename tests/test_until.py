@@ -88,6 +88,7 @@ def test_what_is_decided_needs_no_further_seeds():
     assert bool(given["needed"]) == bool(open_)
 
 
+@pytest.mark.slow
 def test_without_claims_the_question_is_which_to_use():
     few = decision(findings.find(synthetic.trials(seeds=3, claims=False)))
     assert few["open"] == ["which is to be used"]
