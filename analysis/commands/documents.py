@@ -87,7 +87,7 @@ def decision(found: Findings) -> Document:
     own_runs = [own.runs for own in (found.trials, *found.trials.beside)]
     digests = [dict(zip(runs["configuration"], runs["configuration_digest"], strict=True)) for runs in own_runs]
     return {
-        "seeds": int((found.table["seeds"] + found.table["diverged"]).max()),
+        "seeds": found.blocks,
         "decided": decided_,
         "open": texts,
         "further": _most(further),

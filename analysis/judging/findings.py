@@ -120,6 +120,11 @@ class Findings:
     parameters: pd.DataFrame | None
     beside: "tuple[Findings, ...]"
 
+    @property
+    def blocks(self) -> int:
+        """At how many the study is looked at: those of the configuration with most, diverged runs included."""
+        return int((self.table["seeds"] + self.table["diverged"]).max())
+
 
 def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] = ()) -> Findings:
     """Analyse trials by the endpoint that was asked for, else by their study's design if they have one, else by the defaults of a design.

@@ -296,7 +296,7 @@ def planned(found: Findings) -> str:
         return ""
     if looked.planned is None:
         return _if_not_fixed(found)
-    n = int((found.table["seeds"] + found.table["diverged"]).max())
+    n = found.blocks
     if n == looked.planned:
         return ""
     way = "has grown beyond its plan" if n > looked.planned else "is not at its plan yet"

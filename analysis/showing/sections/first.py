@@ -28,7 +28,7 @@ def _ranking(material: Material) -> list[Drawing]:
     scores = found.scores.loc[drawn_blocks(found), names]
     anchor = opening.compared_with(found)
     differences = _differences(found, anchor, names)
-    shown = quantity(found)
+    shown, bars = quantity(found), bool(differences["low"].notna().any())
 
     def drawn(width: float) -> Figure:
         return plots.opening(
@@ -37,12 +37,12 @@ def _ranking(material: Material) -> list[Drawing]:
             material.look,
             anchor=anchor,
             band=_band(found),
-            labels=_labels(found, anchor, bars=bool(differences["low"].notna().any())),
+            labels=_labels(found, anchor, bars=bars),
             diverged=dict(zip(found.table["configuration"], found.table["diverged"].astype(int), strict=True)),
             width=width,
         )
 
-    caption = _caption(found, anchor, differences)
+    caption = _caption(found, sorted(set(differences["alpha"])) if bars else [])
     alt = f"{found.endpoint.words} of {', '.join(names)}, in order of rank" + "".join(
         f"; {row['configuration']} {row['told']}" for row in rows(differences)
     )
@@ -119,11 +119,12 @@ def _labels(found: Findings, anchor: str | None, *, bars: bool) -> tuple[tuple[s
     )
 
 
-def _caption(found: Findings, anchor: str | None, differences: pd.DataFrame) -> str:
+def _caption(found: Findings, alphas: Sequence[float]) -> str:
+    """`alphas`: what the levels of the bars lack of 1."""
     block = found.trials.words.block
     caption = f"Each mark is a {block}, each bar there the mean."
-    if anchor is not None and differences["low"].notna().any():
-        levels = sorted({wording.level(alpha) for alpha in differences["alpha"]})
+    if alphas:
+        levels = sorted({wording.level(alpha) for alpha in alphas})
         caption += f" Bars beside: the interval that decides, at {wording.listed(levels)}, α shared by all pairs."
     return caption + of_all(found)
 

@@ -46,7 +46,7 @@ def _finding(material: Material) -> list[str]:
 def _planned(found: Findings) -> str:
     """How the number of blocks came about."""
     looked, block = found.looked, found.trials.words.block
-    n = int((found.table["seeds"] + found.table["diverged"]).max())
+    n = found.blocks
     if looked.sequential:
         return f"{plural(n, block)}, judged by tests that hold whenever one looks"
     if looked.planned is None:

@@ -18,7 +18,7 @@ from ...reading.trials import TEST_IMAGES
 from .. import methods, wording
 from . import dates
 
-FEW = {2: "two", 3: "three", 4: "four", 5: "five"}
+NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
 ONE_CLAIM = {"Yes": "holds", "No": "does not hold", "Open": "is open"}
 NOTHING_ON = "none"
 """The configuration of ours that has no regulariser."""
@@ -89,10 +89,8 @@ def against(found: Findings, anchor: str) -> pd.DataFrame:
 
     In stored units; the interval is the one by which the pair's relation was decided: of an equivalent pair at 1 − 2α, else at 1 − α, α being its share.
     """
-    told = []
-    for pair in rows(found.ranking.pairs):
-        if anchor not in {pair["first"], pair["second"]}:
-            continue
+    pairs, told = found.ranking.pairs, []
+    for pair in rows(pairs[(pairs["first"] == anchor) | (pairs["second"] == anchor)]):
         sign, other = (1, pair["first"]) if pair["second"] == anchor else (-1, pair["second"])
         inner = pair["relation"] == Relation.EQUIVALENT
         ends = [sign * pair[f"{'inner_' if inner else ''}{end}"] for end in ("low", "high")]
@@ -163,7 +161,7 @@ def _costs(found: Findings, names: Sequence[str], costs: Sequence[float], *, res
     near, far = min(map(abs, costs)), max(map(abs, costs))
     amounts = list(dict.fromkeys((amount(found, near, beside=far), amount(found, far))))
     told, each = (" and " if len(costs) == 2 else " to ").join(amounts), " each" if many and len(amounts) == 1 else ""
-    who = f"the other {FEW.get(len(names), len(names))}" if rest and many else wording.names(names)
+    who = f"the other {NUMBERS.get(len(names), len(names))}" if rest and many else wording.names(names)
     if images(found):
         return f"{who} {'cost' if many else 'costs'} {told} images in {images(found):,}{each}"
     return f"{who} {'are' if many else 'is'} worse by {told} in {found.endpoint.words}{each}"
@@ -273,7 +271,7 @@ def _next(found: Findings) -> tuple[str, str]:
 
 def _stricter(found: Findings) -> str:
     """What going on costs a study that is at its plan."""
-    looked, n = found.looked, int((found.table["seeds"] + found.table["diverged"]).max())
+    looked, n = found.looked, found.blocks
     if looked.sequential or looked.planned != n:
         return ""
     return f" Beyond its plan of {n} a study is judged more strictly: other answers may open again."
