@@ -116,7 +116,7 @@ def test_seeds_are_thin_lines_and_their_median_bold():
     axis = curves(curves_of(n=8, seeds=3), quantity=LOSS).axes[0]
     assert sorted(line.get_linewidth() for line in axis.lines) == pytest.approx([0.7, 2])
     thin = next(line for line in axis.lines if line.get_linewidth() < 1)
-    assert np.isnan(np.asarray(thin.get_ydata(), dtype=float)).sum() == 3, "a gap after each seed"
+    assert np.isnan(np.asarray(thin.get_ydata(), dtype=float)).sum() == 2, "a gap between seeds"
 
 
 def test_many_configurations_get_a_panel_each():

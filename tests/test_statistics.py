@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -181,6 +182,21 @@ def test_the_anytime_interval_ends_where_a_numerical_bayes_factor_says(n, alpha,
     assert statistics.anytime_factor(n, alpha) == pytest.approx(factor, abs=2e-4)
     assert bayes_factor(float(statistics.anytime_factor(n, alpha))) == pytest.approx(1 / alpha, rel=2e-3)
     assert statistics.anytime_p(statistics.anytime_factor(n, alpha), n) == pytest.approx(alpha)
+
+
+@pytest.mark.parametrize(("n", "alpha", "t"), [(5, 0.05, 3.1), (20, 0.000625, 4.8), (20, 0.00015625, 0.3), (37, 0.01, 11.0)])
+def test_last_digits_are_every_processors(n, alpha, t):
+    """Rounded once, from enough digits: NumPy's own double precision differs between processors with AVX-512 and without."""
+    with mpmath.workdps(40):
+        r = mpmath.mpf(1 + n)
+        k = (mpmath.sqrt(r) / mpmath.mpf(alpha)) ** (mpmath.mpf(2) / n)
+        factor = mpmath.sqrt((n - 1) * (k - 1) / (1 - k / r))
+        squared = mpmath.mpf(t) ** 2
+        e = ((1 + squared / (n - 1)) / (1 + squared / ((n - 1) * r))) ** (mpmath.mpf(n) / 2) / mpmath.sqrt(r)
+        p = min(mpmath.mpf(1), 1 / e)
+    assert statistics.anytime_factor(n, alpha) == float(factor)
+    assert statistics.anytime_p(t, n) == float(p)
+    assert statistics.log(A).tolist() == [math.log(value) for value in A]
 
 
 def test_a_test_at_any_time_has_no_interval_while_no_t_would_do():

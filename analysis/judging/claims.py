@@ -293,7 +293,7 @@ def subtracted(
     if contrast.scale != "ratio":
         return first, second, unit.resolution
     with np.errstate(divide="ignore", invalid="ignore"):
-        first, second = (np.where(values > 0, np.log(values), np.nan) for values in (first, second))
+        first, second = (np.where(values > 0, statistics.log(values), np.nan) for values in (first, second))
     return first, second, 0.0
 
 

@@ -339,7 +339,7 @@ def _comparisons(runs: pd.DataFrame, reference: str, by_measure: dict[str, Unit]
 
 def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure: dict[str, Unit]) -> list[dict[str, object]]:
     """A row per configuration that has the measure; the reference's own has no difference."""
-    values = np.log(scores.where(scores > 0)) if reading.ratio else scores
+    values = statistics.log(scores.where(scores > 0)) if reading.ratio else scores
     resolution = 0.0 if reading.ratio else by_measure.get(reading.key, Unit()).resolution
     compared: list[dict[str, object]] = []
     for name in scores.columns:
@@ -358,7 +358,7 @@ def _sharpness(runs: pd.DataFrame, reference: str, keys: Sequence[str]) -> pd.Da
     rows: list[dict[str, object]] = []
     for key in (key for key in keys if key in runs):
         scores, reading = score_table(runs, key), measures.measure(key)
-        values = np.log(scores.where(scores > 0)) if reading.ratio else scores
+        values = statistics.log(scores.where(scores > 0)) if reading.ratio else scores
         for name in (name for name in scores.columns if name != reference):
             found = statistics.estimate(values[name], values[reference])
             if found.decidable and found.n >= LEAST:

@@ -5,6 +5,7 @@
 
 import itertools
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -125,6 +126,7 @@ def mcnemar(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     return pd.DataFrame(columns, index=seeds)
 
 
+@cache
 def _sign_test(one: int, other: int) -> float:
     return float(stats.binomtest(one, one + other).pvalue) if one + other else 1.0
 

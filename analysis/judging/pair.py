@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from regstudy.design.design import Contrast
 
 from ..reading import measures
@@ -44,7 +42,7 @@ def rows(found: Findings, first: str, second: str) -> list[Row]:
         scores = findings.score_table(found.trials.runs, key)[[first, second]]
         there = scores.notna()
         if there.all(axis=1).any() if pairing.paired else there.any().all():
-            values = np.log(scores.where(scores > 0)) if reading.ratio else scores
+            values = statistics.log(scores.where(scores > 0)) if reading.ratio else scores
             one, other = float(scores[first].mean()), float(scores[second].mean())
             told.append(Row(reading, one, other, statistics.estimate(values[first], values[second], pairing)))
     return told

@@ -19,6 +19,9 @@ from ..reading.measures import PAIRED, Pairing
 
 Vector = NDArray[np.float64]
 
+PRECISE = np.longdouble
+"""For powers and exponentials: rounded from here, they are the same on each processor, where NumPy's own instructions for some would give other last digits."""
+
 LEVEL = 0.95
 LEAST = 3
 """Blocks below which nothing is concluded: the spread of two values is anybody's guess."""
@@ -195,11 +198,11 @@ def anytime_p(t: ArrayLike, n: ArrayLike) -> Vector:
     E is the Bayes factor r^(−1/2) · [(1 + t²/ν) / (1 + t²/(ν·r))]^(n/2) with ν = n − 1 and r = 1 + n, for a standardised effect that is N(0, 1) (Gönen et al.
     2005), which exceeds 1/α at any time with probability α at most (Wang and Ramdas 2024; Pérez-Ortiz et al. 2024).
     """
-    t, n = np.asarray(t, np.float64), np.asarray(n, np.float64)
+    t, n = np.asarray(t, PRECISE), np.asarray(n, PRECISE)
     freedom, r = np.maximum(n - 1, 1), 1 + n
     with np.errstate(divide="ignore"):
         log_e = n / 2 * np.log1p((1 - 1 / r) / (freedom / t**2 + 1 / r)) - np.log(r) / 2  # the same, and finite for any t
-    return np.where(np.isnan(t), np.nan, np.exp(np.minimum(0.0, -log_e)))
+    return np.where(np.isnan(t), np.nan, np.exp(np.minimum(0.0, -log_e))).astype(np.float64)
 
 
 def anytime_factor(n: ArrayLike, alpha: ArrayLike) -> Vector:
@@ -207,14 +210,19 @@ def anytime_factor(n: ArrayLike, alpha: ArrayLike) -> Vector:
 
     Infinite while k ≥ r: no t, however large, would do.
     """
-    n, alpha = np.asarray(n, np.float64), np.asarray(alpha, np.float64)
+    n, alpha = np.asarray(n, PRECISE), np.asarray(alpha, PRECISE)
     r = 1 + n
     with np.errstate(divide="ignore", over="ignore"):
         k = (np.sqrt(r) / alpha) ** (2 / np.maximum(n, 1))
     bounded = (k < r) & (n >= 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         squared = (n - 1) * (k - 1) / (1 - k / r)
-    return np.sqrt(np.where(bounded, squared, np.inf))
+    return np.sqrt(np.where(bounded, squared, np.inf)).astype(np.float64)
+
+
+def log(values: Any) -> Any:
+    """Natural logarithms of an array or a frame, in the same form, as the C library has them: NumPy's differ in last digits where a processor has instructions for them."""
+    return special.xlogy(1.0, values)
 
 
 def moderated(variances: ArrayLike, freedom: ArrayLike) -> tuple[Vector, Vector]:
@@ -224,7 +232,7 @@ def moderated(variances: ArrayLike, freedom: ArrayLike) -> tuple[Vector, Vector]
     all contrasts' together, as limma has it.
     """
     s2, d = np.asarray(variances, np.float64), np.broadcast_to(np.asarray(freedom, np.float64), np.shape(variances))
-    e = np.log(s2) - special.digamma(d / 2) + np.log(d / 2)
+    e = log(s2) - special.digamma(d / 2) + log(d / 2)
     beyond_chance = e.var(ddof=1) - special.polygamma(1, d / 2).mean()
     if beyond_chance > 0:
         prior = 2 * _inverse_trigamma(float(beyond_chance))

@@ -8,7 +8,6 @@ import pandas as pd
 
 from regstudy.schema import CLASS_NAMES, LAST_SEEN, RIGHT_OF_LAST
 
-from ..files.rows import rows
 from .trials import TEST_IMAGES, Trials
 
 NAMED = ["run_id", "configuration", "seed", "index"]
@@ -52,19 +51,23 @@ def read(trials: Trials) -> Errors:
     """Read the errors of all trials; none of runs that are judged on no images."""
     if not trials.has(TEST_IMAGES):
         return Errors(pd.DataFrame(columns=NAMED), trials.runs.head(0), 0)
-    parts: list[pd.DataFrame] = []
-    known: list[str] = []
-    for row in rows(trials.runs[["run_id", "configuration", "seed"]]):
-        table = trials.source.misclassified(row["run_id"])
-        if table is not None:
-            parts.append(table.assign(**row))
-            known.append(row["run_id"])
-    together = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=NAMED)
-    runs = trials.runs[trials.runs["run_id"].isin(known)]
+    tables = {str(run_id): trials.source.misclassified(str(run_id)) for run_id in trials.runs["run_id"]}
+    known = {run_id: table for run_id, table in tables.items() if table is not None}
+    runs = trials.runs[trials.runs["run_id"].isin(list(known))]
+    together = _together(runs, known) if known else pd.DataFrame(columns=NAMED)
     shares = _shares(trials, runs) if known else None
     if shares is None and known:
         shares = wrong_table(together, runs).astype(float)
     return Errors(together, runs, len(trials.runs) - len(known), _class_names(trials.runs), shares)
+
+
+def _together(runs: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """All runs' tables as one, each row with its run."""
+    own = runs[["run_id", "configuration", "seed"]]
+    ordered = [tables[run_id] for run_id in own["run_id"]]
+    whose = own.iloc[np.repeat(np.arange(len(own)), [len(table) for table in ordered])]
+    stacked = pd.concat(ordered, ignore_index=True)
+    return pd.concat([stacked, whose.reset_index(drop=True)], axis=1)
 
 
 def _class_names(runs: pd.DataFrame) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ def summary(scores: pd.DataFrame, *, log: bool) -> pd.DataFrame:
     rows = []
     for name, own in scores.groupby("configuration", sort=False):
         values = own["value"].dropna().to_numpy(float)
-        interval = statistics.mean_interval(np.log(values[values > 0]) if log else values)
+        interval = statistics.mean_interval(statistics.log(values[values > 0]) if log else values)
         numbers = {"mean": interval.mean, "low": interval.low, "high": interval.high}
         shown = {key: math.exp(value) for key, value in numbers.items()} if log else numbers
         rows.append({"configuration": name, "n": interval.n, **shown})
