@@ -243,9 +243,24 @@ def test_from_two_seeds_nothing_is_planned_and_no_interval_drawn():
     assert drawing.alt.count("open (too few seeds)") == 3
 
 
+def test_a_difference_that_a_claim_is_about_has_the_interval_that_decides_it_wherever_it_is_told():
+    found = findings.find(synthetic.trials(seeds=12))
+    result = next(judged for judged in found.judged if judged.text == "L1 makes the accuracy curve smoother").deciding
+    low, high, _ = wording.deciding(result)
+    assert (result.subject, result.rival) == ("L1 0.001", "none")
+    ends = f"({math.exp(low):.2f} to {math.exp(high):.2f}, claim 2)"
+    said = compared.SMOOTH.finding(Material(found, {}, errors.read(found.trials)))[1]
+    assert said.startswith("Against none, each interval at 95%, or as it decides a claim: ")
+    assert ends in said
+    alone = findings.find(replace(synthetic.trials(seeds=12), study=None))
+    assert compared.SMOOTH.finding(Material(alone, {}, errors.read(alone.trials)))[1].startswith(
+        "Against none, each interval at 95%: "
+    )
+
+
 def test_what_going_on_costs_stands_beside_its_command():
     trials = synthetic.trials(seeds=12)
-    stricter = "Beyond its plan of 12 a study is judged more strictly"
+    stricter = "Beyond the plan of 12 all is judged more strictly"
     assert stricter in opening.opening(findings.find(replace(trials, plan=Plan(12)))).next_step
     assert stricter not in opening.opening(findings.find(replace(trials, plan=Plan(10)))).next_step
 

@@ -1,8 +1,6 @@
 """What a report is written as beside its page: which formats there are, LaTeX that compiles, files that are the user's."""
 
-import json
 import re
-import shutil
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -223,39 +221,3 @@ def test_a_card_is_one_picture_of_its_size_with_its_words(tmp_path):
     for words in (cited().digest[:12], "last run 24 Nov 2026", "4 configurations × 3 seeds"):
         assert words in snippet
         assert words in drawn.get("aria-label", "")
-
-
-def for_these_images(value):
-    """Without what only a report reads: each image's results, and from them intervals for new images."""
-    if isinstance(value, dict):
-        return {key: for_these_images(own) for key, own in value.items() if not key.startswith("new_")}
-    return [for_these_images(own) for own in value] if isinstance(value, list) else value
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium prints")
-def test_each_format_is_written_and_all_but_the_print_is_verified(own_copy, capsys):
-    assert cli.main(["report", "--format", "json,latex,pdf", "--card"]) == 0
-    folder = own_copy / "report"
-    assert {path.name for path in (folder / "tables").iterdir()} == {"ranking.tex", "comparisons.tex"}
-    assert not (folder / "report.md").exists()
-    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF-")
-    assert cli.main(["rank", "--json"]) == 0
-    held = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    assert for_these_images(held["rankings"]) == json.loads(capsys.readouterr().out.splitlines()[-1])["rankings"]
-    assert cli.main(["verify", "report"]) == 0
-    assert "so not compared: report.pdf" in capsys.readouterr().out
-    for name, old, new in (
-        ("report.json", "none", "nine"),
-        ("tables/ranking.tex", "none", "nine"),
-        ("card.svg", "seeds", "sees"),
-    ):
-        path = folder / name
-        path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
-    (folder / "report.pdf").write_bytes(b"%PDF-another")
-    assert cli.main(["verify", "report"]) == 2
-    told = capsys.readouterr().err
-    assert all(
-        name in told
-        for name in ("report.json, line ", "tables/ranking.tex, line ", "card.svg, line ", "another digest of report.pdf")
-    )

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from mlflow.entities import Run
 from seen import seen
 from test_findings import CASES, said
+from test_parameters import searched
 
 from analysis.commands import cli
 from analysis.judging import findings
@@ -276,12 +277,23 @@ def no_run_is_shown_by_itself(folder: Path, html: str, markdown: str) -> None:
     assert len(html) < 20e6, "bearable"
 
 
+def parameters_are_told(folder: Path, html: str, _markdown: str) -> None:
+    assert "200 configurations, one seed each: no winner can be named" in html
+    assert "What do the parameters do?" in html
+    assert "The first 20 of 200" in html
+    assert pd.read_csv(folder / "tables" / "parameters.csv")["parameter"].iloc[0] == "lr"
+    assert pd.read_csv(folder / "tables" / "pairs.csv").empty
+    assert len(pd.read_csv(folder / "tables" / "ranking.csv")) == 200
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 1.5e6
+
+
 ODD = {case: (lambda case=case: CASES[case](), None) for case in ("one run", "one diverged always", "all diverged")} | {
     "one seed": (CASES["one seed"], no_conclusion_is_drawn),
     "one diverged": (CASES["one diverged"], divergence_is_shown),
     "30 configurations": (lambda: synthetic.trials(30, 3), None),
     "a thousand runs": (lambda: synthetic.trials(20, 50), no_run_is_shown_by_itself),
     "names that are code": (evil, names_appear_as_text),
+    "a search": (searched, parameters_are_told),
 }
 
 

@@ -43,33 +43,77 @@ def without_source(text: str) -> str:
     return re.sub(r"This report: .*|from “.*|<script type=.application/json. id=.made-by.*", "", text)
 
 
+def for_these_images(value):
+    """Without what only a report reads: each image's results, and from them intervals for new images."""
+    if isinstance(value, dict):
+        return {key: for_these_images(own) for key, own in value.items() if not key.startswith("new_")}
+    return [for_these_images(own) for own in value] if isinstance(value, list) else value
+
+
+FORMATS = ("html", "md", "csv", "json", "latex", *(["pdf"] if shutil.which("chromium") else []))
+
+
+@pytest.fixture(scope="module")
+def reported_once(taken_once) -> Path:
+    """The report of the snapshot, with all that a report can be written as; Chromium prints."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(taken_once.parent)
+        assert cli.main(["report", "--output", "from_snapshot", "--from", "snap", "--format", ",".join(FORMATS), "--card"]) == 0
+    return taken_once.parent / "from_snapshot"
+
+
+@pytest.fixture
+def from_snapshot(taken, reported_once) -> Path:
+    """It, beside a snapshot of one's own."""
+    return Path(shutil.copytree(reported_once, taken.parent / "from_snapshot"))
+
+
 @pytest.mark.slow
-def test_the_report_is_the_stores_number_for_number_and_takes_nothing_as_it_stands(taken, own_copy, reported, capsys):
+def test_the_report_is_the_stores_number_for_number_and_takes_nothing_as_it_stands(from_snapshot, own_copy, reported, capsys):
     """It is where the command says, and loses no run: notices, names of places and how many runs there are can be found again."""
 
     def shared(text):
         """A store says whose runs they are, and has another name to be cited by."""
         return text.partition("Cite this")[0]
 
-    cli.main(["report", "--output", "from_snapshot", "--from", "snap"])
-    one, other = reported.report, own_copy / "from_snapshot"
-    files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
-    assert files == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
+    files = [path.relative_to(reported.report) for path in reported.report.rglob("*") if path.is_file()]
     for file in files:
         if file.name == folders.REPORT_MANIFEST:
             continue  # lists the digests of pages that say where they are from
+        one, other = reported.report / file, from_snapshot / file
         if file.suffix in {".html", ".md"}:
-            first, second = (shared(without_source((folder / file).read_text())) for folder in (one, other))
+            first, second = (shared(without_source(page.read_text())) for page in (one, other))
             assert first.replace(str(reported.folder), "") == second.replace(str(own_copy), ""), file
         else:
-            assert (one / file).read_bytes() == (other / file).read_bytes(), file
-    assert cli.main(["verify", "from_snapshot"]) == 0
-    made_by(lambda held: held.update(notices=["every run was audited"], store="elsewhere"))(other)
-    as_forgers_do(other)
+            assert one.read_bytes() == other.read_bytes(), file
+    made_by(lambda held: held.update(notices=["every run was audited"], store="elsewhere"))(from_snapshot)
+    as_forgers_do(from_snapshot)
     assert cli.main(["verify", "from_snapshot"]) == 2
     told = capsys.readouterr().err
     assert "the report says what its runs do not: every run was audited" in told
     assert "the report says that it is of 'snap' of elsewhere, expected 'snap' of snap" in told
+
+
+@pytest.mark.slow
+def test_each_format_is_written_and_all_but_the_print_is_verified(from_snapshot, capsys):
+    held = json.loads((from_snapshot / "report.json").read_text(encoding="utf-8"))
+    assert cli.main(["rank", "--from", "snap", "--json"]) == 0
+    assert for_these_images(held["rankings"]) == json.loads(capsys.readouterr().out.splitlines()[-1])["rankings"]
+    assert {path.stem for path in (from_snapshot / "tables").glob("*.tex")} == {"ranking", "comparisons"}
+    assert cli.main(["verify", "from_snapshot"]) == 0
+    printed = from_snapshot / "report.pdf"
+    assert ("so not compared: report.pdf" in capsys.readouterr().out) == ("pdf" in FORMATS)
+    forged = ("report.json", "tables/ranking.tex", "card.svg")
+    for name, old, new in zip(forged, ("none", "none", "seeds"), ("nine", "nine", "sees"), strict=True):
+        path = from_snapshot / name
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    if "pdf" in FORMATS:
+        assert printed.read_bytes().startswith(b"%PDF-")
+        printed.write_bytes(b"%PDF-another")
+    assert cli.main(["verify", "from_snapshot"]) == 2
+    told = capsys.readouterr().err
+    assert all(f"{name}, line " in told for name in forged)
+    assert ("another digest of report.pdf" in told) == ("pdf" in FORMATS)
 
 
 def test_frames_are_equal_to_the_last_bit(taken, own_copy):

@@ -46,7 +46,7 @@ REPORTED = (
 DESIGN = "published"
 """The shipped design of its first version."""
 
-APART = ", which is how far the published study's best epochs of none and L1 0.001 are apart"
+APART = ", as many as the best epochs of none and L1 0.001 are apart in the study that this one repeats"
 """Of a lead of two test images; said in the report of its own design and in no other."""
 
 PERCENT = 100

@@ -1,14 +1,14 @@
 """A study over two data sets with an interaction claim: run, looked at, reported, verified, kept as a snapshot."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from analysis.commands import cli as analysis
+from analysis.reading import errors
+from analysis.showing import grids, methods, plots
+from analysis.showing.sections.first import OTHER_DATA
+from analysis.showing.sections.section import Material
 from regstudy.commands import cli
-
-ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +31,7 @@ claims:
 """
 
 
-def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def test_a_study_over_two_data_sets(workspace, capsys, instead_of_writing):
     rng = np.random.default_rng(0)
     labels = np.arange(600) % 4
     images = (rng.integers(0, 160, (600, 24, 24)) + 20 * labels[:, None, None]).astype(np.uint8)
@@ -41,7 +40,7 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch):
     assert cli.main(["study", "plan", "both.yaml", "--sd", "0.1"]) == 0
     said = capsys.readouterr().out
     assert "2 configurations × 2 data sets × 3 seeds = 12 trials of 1 epochs on mnist-5k and arrays:own.npz" in said
-    assert cli.main(["study", "run", "both.yaml", "--executor", "here", "--threads", "1"]) == 0
+    assert cli.main(["study", "run", "both.yaml", "--executor", "here", "--threads", "1", "--no-report"]) == 0
     said = capsys.readouterr().out
     assert "done: all 12 trials" in said
     assert cli.main(["study", "status", "both.yaml"]) == 0
@@ -50,12 +49,17 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch):
     assert analysis.main(["claims", "--study", "both"]) == 0
     claimed = " ".join(capsys.readouterr().out.split())
     assert "Of 2 claims" in claimed
-    page = (workspace / "report" / "both" / "report.html").read_text()
-    assert "L1 0.01 vs none, on arrays:own.npz minus mnist-5k" in page
-    assert "And on the other data?" in page
-    assert "On arrays:own.npz." in page
-    assert "The same was run on arrays:own.npz: the ranking here is on mnist-5k" in page
-    assert analysis.main(["verify", "report/both"]) == 0
+    with instead_of_writing() as had:
+        assert analysis.main(["report", "--study", "both"]) == 0
+    capsys.readouterr()
+    (found,) = had
+    assert "L1 0.01 vs none, on arrays:own.npz minus mnist-5k" in str(grids.verdicts(found).rows)
+    assert "The same was run on arrays:own.npz: the ranking here is on mnist-5k" in " ".join(methods.summary(found))
+    look = plots.looks([str(name) for name in found.scores])
+    beside = tuple(Material(own, look, errors.read(own.trials)) for own in found.beside)
+    shown = OTHER_DATA.make(Material(found, look, errors.read(found.trials), beside))
+    assert all(drawing.caption.startswith("On arrays:own.npz.") for drawing in shown.figures)
+    assert [table.name for table in shown.tables] == ["ranking_arrays_own_npz", "pairs_arrays_own_npz"]
     assert analysis.main(["rank", "--study", "both"]) == 0
     assert "mnist-5k, 1,000 test images" in (both := " ".join(capsys.readouterr().out.split()))
     assert "arrays:own.npz, 120 test images" in both

@@ -8,6 +8,7 @@ from regstudy.schema import Summary
 
 from ...files.rows import rows as each
 from ...judging import statistics
+from ...judging.claims import Verdict
 from ...judging.findings import Findings
 from ...judging.ranking import Relation
 from ...reading import measures
@@ -19,12 +20,16 @@ from .section import Material, Section
 
 @dataclass(frozen=True)
 class Apart:
-    """The configurations whose measure is shown to be higher than the reference's, and lower; the rest of those with an interval. `told`: each with its 95% interval."""
+    """The configurations whose measure is shown to be higher than the reference's, and lower; the rest of those with an interval.
+
+    `told`: each with its 95% interval; of those that a claim is about, `claimed`, with the one that decides it.
+    """
 
     higher: tuple[str, ...]
     lower: tuple[str, ...]
     rest: tuple[str, ...]
     told: dict[str, str]
+    claimed: frozenset[str]
 
 
 def apart(found: Findings, metric: str) -> Apart:
@@ -35,12 +40,32 @@ def apart(found: Findings, metric: str) -> Apart:
     reading = measures.measure(metric)
     sides: dict[int, list[str]] = {1: [], -1: [], 0: []}
     told: dict[str, str] = {}
+    claimed = _claimed(found, metric)
     for row in each(own):
-        low, high = statistics.together(row["low"], row["high"], int(row["seeds"]), len(own))
-        sides[int(low > 0) - int(high < 0)].append(str(row["configuration"]))
+        name, seeds = str(row["configuration"]), int(row["seeds"])
+        low, high = statistics.together(row["low"], row["high"], seeds, len(own))
+        sides[int(low > 0) - int(high < 0)].append(name)
         difference = f"{reading.difference(row['difference'])}{reading.difference_unit}"
-        told[str(row["configuration"])] = f"{row['configuration']} {difference} ({reading.interval(row['low'], row['high'])})"
-    return Apart(tuple(sides[1]), tuple(sides[-1]), tuple(sides[0]), told)
+        *ends, claim = claimed.get(name, (row["low"], row["high"], ""))
+        told[name] = f"{name} {difference} ({reading.interval(*ends)}{claim})"
+    return Apart(tuple(sides[1]), tuple(sides[-1]), tuple(sides[0]), told, frozenset(claimed) & frozenset(told))
+
+
+def _claimed(found: Findings, metric: str) -> dict[str, tuple[float, float, str]]:
+    """By configuration, the interval of its difference from the reference that decides the first claim about it, and which that is: so that a page has one interval of it."""
+    told: dict[str, tuple[float, float, str]] = {}
+    for number, judged in enumerate(found.judged, 1):
+        for result in judged.contrasts:
+            same = result.metric == metric and (result.scale == "ratio") == measures.measure(metric).ratio
+            here = result.on in {"", found.trials.dataset} and not result.minus and not result.left_out
+            if not (same and here) or result.verdict == Verdict.NONE:
+                continue
+            low, high, _ = wording.deciding(result)
+            if result.rival == found.reference:
+                told.setdefault(result.subject, (low, high, f", claim {number}"))
+            elif result.subject == found.reference:
+                told.setdefault(result.rival, (-high, -low, f", claim {number}"))
+    return told
 
 
 def finding(found: Findings, metric: str, more: str, less: str, at_end: str = "") -> list[str]:
@@ -57,7 +82,8 @@ def finding(found: Findings, metric: str, more: str, less: str, at_end: str = ""
         phrases = [f"no difference{at_end} that {plural(seeds, block)} can see"]
     first = by_rank(found, [*sides.higher, *sides.lower, *sides.rest][: wording.FEW + 1])
     intervals = "; ".join(sides.told[name] for name in first)
-    return ["; ".join(phrases), f"Against {found.reference}, each interval at 95%: {intervals}."]
+    level = "each interval at 95%" + (", or as it decides a claim" if sides.claimed.intersection(first) else "")
+    return ["; ".join(phrases), f"Against {found.reference}, {level}: {intervals}."]
 
 
 def dots(material: Material, metric: str, words: str, short: str = "", means: str = "") -> list[Drawing]:

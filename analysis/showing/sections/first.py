@@ -122,10 +122,10 @@ def _labels(found: Findings, anchor: str | None, *, bars: bool) -> tuple[tuple[s
 def _caption(found: Findings, alphas: Sequence[float]) -> str:
     """`alphas`: what the levels of the bars lack of 1."""
     block = found.trials.words.block
-    caption = f"Each mark is a {block}, each bar there the mean."
+    caption = f"A mark is a {block}, the upright bar their mean."
     if alphas:
         levels = sorted({wording.level(alpha) for alpha in alphas})
-        caption += f" Bars beside: the interval that decides, at {wording.listed(levels)}, α shared by all pairs."
+        caption += f" Level bars are the intervals that decide, at {wording.listed(levels)}: α is shared by all pairs."
     return caption + of_all(found)
 
 

@@ -219,8 +219,9 @@ def _errs(found: Findings) -> str:
     """How often what is said above would be false; nothing where nothing is shown, or by a test that holds only if the number was fixed beforehand."""
     if not found.looked.known or not found.ranking.pairs["relation"].isin([Relation.SEPARATED, Relation.EQUIVALENT]).any():
         return ""
-    own = f"The comparison above misleads in at most about {100 * found.alpha:g} of 100 such studies"
-    return f"{own}, the answers below in as few." if found.judged else f"{own}."
+    few = f"at most about {100 * found.alpha:g}"
+    own = f"Of 100 such studies {few} would mislead in the comparison above"
+    return f"{own}, and {few} in the answers below." if found.judged else f"{own}."
 
 
 def _finds(found: Findings) -> str:
@@ -235,7 +236,7 @@ def _finds(found: Findings) -> str:
     margin = found.scale.margin
     enough = power.table.loc[power.table["difference"] <= margin, "seeds"] if margin is not None else pd.Series(dtype=int)
     if margin is not None and power.found_here > margin and len(enough):
-        return f"{told}; {enough.min():,} would find {_size(found, margin)}."
+        return f"{told}; to find {_size(found, margin)}, the least that matters, takes {enough.min():,}."
     return f"{told}."
 
 
@@ -263,10 +264,11 @@ def _next(found: Findings) -> tuple[str, str]:
     further = [judged.further for judged in still if judged.further is not None]
     is_open = f"“{still[0].text}” is open" if len(still) == 1 else f"{len(still)} claims are open"
     if not further:
-        return f"{is_open}; more than 1,000 further {block}s would be needed.", ""
+        return f"{_without(found)}{is_open}: more than 1,000 further {block}s would be needed.", ""
     it = "it" if len(still) == 1 else "each" if len(further) == len(still) else "some"
-    told = f"About {plural(max(further), f'further {block}')} would settle {it} in 4 studies of 5, if an effect is as large as its margin"
-    return f"{is_open}{_without(found)}. {told}.{_stricter(found)}", methods.command_for(found, max(further))
+    more = f"{plural(max(further), f'further {block}')} ({plural(max(further) * len(found.table), 'run')})"
+    told = f"About {more} would settle {it} in 4 studies of 5, if an effect is as large as its margin"
+    return f"{_without(found)}{is_open}. {told}.{_stricter(found)}", methods.command_for(found, max(further))
 
 
 def _stricter(found: Findings) -> str:
@@ -274,12 +276,12 @@ def _stricter(found: Findings) -> str:
     looked, n = found.looked, found.blocks
     if looked.sequential or looked.planned != n:
         return ""
-    return f" Beyond its plan of {n} a study is judged more strictly: other answers may open again."
+    return f" Beyond the plan of {n} all is judged more strictly: answers may open again."
 
 
 def _without(found: Findings) -> str:
     """That the advice needs no more."""
-    return "; the advice does not need it" if found.ranking.advised else ""
+    return "For the advice, nothing. " if found.ranking.advised else ""
 
 
 def _lines(found: Findings) -> list[Line]:

@@ -49,15 +49,13 @@ def _title(found: Findings, what: WhatIf, told: Sequence[Line]) -> str:
     half = max(place for place, size in enumerate(sizes) if size <= max(sizes[-1] // 2, sizes[0]))
     then = [line.said[half][OWN] for line in told if line.said[half][OWN].answer != line.said[-1][OWN].answer]
     opened = sum(said.is_open for said in then)
-    known = (
-        f"{opened} of {plural(len(told), 'answer')} still open"
-        if opened
-        else f"none of {plural(len(told), 'answer')} still open"
-    )
-    parts = [f"after the first {plural(sizes[half], block)} {known} and {len(then) - opened or 'none'} another"]
+    other = f", {len(then) - opened} another" if len(then) > opened else ""
+    parts = [
+        f"with the first {plural(sizes[half], block)} alone {opened or 'none'} of {plural(len(told), 'answer')} would be open{other}"
+    ]
     if _has_margin(found):
         halved, doubled = (_moved(told, len(sizes) - 1, TIMES.index(times)) for times in (0.5, 2.0))
-        parts += [f"with half the margin {halved or 'none'} another, with twice {doubled or 'none'}"]
+        parts += [f"with half the margin {halved or 'none'} would differ, with twice the margin {doubled or 'none'}"]
     return f"What if: {'; '.join(parts)}"
 
 
