@@ -1,5 +1,7 @@
 """A study over two data sets with an interaction claim: run, looked at, reported, verified, kept as a snapshot."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from analysis.showing import grids, methods, plots
 from analysis.showing.sections.first import OTHER_DATA
 from analysis.showing.sections.section import Material
 from regstudy.commands import cli
+
+ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +35,8 @@ claims:
 """
 
 
-def test_a_study_over_two_data_sets(workspace, capsys, instead_of_writing):
+def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_writing):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     rng = np.random.default_rng(0)
     labels = np.arange(600) % 4
     images = (rng.integers(0, 160, (600, 24, 24)) + 20 * labels[:, None, None]).astype(np.uint8)

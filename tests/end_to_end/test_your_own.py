@@ -73,7 +73,7 @@ def test_every_command_works(place, environment):
     assert "120 of 120 images were scaled to 34 × 34 pixels" in said[0]
     assert "done: all 12 trials of the study flags" in said[-2]
     assert "Of 1 claim" in said[-1]
-    said_by(["analysis", "gallery", "--output", "gallery.html"], place, environment)
+    said_by(["analysis", "gallery", "--study", "flags", "--output", "gallery.html"], place, environment)
     page = (place / "gallery.html").read_text()
     assert "weight decay 0.01 + label smoothing 0.1" in page
     assert re.search(r'aria-label="Test image \d+: (red|green|blue), taken for (red|green|blue)"', page)
