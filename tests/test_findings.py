@@ -243,7 +243,7 @@ def test_from_two_seeds_nothing_is_planned_and_no_interval_drawn():
     assert drawing.alt.count("open (too few seeds)") == 3
 
 
-def test_a_difference_that_a_claim_is_about_has_the_interval_that_decides_it_wherever_it_is_told():
+def test_of_a_difference_that_a_claim_is_about_a_section_tells_the_interval_that_decides_it():
     found = findings.find(synthetic.trials(seeds=12))
     result = next(judged for judged in found.judged if judged.text == "L1 makes the accuracy curve smoother").deciding
     low, high, _ = wording.deciding(result)

@@ -76,8 +76,12 @@ def test_the_report_is_the_stores_number_for_number_and_takes_nothing_as_it_stan
         """A store says whose runs they are, and has another name to be cited by."""
         return text.partition("Cite this")[0]
 
-    files = [path.relative_to(reported.report) for path in reported.report.rglob("*") if path.is_file()]
-    for file in files:
+    files, more = (
+        {path.relative_to(at) for path in at.rglob("*") if path.is_file()} for at in (reported.report, from_snapshot)
+    )
+    assert files < more
+    assert {path.suffix for path in more - files} <= {".json", ".tex", ".pdf", ".svg", ".png", ".txt"}
+    for file in sorted(files):
         if file.name == folders.REPORT_MANIFEST:
             continue  # lists the digests of pages that say where they are from
         one, other = reported.report / file, from_snapshot / file

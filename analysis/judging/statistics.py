@@ -20,7 +20,7 @@ from ..reading.measures import PAIRED, Pairing
 Vector = NDArray[np.float64]
 
 PRECISE = np.longdouble
-"""For powers and exponentials: rounded from here, they are the same on each processor, where NumPy's own instructions for some would give other last digits."""
+"""For powers and exponentials, to be rounded once: in double precision NumPy has other instructions for some processors, and other last digits. As wide on x86, not everywhere."""
 
 LEVEL = 0.95
 LEAST = 3

@@ -51,8 +51,8 @@ def read(trials: Trials) -> Errors:
     """Read the errors of all trials; none of runs that are judged on no images."""
     if not trials.has(TEST_IMAGES):
         return Errors(pd.DataFrame(columns=NAMED), trials.runs.head(0), 0)
-    tables = {str(run_id): trials.source.misclassified(str(run_id)) for run_id in trials.runs["run_id"]}
-    known = {run_id: table for run_id, table in tables.items() if table is not None}
+    run_ids = map(str, trials.runs["run_id"])
+    known = {run_id: table for run_id in run_ids if (table := trials.source.misclassified(run_id)) is not None}
     runs = trials.runs[trials.runs["run_id"].isin(list(known))]
     together = _together(runs, known) if known else pd.DataFrame(columns=NAMED)
     shares = _shares(trials, runs) if known else None

@@ -204,7 +204,7 @@ def new_panels(
     axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     characters = int(figure.get_figwidth() / columns / 0.105) - 3
     for place, (axis, name) in enumerate(zip(axes, names, strict=False)):
-        # Where matplotlib looks for room for titles and for labels that are empty, it takes half of a figure's time; ticks leave room but above the first column's, where a multiplier may stand.
+        # Where matplotlib looks for room for titles and for labels that are empty, it takes much of a figure's time; ticks leave room but above the first column's, where a multiplier may stand.
         label = axis.set_title(
             shortened(name, 2, characters),
             fontsize=SMALL,

@@ -52,7 +52,7 @@ def apart(found: Findings, metric: str) -> Apart:
 
 
 def _claimed(found: Findings, metric: str) -> dict[str, tuple[float, float, str]]:
-    """By configuration, the interval of its difference from the reference that decides the first claim about it, and which that is: so that a page has one interval of it."""
+    """By configuration, the interval of its difference from the reference that decides the first claim about it, and which that is."""
     told: dict[str, tuple[float, float, str]] = {}
     for number, judged in enumerate(found.judged, 1):
         for result in judged.contrasts:

@@ -266,7 +266,7 @@ def _next(found: Findings) -> tuple[str, str]:
     if not further:
         return f"{_without(found)}{is_open}: more than 1,000 further {block}s would be needed.", ""
     it = "it" if len(still) == 1 else "each" if len(further) == len(still) else "some"
-    more = f"{plural(max(further), f'further {block}')} ({plural(max(further) * len(found.table), 'run')})"
+    more = f"{plural(max(further), f'further {block}')} ({plural(max(further) * len(found.table) * (1 + len(found.beside)), 'run')})"
     told = f"About {more} would settle {it} in 4 studies of 5, if an effect is as large as its margin"
     return f"{_without(found)}{is_open}. {told}.{_stricter(found)}", methods.command_for(found, max(further))
 
