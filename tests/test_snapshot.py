@@ -80,7 +80,7 @@ def test_the_report_is_the_stores_number_for_number_and_takes_nothing_as_it_stan
         {path.relative_to(at) for path in at.rglob("*") if path.is_file()} for at in (reported.report, from_snapshot)
     )
     assert files < more
-    assert {path.suffix for path in more - files} <= {".json", ".tex", ".pdf", ".svg", ".png", ".txt"}
+    assert {path.suffix for path in more - files} <= {".json", ".tex", ".pdf", ".svg", ".png", ".md"}
     for file in sorted(files):
         if file.name == folders.REPORT_MANIFEST:
             continue  # lists the digests of pages that say where they are from
