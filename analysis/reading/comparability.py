@@ -60,6 +60,11 @@ def check(
     return (*allowed, *fewer, *_recorded(runs))
 
 
+def differing(runs: pd.DataFrame) -> list[str]:
+    """In what runs differ that should be the same in all: names of FIELDS."""
+    return [name for name in FIELDS if _difference_of(runs, name) is not None]
+
+
 def _difference_of(runs: pd.DataFrame, name: str) -> str | None:
     """Some follow from others: which images are held out from the block's seed, how many parameters there are from the network. They must be the same where those are."""
     follows = WITHIN.get(name)

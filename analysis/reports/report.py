@@ -32,7 +32,7 @@ from ..showing.sections.section import Material
 from ..showing.sections.stability.what_if import STABILITY
 from ..showing.sections.trust import TRUST
 from ..showing.sections.weights import WEIGHTS
-from ..showing.words import opening
+from ..showing.words import checks, opening
 from . import bound, card, cite, formats, latex
 from .formats import CSV, JSON, LATEX, MARKDOWN, PDF, Contents
 
@@ -133,6 +133,7 @@ def _context(
     return {
         "headline": headline(found),
         "opening": opening.opening(found),
+        "checked": checks.verdict(checks.checks(found)),
         "summary": methods.summary(found),
         "advice": methods.advice(found),
         "data_warning": _first(trials.runs, "data_warning"),

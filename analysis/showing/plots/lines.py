@@ -131,7 +131,14 @@ def detectable(
     axis.plot(shown["n"], shown["difference"], color=INK, linewidth=2)
     axis.plot(*here, "o", color="#c44e00", markersize=9, clip_on=False, zorder=3)
     told = f"{plural(here[0], block)}: {here[1]:.2g} {unit}"
-    _annotate(axis, told if narrow else f"this study: {told}", here)
+    axis.annotate(
+        told if narrow else f"this study: {told}",
+        here,
+        xytext=(12, 18),  # clear of the margin's words, which may be beside it
+        textcoords="offset points",
+        fontweight="bold",
+        annotation_clip=False,
+    )
     if margin is not None:
         axis.axhline(margin, color=LINE, linewidth=1.2, linestyle="--")
     if margin is not None and not narrow:

@@ -9,7 +9,7 @@ from ...reading import measures
 from .. import methods, plots
 from ..figures import Drawing, both, by_rank
 from ..grids import NONE, Column, Grid, is_number
-from ..words import opening
+from ..words import checks, opening
 from ..words.meanings import meanings
 from .section import Material, Section
 
@@ -20,42 +20,17 @@ MOST_NAMES = 8
 def _told(material: Material) -> dict[str, object]:
     found = material.found
     return {
+        "checks": checks.checks(found),
         "methods": methods.methods(found),
-        "notices": (_limits(found), *found.trials.notices),
         "facts": _facts(found),
         "words": meanings(found),
     }
 
 
-def _limits(found: Findings) -> str:
-    """What the runs cannot say."""
-    trained = (
-        f"on {found.trials.dataset}, with this network and these strengths" if found.trials.study else "of this data and code"
-    )
-    return f"all of this is about runs {trained}: about any other it says nothing"
-
-
 def _finding(material: Material) -> list[str]:
     found = material.found
-    if found.power is None:
-        return []
-    diverged = int(found.table["diverged"].sum())
-    return [f"Trust: {_planned(found)}; {plural(diverged, 'run') if diverged else 'no run'} diverged"]
-
-
-def _planned(found: Findings) -> str:
-    """How the number of blocks came about."""
-    looked, block = found.looked, found.trials.words.block
-    n = found.blocks
-    if looked.sequential:
-        return f"{plural(n, block)}, judged by tests that hold whenever one looks"
-    if looked.planned is None:
-        return f"{plural(n, block)}, and nobody recorded how many were planned"
-    return (
-        f"{plural(n, block)}, as planned"
-        if n == looked.planned
-        else f"{plural(n, block)} where {looked.planned} were planned, so stricter tests"
-    )
+    about = f", for {checks.about(found)} alone" if found.trials.study else ""
+    return [f"Trust: {checks.verdict(checks.checks(found))}{about}"]
 
 
 def _seen(found: Findings) -> str:

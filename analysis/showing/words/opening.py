@@ -211,17 +211,17 @@ def _sure(found: Findings) -> list[str]:
     """What so many blocks can find, and what stands between these verdicts and their error rate."""
     # Without claims the deck says it.
     nothing = wording.nothing_yet(found.ranking, found.trials.words.block) if found.judged else ""
-    told = [nothing, _errs(found), _finds(found), methods.planned(found), methods.seen_before(found)]
+    told = [nothing, errs(found), _finds(found), methods.planned(found), methods.seen_before(found)]
     return [sentence for sentence in told if sentence]
 
 
-def _errs(found: Findings) -> str:
-    """How often what is said above would be false; nothing where nothing is shown, or by a test that holds only if the number was fixed beforehand."""
+def errs(found: Findings, ranking: str = "in the comparison above", claims: str = "in the answers below") -> str:
+    """How often what is said in these places would be false; nothing where nothing is shown, or by a test that holds only if the number was fixed beforehand."""
     if not found.looked.known or not found.ranking.pairs["relation"].isin([Relation.SEPARATED, Relation.EQUIVALENT]).any():
         return ""
     few = f"at most about {100 * found.alpha:g}"
-    own = f"Of 100 such studies {few} would mislead in the comparison above"
-    return f"{own}, and {few} in the answers below." if found.judged else f"{own}."
+    own = f"Of 100 such studies {few} would mislead {ranking}"
+    return f"{own}, and {few} {claims}." if found.judged else f"{own}."
 
 
 def _finds(found: Findings) -> str:
@@ -232,15 +232,15 @@ def _finds(found: Findings) -> str:
             if wording.untested(found.ranking, block)
             else f"{LEAST} {block}s or more of each configuration allow intervals and tests."
         )
-    told = f"{plural(power.seeds, block)} find a difference of {_size(found, power.found_here)} in 4 studies of 5"
+    told = f"{plural(power.seeds, block)} find a difference of {size(found, power.found_here)} in 4 studies of 5"
     margin = found.scale.margin
     enough = power.table.loc[power.table["difference"] <= margin, "seeds"] if margin is not None else pd.Series(dtype=int)
     if margin is not None and power.found_here > margin and len(enough):
-        return f"{told}; to find {_size(found, margin)}, the least that matters, takes {enough.min():,}."
+        return f"{told}; to find {size(found, margin)}, the least that matters, takes {enough.min():,}."
     return f"{told}."
 
 
-def _size(found: Findings, natural: float) -> str:
+def size(found: Findings, natural: float) -> str:
     """A difference, as images where it counts them."""
     n = images(found)
     return f"{amount(found, natural * n)} images in {n:,}" if n else found.endpoint.margin(natural)
