@@ -19,19 +19,30 @@ def predictions(wrong: int, n: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
     return probabilities.log(), labels
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("wrong", "shown", "words"), [(40, 25, "the 25 most confident of 40 errors"), (3, 3, "all 3 errors there are")]
+    ("wrong", "shown", "words"),
+    [(40, 25, "the 25 most confident of 40 errors"), (3, 3, "all 3 errors there are"), (0, 0, "all 0 errors there are")],
 )
-def test_contact_sheet_shows_each_error_with_labels_and_probability(wrong, shown, words):
+@pytest.mark.parametrize("size", [(28, 28), (20, 28), (3, 30, 20), (3, 600, 300)])
+def test_contact_sheet_shows_each_error_with_labels_and_probability(wrong, shown, words, size):
     log, labels = predictions(wrong)
-    images = torch.randint(0, 256, (60, 28, 28), dtype=torch.uint8)
+    images = torch.randint(1, 255, (60, *size), dtype=torch.uint8)
     figure = figures.contact_sheet(images, summary.errors(log, labels), DIGIT_NAMES, "l1=0")
-    drawn = [axis for axis in figure.axes if axis.images]
-    assert len(drawn) == shown
-    assert drawn[0].texts[0].get_text() == "0 → 1  90%"
-    assert (torch.as_tensor(drawn[0].images[0].get_array()) == images[0]).all()
+    (axis,) = figure.axes
+    assert len(axis.texts) == shown
     assert words in figure.get_suptitle()
+    assert [text.get_text() for text in axis.texts[:2]] == ["0 → 1  90%", "1 → 2  89%"][:shown]
+    sheet = torch.as_tensor(axis.images[0].get_array())
+    step = 3 if max(size) > 256 else 1
+    drawn = images[:shown, ..., ::step, ::step].movedim(1, -1) if len(size) == 3 else images[:shown, ::step, ::step]
+    high, wide = drawn.shape[1:3]
+    for image, text in zip(drawn, axis.texts, strict=True):
+        x, y = text.get_position()
+        left, middle = round(x + 0.5 - wide / 2), round(y + 0.5 - 0.54 * max(high, wide))
+        top = middle - high // 2
+        assert (sheet[top : top + high, left : left + wide] == image).all()
+    blank = 0 if len(size) == 2 else 255
+    assert int((sheet != blank).sum()) == drawn.numel()
 
 
 def test_confusion_matrix_prints_every_count():

@@ -20,6 +20,9 @@ MOST_COUNTS = 26
 
 LONGEST_NAME = 14
 """Characters of a class's name in a figure."""
+LARGEST_TILE = 256
+"""Pixels of a side beyond which an image on the contact sheet is thinned out; it is shown smaller."""
+
 BLUE, GREY = "#0072B2", "#8c8c8c"
 
 
@@ -46,26 +49,46 @@ def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: s
     """The 25 most confident errors, or as many as there are; images, uint8, are all test images."""
     figure = Figure(figsize=(6.4, 8.0))
     shown, total = min(len(errors.index), ROWS * COLUMNS), len(errors.index)
-    # Placed by hand: to lay out 25 axes takes half a second.
-    room = {"left": 0.02, "right": 0.98, "bottom": 0.05, "top": 0.92, "wspace": 0.15, "hspace": 0.35}
-    axes = figure.subplots(ROWS, COLUMNS, gridspec_kw=room)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for i, axis in zip(range(shown), axes.flat, strict=False):
-        axis.imshow(as_picture(images[errors.index[i]]), cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    wrong = images[errors.index[:shown]]
+    wrong = wrong[..., :: (step := -(-max(wrong.shape[-2:]) // LARGEST_TILE)), ::step]
+    sheet, corners = _tiled(wrong)
+    # One picture on one axis: 25 take four times as long.
+    axis = figure.add_axes((0.02, 0.05, 0.96, 0.87))
+    axis.set_axis_off()
+    axis.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    side = max(wrong.shape[-2:])
+    for i, (top, left) in enumerate(corners):
         actual, predicted = (shortened(names[int(label[i])]) for label in (errors.label, errors.predicted))
         line = "\n" if max(map(len, names)) > 1 else " "  # names of two garments do not fit beside each other
         words = f"{actual}{line}→ {predicted}  {errors.probability[i]:.0%}"
-        axis.text(0.5, -0.04, words, transform=axis.transAxes, ha="center", va="top", fontsize=10)
+        axis.text(left + side / 2 - 0.5, top + 1.04 * side - 0.5, words, ha="center", va="top", fontsize=10)
     counted = f"the {shown} most confident of {total} errors" if total > shown else f"all {total} errors there are"
     figure.suptitle(f"{title}\nactual → predicted, probability: {counted}", fontsize=11, y=0.985)
     return figure
 
 
+def _tiled(images: Tensor) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """At most 25 images, each in a white square with room for words below, as one picture; and where each square begins: row and column of its pixel."""
+    height, width = images.shape[-2:]
+    side = max(height, width)
+    down, right = side + -(-35 * side // 100), side + -(-15 * side // 100)
+    grey = images.ndim == 3
+    sheet = np.full((ROWS * down, COLUMNS * right, *(() if grey else (3,))), 0 if grey else 255, np.uint8)
+    corners = [(down * (i // COLUMNS), right * (i % COLUMNS)) for i in range(len(images))]
+    for image, (top, left) in zip(images, corners, strict=True):
+        y, x = top + (side - height) // 2, left + (side - width) // 2
+        sheet[y : y + height, x : x + width] = as_picture(image)
+    return sheet[: ROWS * down - (down - side), : COLUMNS * right - (right - side)], corners
+
+
 def confusion_matrix(counts: Tensor, names: Sequence[str], title: str) -> Figure:
     """Counts (classes, classes), errors shaded; the diagonal, which would outshine them, is left white. Of many classes only the shades are shown."""
     names = [shortened(name) for name in names]
-    figure = Figure(figsize=(6.4, 6.2), layout="constrained")
+    short = max(map(len, names)) == 1
+    # To find room for long names takes as long as to draw.
+    figure = Figure(figsize=(6.4, 6.2), layout=None if short else "constrained")
+    if short:
+        figure.subplots_adjust(left=0.08, right=0.98, bottom=0.08, top=0.94)
     axis = figure.add_subplot()
     errors = counts.numpy().astype(float)
     np.fill_diagonal(errors, 0)
@@ -75,7 +98,7 @@ def confusion_matrix(counts: Tensor, names: Sequence[str], title: str) -> Figure
             count = int(counts[actual, predicted])
             colour = GREY if actual == predicted or not count else "black"
             axis.text(predicted, actual, str(count), ha="center", va="center", color=colour, fontsize=9)
-    rotation = 45 if max(map(len, names)) > 1 else 0
+    rotation = 0 if short else 45
     every = slice(None, None, -(-len(names) // MOST_COUNTS))
     axis.set_xticks(range(len(names))[every], names[every], rotation=rotation, ha="right" if rotation else "center")
     axis.set_yticks(range(len(names))[every], names[every])
@@ -93,8 +116,8 @@ def shortened(name: str) -> str:
 
 def curves(history: Sequence[EpochMetrics], title: str) -> Figure:
     """Loss and accuracy over epochs; one panel each."""
-    figure = Figure(figsize=(9.0, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(9.0, 3.8))
+    left, right = figure.subplots(1, 2, gridspec_kw={"left": 0.1, "right": 0.985, "bottom": 0.13, "top": 0.89, "wspace": 0.28})
     epochs = [m.epoch for m in history]
     _lines(left, epochs, [m.train_loss for m in history], [m.test.loss for m in history], "loss (nats)")
     left.set_yscale("log")
