@@ -12,7 +12,7 @@ from analysis.judging import findings
 from analysis.judging.findings import Findings
 from analysis.reading import errors
 from analysis.reports import report
-from analysis.showing import grids, plots
+from analysis.showing import grids
 from analysis.showing.rendering import markdown_text
 from analysis.showing.sections import luck
 from analysis.showing.sections.first import FIRST as FIRST_SCREEN
@@ -170,7 +170,7 @@ def _row(snapshot: Path) -> list[str]:
 def _opening() -> str:
     """The figure, and below it what it shows: the finding, what was run, and how many claims hold."""
     found = _found(FIRST.parent)
-    material = Material(found, plots.looks([str(name) for name in found.scores]), errors.read(found.trials))
+    material = Material.of(found)
     figure, said = FIRST_SCREEN.figures(material)[0], opening(found)
     picture = f"![{markdown_text(figure.alt)}]({(FIRST / 'figures/ranking.svg').as_posix()})"
     told = f"**{markdown_text(said.headline)}.** {markdown_text(said.deck)}"

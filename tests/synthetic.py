@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.judging.findings import Findings
-from analysis.reading import errors, measures
+from analysis.reading import measures
 from analysis.reading.query import SUMMARIES, WORDS
 from analysis.reading.studies import Study
 from analysis.reading.trials import AVERAGED, Trials
@@ -103,8 +103,7 @@ def _row(
 
 def figures(found: Findings) -> dict[str, str]:
     """Every figure that a report of these findings has, as SVG, by name."""
-    names = list(dict.fromkeys(found.trials.runs["configuration"]))
-    material = Material(found, plots.looks(names), errors.read(found.trials))
+    material = Material.of(found)
     with plots.style():
         made = [section.make(material) for section in (FIRST, *report.SECTIONS)]
         return {drawing.name: svg.svg(drawing.figure) for section in made if section for drawing in section.figures}

@@ -13,7 +13,6 @@ from scipy import stats
 
 from analysis.judging import findings, published
 from analysis.judging.claims import Verdict
-from analysis.reading import errors
 from analysis.reading.trials import AVERAGED
 from analysis.reports import report
 from analysis.showing import grids, methods, plots, wording
@@ -81,7 +80,7 @@ def found_in(case):
 
 def said(found) -> str:
     """All words and tables of the findings."""
-    material = Material(found, {}, errors.read(found.trials))
+    material = Material.of(found)
     tables = [
         grids.ranking(found),
         grids.verdicts(found),
@@ -218,8 +217,7 @@ def test_tables_and_sentences_have_the_order_of_the_ranking():
 
 def material(trials):
     """What sections are made of, undrawn."""
-    found = findings.find(trials)
-    return Material(found, {}, errors.read(trials))
+    return Material.of(findings.find(trials))
 
 
 def test_where_nothing_is_shown_the_advice_is_what_to_run_next():
@@ -238,7 +236,7 @@ def test_from_two_seeds_nothing_is_planned_and_no_interval_drawn():
     assert said.next_step == "2 seeds do not tell how many are needed. Run about 8 more, then look again."
     assert not any("4 studies of 5" in sentence for sentence in said.sure)
     assert not any("(" in claim.told for claim in said.claims if claim.told.startswith("no verdict"))
-    material = Material(found, plots.looks(list(found.scores)), errors.read(found.trials))
+    material = Material.of(found)
     (drawing,) = FIRST.figures(material)
     assert drawing.alt.count("open (too few seeds)") == 3
 
@@ -249,13 +247,11 @@ def test_of_a_difference_that_a_claim_is_about_a_section_tells_the_interval_that
     low, high, _ = wording.deciding(result)
     assert (result.subject, result.rival) == ("L1 0.001", "none")
     ends = f"({math.exp(low):.2f} to {math.exp(high):.2f}, claim 2)"
-    said = compared.SMOOTH.finding(Material(found, {}, errors.read(found.trials)))[1]
+    said = compared.SMOOTH.finding(Material.of(found))[1]
     assert said.startswith("Against none, each interval at 95%, or as it decides a claim: ")
     assert ends in said
     alone = findings.find(replace(synthetic.trials(seeds=12), study=None))
-    assert compared.SMOOTH.finding(Material(alone, {}, errors.read(alone.trials)))[1].startswith(
-        "Against none, each interval at 95%: "
-    )
+    assert compared.SMOOTH.finding(Material.of(alone))[1].startswith("Against none, each interval at 95%: ")
 
 
 def test_what_going_on_costs_stands_beside_its_command():

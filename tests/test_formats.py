@@ -15,7 +15,6 @@ import analysis as an
 from analysis.commands import cli
 from analysis.files import folders
 from analysis.judging import findings
-from analysis.reading.errors import read as read_errors
 from analysis.reports import card, cite, formats, latex
 from analysis.showing import plots
 from analysis.showing.grids import Column, Grid
@@ -206,9 +205,8 @@ def test_a_place_in_a_file_is_no_date():
 @pytest.mark.slow
 def test_a_card_is_one_picture_of_its_size_with_its_words(tmp_path):
     found = findings.find(synthetic.trials())
-    look = plots.looks(list(dict.fromkeys(found.trials.runs["configuration"])))
     with plots.style():
-        made = FIRST.make(Material(found, look, read_errors(found.trials)))
+        made = FIRST.make(Material.of(found))
         assert made is not None
         card.write(found, made.figures[0], cited(), tmp_path)
     with Image.open(tmp_path / "card.png") as picture:

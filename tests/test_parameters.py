@@ -10,7 +10,7 @@ from test_anybodys_blocks import log
 from analysis.commands import cli
 from analysis.judging import findings
 from analysis.judging.effects.parameters import responses
-from analysis.reading import errors, foreign
+from analysis.reading import foreign
 from analysis.reading.anybody.asked import Asked
 from analysis.reading.trials import Trials
 from analysis.showing import figures, plots
@@ -93,9 +93,8 @@ def test_a_long_curve_is_thinned_where_it_is_drawn(workspace):
         for seed in range(3):
             log({"lr": lr, "seed": seed}, {"acc": list(np.linspace(0, float(lr), 5000))})
     found = findings.find(foreign.read(Asked("acc", ("params.lr",))))
-    look = plots.looks(list(found.scores))
     with plots.style():
-        (drawing,) = CURVES.figures(Material(found, look, errors.read(found.trials)))
+        (drawing,) = CURVES.figures(Material.of(found))
     assert len(drawing.numbers) <= 6 * 501
     assert drawing.numbers["epoch"].max() == 4999
 

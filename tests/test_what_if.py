@@ -13,9 +13,7 @@ from analysis.judging import findings
 from analysis.judging.findings import Findings
 from analysis.judging.stability import what_if
 from analysis.judging.stability.what_if import WhatIf
-from analysis.reading import errors
 from analysis.reading.measures import Pairing
-from analysis.showing import plots
 from analysis.showing.sections.first import FIRST
 from analysis.showing.sections.section import Made, Material
 from analysis.showing.sections.stability.what_if import OWN, STABILITY
@@ -29,7 +27,7 @@ KEY = Summary.ENDPOINT_TEST_ACCURACY.value
 
 
 def made(found: Findings) -> Made | None:
-    return STABILITY.make(Material(found, plots.looks([str(name) for name in found.scores]), errors.read(found.trials)))
+    return STABILITY.make(Material.of(found))
 
 
 def apart(seeds: int, plan: Plan | None):
@@ -129,7 +127,7 @@ def test_all_blocks_at_the_reports_own_margin_are_the_first_screen():
     claims = [f"{line.sign} {line.answer}: {line.told.partition(';')[0]}" for line in opening.opening(found).claims]
     reported = [row[1] for row in table.rows]
     assert reported[-len(claims) :] == claims
-    material = Material(found, plots.looks([str(name) for name in found.scores]), errors.read(found.trials))
+    material = Material.of(found)
     (figure,) = FIRST.figures(material)
     rows = reported[1 : -len(claims)]
     assert len(rows) == 3

@@ -17,7 +17,6 @@ from regstudy.console.document import Document
 from ..files import folders
 from ..files.rows import csv, rows
 from ..judging.findings import Findings
-from ..reading import errors as reading
 from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg, wording
 from ..showing.figures import MOST_CONFIGURATIONS, Drawing
 from ..showing.run_pages import Single
@@ -73,11 +72,7 @@ def write(found: Findings, folder: Path, command: str, asked: Contents = USUAL, 
 def _write_files(found: Findings, folder: Path, command: str, asked: Contents) -> None:
     for name in ("figures", "tables"):
         (folder / name).mkdir()
-    errors = found.errors or reading.read(found.trials)
-    # Figures show configurations in the order of rank, as the first screen does; how each looks is its own, whatever the order.
-    look = plots.looks(list(dict.fromkeys([*map(str, found.table["configuration"]), *found.trials.runs["configuration"]])))
-    beside = tuple(Material(other, look, other.errors or reading.read(other.trials)) for other in found.beside)
-    material = Material(found, look, errors, beside)
+    material = Material.of(found)
     with plots.style():
         leading, *sections = [made for section in (FIRST, *SECTIONS) if (made := section.make(material)) is not None]
         drawn = [drawing for made in (leading, *sections) for drawing in made.figures]
@@ -88,7 +83,7 @@ def _write_files(found: Findings, folder: Path, command: str, asked: Contents) -
             card.write(found, leading.figures[0], cited, folder)
     for name, text in _tables(found, asked):
         _write(folder / "tables" / name, text)
-    single = run_pages.read(found, errors)
+    single = run_pages.read(found, material.errors)
     for own in [run for runs in single.values() for run in runs]:
         (folder / "runs").mkdir(exist_ok=True)
         _write(folder / _file(own.anchor), run_pages.page(own))

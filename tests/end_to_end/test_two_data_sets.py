@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.commands import cli as analysis
-from analysis.reading import errors
-from analysis.showing import grids, methods, plots
+from analysis.showing import grids, methods
 from analysis.showing.sections.first import OTHER_DATA
 from analysis.showing.sections.section import Material
 from regstudy.commands import cli
@@ -60,9 +59,7 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_w
     (found,) = had
     assert "L1 0.01 vs none, on arrays:own.npz minus mnist-5k" in str(grids.verdicts(found).rows)
     assert "The same was run on arrays:own.npz: the ranking here is on mnist-5k" in " ".join(methods.summary(found))
-    look = plots.looks([str(name) for name in found.scores])
-    beside = tuple(Material(own, look, errors.read(own.trials)) for own in found.beside)
-    shown = OTHER_DATA.make(Material(found, look, errors.read(found.trials), beside))
+    shown = OTHER_DATA.make(Material.of(found))
     assert all(drawing.caption.startswith("On arrays:own.npz.") for drawing in shown.figures)
     assert [table.name for table in shown.tables] == ["ranking_arrays_own_npz", "pairs_arrays_own_npz"]
     assert analysis.main(["rank", "--study", "both"]) == 0

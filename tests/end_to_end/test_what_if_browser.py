@@ -14,8 +14,7 @@ from selenium.webdriver.common.keys import Keys
 
 import analysis as an
 from analysis.judging.findings import Findings
-from analysis.reading import errors
-from analysis.showing import plots, rendering
+from analysis.showing import rendering
 from analysis.showing.sections.section import Made, Material
 from analysis.showing.sections.stability.what_if import STABILITY
 from analysis.showing.words import opening
@@ -61,7 +60,7 @@ def found(study: str) -> Findings:
 @cache
 def made(study: str) -> Made:
     own = found(study)
-    section = STABILITY.make(Material(own, plots.looks([str(name) for name in own.scores]), errors.read(own.trials)))
+    section = STABILITY.make(Material.of(own))
     assert section is not None
     return section
 

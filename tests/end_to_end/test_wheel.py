@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from test_terminal import C_LOCALE
 
 pytestmark = pytest.mark.slow
 
@@ -43,15 +44,17 @@ def called(installed: Path, folder: Path, *words: str, **variables: str) -> subp
     )
 
 
-def test_a_report_is_made_from_a_snapshot_without_torch(installed, tmp_path):
+def test_a_report_is_made_from_a_snapshot_without_torch_in_a_c_locale(installed, tmp_path):
+    """Nor do its names have to be ASCII."""
+    here = tmp_path / "Müller−☃"
+    here.mkdir()
     absent = "import importlib.util as u; print([n for n in ('torch', 'torchvision', 'mlxtend', 'analysis') if u.find_spec(n)])"
     assert called(installed, tmp_path, "python", "-c", absent).stdout == "[]\n"
-    made = called(
-        installed, tmp_path, "regstudy", "report", "--from", str(SNAPSHOT), "--study", "published", "--output", "mine"
-    )
+    asked = ["regstudy", "report", "--from", str(SNAPSHOT), "--study", "published", "--output", "bericht−ö"]
+    made = called(installed, here, *asked, **C_LOCALE)
     assert made.returncode == 0, made.stderr
-    assert (tmp_path / "mine" / "report.html").is_file()
-    checked = called(installed, tmp_path, "regstudy", "verify", "mine")
+    assert (here / "bericht−ö" / "report.html").is_file()
+    checked = called(installed, here, "regstudy", "verify", "bericht−ö", **C_LOCALE)
     assert checked.returncode == 0, checked.stderr
     ranked = called(installed, tmp_path, "python", "-m", "regstudy.analysis", "rank", "--from", str(SNAPSHOT))
     assert "test accuracy" in ranked.stdout, ranked.stderr

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from ...judging.findings import Findings
+from ...reading import errors
 from ...reading.errors import Errors
 from ...reading.trials import Words
-from .. import csv_numbers
+from .. import csv_numbers, plots
 from ..figures import Drawing, Looks
 from ..grids import Grid
 
@@ -19,6 +21,14 @@ class Material:
     look: Looks
     errors: Errors
     beside: "tuple[Material, ...]" = ()
+
+    @classmethod
+    def of(cls, found: Findings) -> Self:
+        """What these findings' report is made of; reads the images that runs misclassify, where the findings have them not."""
+        # Figures show configurations in the order of rank, as the first screen does; how each looks is its own, whatever the order.
+        look = plots.looks(list(dict.fromkeys([*map(str, found.table["configuration"]), *found.trials.runs["configuration"]])))
+        beside = tuple(cls(other, look, other.errors or errors.read(other.trials)) for other in found.beside)
+        return cls(found, look, found.errors or errors.read(found.trials), beside)
 
 
 @dataclass(frozen=True)
