@@ -35,7 +35,7 @@ from analysis.judging.findings import Findings
 from analysis.reports import report
 from analysis.showing import plots
 from regstudy.config import RunConfig
-from regstudy.data import sources
+from regstudy.data import finding
 from regstudy.run.trial import run
 from regstudy.store import store
 from regstudy.study import speed
@@ -157,7 +157,7 @@ SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 1}
 def train(**values: object) -> str:
     """One short real run in this process; its ID."""
     config = RunConfig.model_validate(SMALL | values)
-    return run(config, sources.locate(config.dataset, config.data_root))
+    return run(config, finding.find(config))
 
 
 def copy_store(there: Path, here: Path) -> None:

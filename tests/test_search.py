@@ -1,5 +1,6 @@
 """Search, then confirm: what is searched, what is written, and that what was done costs nothing a second time."""
 
+import few
 import mlflow
 import pytest
 
@@ -13,7 +14,7 @@ from regstudy.schema import Tag
 SEARCH = """
 name: small
 about: Which strength?
-overrides: {dataset: mnist-5k, epochs: 1, validation_size: 400, batch_size: 200}
+overrides: {dataset: "arrays:few.npz", epochs: 1, validation_size: 80, batch_size: 8}
 space:
   l1: {low: 1.0e-6, high: 1.0e-2, log: true}
   cutout: {low: 0, high: 8, whole: true}
@@ -27,7 +28,7 @@ margin: 1
 
 @pytest.mark.slow
 def test_a_search_ends_with_a_study_that_names_it(workspace, capsys):
-    (workspace / "small.yaml").write_text(SEARCH)
+    few.put(workspace, SEARCH)
     command = ["search", "small.yaml", "--trials", "3", "--threads", "1"]
     assert cli.main(command) == 0
     said = capsys.readouterr().out
@@ -50,7 +51,7 @@ def test_a_search_ends_with_a_study_that_names_it(workspace, capsys):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("validation_size: 400", "validation_size: 0", "a search chooses on held-out images"),
+        ("validation_size: 80", "validation_size: 0", "a search chooses on held-out images"),
         ("low: 1.0e-6", "low: 1", "expected low < high"),
         ("cutout:", "seed:", "space.seed: expected one of l1"),
         ("cutout: {low: 0", "cutout: {low: -1", "cutout: expected"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import few
 import mlflow
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from regstudy.study.until import Decision, Limits
 DESIGN = """\
 name: small
 about: How long?
-overrides: {epochs: 1, dataset: mnist-5k, batch_size: 512, augmentation: none}
+overrides: {epochs: 1, dataset: arrays:few.npz}
 configurations: [{l1: 0}, {l1: 0.001}]
 seeds: 2
 claims:
@@ -135,7 +136,7 @@ def test_a_look_counts_whole_blocks_and_plans_grow_by_what_is_needed(workspace):
     ],
 )
 def test_bad_options_are_one_line(workspace, capsys, options, words):
-    (workspace / "small.yaml").write_text(DESIGN)
+    few.put(workspace, DESIGN)
     assert cli.main(["study", "run", "small.yaml", *options]) == 2
     said = capsys.readouterr().err
     assert words in said
@@ -170,7 +171,7 @@ def test_a_notebook_is_told_the_same(workspace, given, words):
 @pytest.mark.slow
 def test_a_study_goes_on_until_it_is_decided_in_however_many_starts(workspace, capsys, monkeypatch, instead_of_writing):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    (workspace / "small.yaml").write_text(DESIGN)
+    few.put(workspace, DESIGN)
     command = ["study", "run", "small.yaml", "--until", "decided", "--executor", "here", "--threads", "1", "--no-report"]
     killed = _until_it_says("look at 3 seeds", [sys.executable, "-m", "regstudy", *command])
     assert "0 of 2 claims decided" in killed

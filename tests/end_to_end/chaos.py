@@ -27,7 +27,7 @@ HANGS = 60.0
 DESIGN = """\
 name: small
 about: Does it survive?
-overrides: {epochs: 2, dataset: mnist-5k, batch_size: 512, augmentation: none}
+overrides: {epochs: 4, dataset: arrays:few.npz}
 configurations: [{l1: 0}, {l1: 0.001}]
 seeds: 1
 """

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+import few
 import pytest
 from chaos import DESIGN, KINDS, NEEDS_WORKERS, REFERENCE, Chaos, Start, Whole, experiment_id, store_away_for_long
 from mlflow.entities import Run
@@ -137,7 +138,7 @@ def undisturbed(tmp_path_factory, migrated_database) -> float:
 
 def on_sqlite(folder: Path, migrated_database: Path, seed: int) -> Chaos:
     shutil.copy(migrated_database, folder / "mlflow.db")
-    (folder / "small.yaml").write_text(DESIGN)
+    few.put(folder, DESIGN)
 
     def lock(seconds: float) -> None:
         with closing(sqlite3.connect(folder / "mlflow.db", timeout=10)) as connection:
@@ -170,7 +171,7 @@ def test_studies_on_a_server_survive(undisturbed, tmp_path, migrated_database):
 
 @pytest.mark.postgres
 def test_studies_on_postgresql_survive(undisturbed, tmp_path):
-    (tmp_path / "small.yaml").write_text(DESIGN)
+    few.put(tmp_path, DESIGN)
     with postgres() as server:
         MlflowClient(server.uri()).search_experiments()  # makes its tables
         chaos = Chaos(tmp_path, server.uri(), random.Random(3), server.restart)

@@ -6,6 +6,7 @@ import signal
 import time
 from multiprocessing.process import BaseProcess
 
+import few
 import forked
 import pytest
 from mlflow.tracking import MlflowClient
@@ -14,7 +15,7 @@ from test_resume import assert_same
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("REGSTUDY_KILLS", "20"))
-CONFIGURATION = ["--dataset", "mnist-5k", "--epochs", "4", "--threads", "1", "--l1", "0.001"]
+CONFIGURATION = ["--dataset", few.DATASET, "--epochs", "8", "--threads", "1", "--l1", "0.001"]
 
 
 def start(run_id: str | None) -> BaseProcess:
@@ -30,6 +31,7 @@ def only_run() -> str | None:
 
 def test_a_run_killed_at_random_moments(workspace, tmp_path_factory, monkeypatch):
     """Each run is killed again and again until it has seen its share of the kills, and then left to finish."""
+    few.put(workspace)
     whole = start(None)
     begun = time.monotonic()
     whole.join()

@@ -17,8 +17,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that is not the project's, to call from."""
-    return tmp_path_factory.mktemp("elsewhere")
+    """A folder that is not the project's, to call from. Folders of the user's that are named as ours are must not be taken for them."""
+    made = tmp_path_factory.mktemp("elsewhere")
+    for name in ("regstudy", "analysis"):
+        (made / name).mkdir()
+        (made / name / "__init__.py").write_text("raise SystemExit('not ours')")
+    return made
 
 
 MLFLOW_RUN = [sys.executable, "-m", "mlflow", "run", str(ROOT)]
@@ -47,13 +51,21 @@ def newest(folder: Path) -> mlflow.entities.Run:
     return mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["0"], order_by=["attributes.start_time DESC"])[0]
 
 
-def test_good_parameters_end_finished(folder):
-    done = mlflow_run(folder, "l1=1e-3", "epochs=1", "dataset=mnist-5k")
+def test_good_parameters_end_finished_and_what_is_printed_works_in_the_users_folder_and_shell(folder):
+    done = mlflow_run(folder, "l1=1e-3", "epochs=1", "dataset=mnist-5k", "lr=0.01", "batch_size=256")
     assert done.returncode == 0, done.stderr
     run = newest(folder)
     assert run.info.status == "FINISHED"
     assert run.data.params["l1"] == "1e-3"
-    assert run.info.run_name == "L1 0.001 · seed 0 · epochs 1 · mnist-5k"
+    assert run.info.run_name == "L1 0.001 · seed 0 · epochs 1 · batch_size 256 · lr 0.01 · mnist-5k", "undeclared fields arrive"
+    told = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith(("next: ", "look at your runs: ")))
+    command, (interface, _, page) = told["next"], told["look at your runs"].partition(", then ")
+    pasted = shell(f"{command} --output mine --format json", folder)  # the quick part of it
+    assert pasted.returncode == 0, pasted.stderr
+    assert "One configuration, 1 seed" in pasted.stdout
+    assert (folder / "mine" / "report.json").is_file()
+    assert interface.endswith(f"mlflow ui --backend-store-uri sqlite:///{folder}/mlflow.db")
+    assert page == "http://127.0.0.1:5000/#/experiments/0/runs?workflowType=machine_learning"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +91,7 @@ def test_the_report_entry_point_sees_them_all_and_writes_nothing_into_the_projec
     """And those that were not made by `mlflow run`: one of L1 0.001 again, spelt otherwise."""
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     for l1 in (0.001, 0.0):
-        train(l1=l1)
+        train(l1=l1, lr=0.01, batch_size=256)
     mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]  # None unsets it
     project = {path: path.stat().st_mtime_ns for path in [*ROOT.iterdir(), *(ROOT / "report").rglob("*")]}
     done = mlflow_run(folder, entry="report")
@@ -98,31 +110,11 @@ def test_the_report_entry_point_sees_them_all_and_writes_nothing_into_the_projec
 
 def test_the_report_entry_point_writes_where_it_is_told(folder):
     """As far as it is the entry point's: the place that is given is the one that is refused; test_report writes to one."""
-    (folder / "mine").write_text("mine")
-    done = mlflow_run(folder, f"output={folder}/mine", entry="report")
+    (folder / "taken").write_text("mine")
+    done = mlflow_run(folder, f"output={folder}/taken", entry="report")
     assert done.returncode != 0
-    assert f"{folder}/mine is a file: name a folder to write the report into" in done.stdout + done.stderr
+    assert f"{folder}/taken is a file: name a folder to write the report into" in done.stdout + done.stderr
     assert newest(folder).info.status == "FAILED"
-
-
-def test_what_is_printed_works_in_the_users_folder_and_shell(tmp_path):
-    # Folders of the user's that are named as ours are must not be taken for them.
-    for name in ("regstudy", "analysis"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text("raise SystemExit('not ours')")
-    done = mlflow_run(tmp_path, "epochs=1", "dataset=mnist-5k", "lr=0.01", "batch_size=256")
-    assert done.returncode == 0, done.stderr
-    assert newest(tmp_path).info.run_name == "none · seed 0 · epochs 1 · batch_size 256 · lr 0.01 · mnist-5k", (
-        "undeclared fields arrive"
-    )
-    told = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith(("next: ", "look at your runs: ")))
-    command, (interface, _, page) = told["next"], told["look at your runs"].partition(", then ")
-    pasted = shell(f"{command} --format json", tmp_path)  # the quick part of it
-    assert pasted.returncode == 0, pasted.stderr
-    assert "One configuration, 1 seed" in pasted.stdout
-    assert (tmp_path / "report" / "report.json").is_file()
-    assert interface.endswith(f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db")
-    assert page == "http://127.0.0.1:5000/#/experiments/0/runs?workflowType=machine_learning"
 
 
 def test_a_study_that_is_stopped_goes_on_by_the_command_that_it_says(tmp_path):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
+import few
 import forked
 import mlflow
 import pandas as pd
@@ -47,7 +48,7 @@ def test_a_table_that_somebody_has_locked_is_waited_for_no_longer_than_a_locked_
 def on_a_machine_of_its_own(folder: Path, address: str) -> Forked:
     """`study run` in a folder whose locks and checkpoints nobody else sees: the store is all that two such share."""
     folder.mkdir()
-    (folder / "small.yaml").write_text(DESIGN)
+    few.put(folder, DESIGN)
     own = {"REGSTUDY_LOCKS": str(folder / "locks"), "REGSTUDY_CHECKPOINTS": str(folder / "checkpoints")}
     command = ["regstudy", "study", "run", "small.yaml", "--jobs", "1", "--threads", "1", "--no-report"]
     return forked.start(*command, folder=folder, MLFLOW_TRACKING_URI=address, **own)
@@ -67,7 +68,7 @@ def test_reading_makes_no_tables_and_cannot_write(database, workspace, capsys):
     mlflow.set_tracking_uri(database)
     assert cli.main(["rank"]) == 2
     assert "is no MLflow store: it has no tables" in capsys.readouterr().err
-    (workspace / "small.yaml").write_text(DESIGN)
+    few.put(workspace, DESIGN)
     assert regstudy_cli.main(["study", "status", "small.yaml"]) == 0
     engine = create_engine(database)
     assert inspect(engine).get_table_names() == []

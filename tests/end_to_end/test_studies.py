@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import few
 import forked
 import mlflow
 import pytest
@@ -19,19 +20,17 @@ from forked import Forked
 from mlflow.tracking import MlflowClient
 from test_resume import assert_same
 
-from regstudy.data import sources
 from regstudy.schema import TRIAL, Metric, Tag
 from regstudy.tracking import ledger
 
 DESIGN = """\
 name: small
 about: Does it survive?
-overrides: {epochs: 4, dataset: mnist-5k}
+overrides: {epochs: 8, dataset: arrays:few.npz}
 grid: {l1: [0, 0.001], l2: [0, 0.0005]}
 seeds: 1
 """
-SHORT = DESIGN.replace("mnist-5k", "mnist-5k, batch_size: 512, augmentation: none")
-"""Where nobody has to be met in the midst of training."""
+"""Of more epochs than need be, so that somebody can be met in the midst of training."""
 
 FIRST_STARTS = int(os.environ.get("REGSTUDY_FIRST_STARTS", "10"))
 """How often eight processes start at once on a new store."""
@@ -69,7 +68,7 @@ def workers(process: Forked) -> list[int]:
 
 
 def at_work_on_all_that_was_left() -> bool:
-    states = {entry.state for entry in ledger.entries("0", sources.DIGESTS["mnist-5k"]).values()}
+    states = {entry.state for entry in ledger.entries("0", trials()[0].data.tags[Tag.DATA_DIGEST]).values()} if trials() else {}
     return "running" in states and "stale" not in states
 
 
@@ -81,13 +80,13 @@ def assert_each_once() -> None:
     assert {run.info.status for run in MlflowClient().search_runs(["0"])} == {"FINISHED"}
     for run in found:
         steps = [point.step for point in MlflowClient().get_metric_history(run.info.run_id, Metric.TEST_ACCURACY)]
-        assert steps == [0, 1, 2, 3]
+        assert steps == list(range(8))
 
 
 @pytest.mark.slow
 def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
     """With SIGKILL, which nobody hears, and with SIGTERM; a worker alone is the next test's, and chaos's."""
-    (workspace / "small.yaml").write_text(DESIGN)
+    few.put(workspace, DESIGN)
     draw = random.Random(1)
     for number in (signal.SIGKILL, signal.SIGTERM):
         process = study(workspace, "--jobs", "2", "--threads", "1")
@@ -105,7 +104,7 @@ def test_a_study_whose_processes_are_killed(workspace, tmp_path_factory):
     continued = [run for run in trials() if ledger.CLAIM.format(0) in run.data.params]
     for run in continued or trials():
         config = {name: float(run.data.params[name]) for name in ("l1", "l2")}
-        whole = train(**config, epochs=4, threads=1)
+        whole = train(**config, epochs=8, threads=1, dataset=few.DATASET)
         assert_same(whole, run.info.run_id, tmp_path_factory.mktemp("weights"))
 
 
@@ -118,7 +117,7 @@ def _stop(process: Forked, number: signal.Signals) -> None:
 
 @pytest.mark.slow
 def test_a_worker_that_dies_costs_the_study_nothing(workspace):
-    (workspace / "small.yaml").write_text(DESIGN)
+    few.put(workspace, DESIGN)
     process = study(workspace, "--jobs", "2", "--threads", "1")
     deadline = time.monotonic() + 60
     while len(trials()) < 2 and time.monotonic() < deadline:
@@ -132,7 +131,7 @@ def test_a_worker_that_dies_costs_the_study_nothing(workspace):
 
 @pytest.mark.slow
 def test_two_studies_started_together_do_no_trial_twice(workspace):
-    (workspace / "small.yaml").write_text(SHORT)
+    few.put(workspace, DESIGN)
     both = [
         study_from_a_shell(workspace, "--executor", "processes", "--jobs", "1", "--threads", "1"),
         study(workspace, "--executor", "here", "--threads", "1"),
@@ -166,7 +165,7 @@ def test_eight_processes_at_once_on_a_new_store(tmp_path):
 
 @pytest.mark.slow
 def test_only_what_is_missing_is_run(workspace):
-    (workspace / "small.yaml").write_text(SHORT.replace("epochs: 4", "epochs: 1").replace(", l2: [0, 0.0005]", ""))
+    few.put(workspace, DESIGN.replace("epochs: 8", "epochs: 1").replace(", l2: [0, 0.0005]", ""))
 
     def run(*options: str, start: Callable[..., Forked | subprocess.Popen[str]] = study) -> str:
         process = start(workspace, *options, "--executor", "here", "--threads", "1")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import few
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 DESIGN = """
 name: both
 about: Does L1 cost more on noise than on digits?
-datasets: [mnist-5k, "arrays:own.npz"]
+datasets: ["arrays:few.npz", "arrays:own.npz"]
 overrides: {epochs: 1, batch_size: 100}
 configurations: [{l1: 0}, {l1: 0.01}]
 seeds: 3
@@ -26,7 +27,7 @@ claims:
   - id: costs-more
     text: L1 costs more on our own images
     contrasts:
-      - {metric: endpoint/test_accuracy, of: {l1: 0.01}, against: {l1: 0}, expect: lower, margin: 1, on: "arrays:own.npz", minus: mnist-5k}
+      - {metric: endpoint/test_accuracy, of: {l1: 0.01}, against: {l1: 0}, expect: lower, margin: 1, on: "arrays:own.npz", minus: "arrays:few.npz"}
   - id: is-harmless
     text: L1 costs less than two points anywhere
     contrasts:
@@ -40,10 +41,11 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_w
     labels = np.arange(600) % 4
     images = (rng.integers(0, 160, (600, 24, 24)) + 20 * labels[:, None, None]).astype(np.uint8)
     np.savez("own.npz", images=images, labels=labels)
+    few.put(workspace)
     (workspace / "both.yaml").write_text(DESIGN)
     assert cli.main(["study", "plan", "both.yaml", "--sd", "0.1"]) == 0
     said = capsys.readouterr().out
-    assert "2 configurations × 2 data sets × 3 seeds = 12 trials of 1 epochs on mnist-5k and arrays:own.npz" in said
+    assert "2 configurations × 2 data sets × 3 seeds = 12 trials of 1 epochs on arrays:few.npz and arrays:own.npz" in said
     assert cli.main(["study", "run", "both.yaml", "--executor", "here", "--threads", "1", "--no-report"]) == 0
     said = capsys.readouterr().out
     assert "done: all 12 trials" in said
@@ -57,13 +59,13 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_w
         assert analysis.main(["report", "--study", "both"]) == 0
     capsys.readouterr()
     (found,) = had
-    assert "L1 0.01 vs none, on arrays:own.npz minus mnist-5k" in str(grids.verdicts(found).rows)
-    assert "The same was run on arrays:own.npz: the ranking here is on mnist-5k" in " ".join(methods.summary(found))
+    assert "L1 0.01 vs none, on arrays:own.npz minus arrays:few.npz" in str(grids.verdicts(found).rows)
+    assert "The same was run on arrays:own.npz: the ranking here is on arrays:few.npz" in " ".join(methods.summary(found))
     shown = OTHER_DATA.make(Material.of(found))
     assert all(drawing.caption.startswith("On arrays:own.npz.") for drawing in shown.figures)
     assert [table.name for table in shown.tables] == ["ranking_arrays_own_npz", "pairs_arrays_own_npz"]
     assert analysis.main(["rank", "--study", "both"]) == 0
-    assert "mnist-5k, 1,000 test images" in (both := " ".join(capsys.readouterr().out.split()))
+    assert "arrays:few.npz, 100 test images" in (both := " ".join(capsys.readouterr().out.split()))
     assert "arrays:own.npz, 120 test images" in both
     assert analysis.main(["rank", "--study", "both", "--dataset", "arrays:own.npz"]) == 0
     assert "150 test images" not in (ranked := capsys.readouterr().out)
@@ -96,7 +98,7 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_w
 
 
 def test_the_same_data_set_twice_and_its_name_elsewhere_are_refused(workspace, capsys):
-    (workspace / "twice.yaml").write_text(DESIGN.replace('[mnist-5k, "arrays:own.npz"]', "[mnist-5k, mnist-5k]"))
+    (workspace / "twice.yaml").write_text(DESIGN.replace('"arrays:own.npz"]', '"arrays:few.npz"]'))
     assert cli.main(["study", "plan", "twice.yaml"]) == 2
     assert "expected two data sets or more, each by a name of its own" in capsys.readouterr().err
     (workspace / "both.yaml").write_text(DESIGN.replace("epochs: 1,", "epochs: 1, dataset: mnist,"))
