@@ -1,6 +1,5 @@
 """The README's commands in the README's order, as a newcomer gives them, with fewer seeds and epochs."""
 
-import shutil
 from pathlib import Path
 
 import forked
@@ -64,11 +63,9 @@ def test_every_command_of_the_readme_works_after_those_before_it(folder, in_fold
 
 
 def test_a_study_that_has_grown_leaves_its_earlier_report_true(folder, in_folder, capsys):
-    shutil.copytree(folder / "report" / "published", folder / "earlier")
-    run(folder, *STUDY_RUN, "--seeds", "3")
-    for name, note in {"earlier": "the report's command now finds 4 runs more", "report/published": ""}.items():
-        capsys.readouterr()
-        assert cli.main(["verify", name]) == 0, capsys.readouterr()
-        told = capsys.readouterr().out
-        assert note in told
-        assert ("note: the store has grown" in told) == bool(note)
+    run(folder, *STUDY_RUN, "--seeds", "3", "--no-report")
+    capsys.readouterr()
+    assert cli.main(["verify", "report/published"]) == 0, capsys.readouterr()
+    told = capsys.readouterr().out
+    assert "note: the store has grown" in told
+    assert "the report's command now finds 4 runs more" in told
