@@ -122,4 +122,5 @@ def test_of_anybodys_scores_only_what_they_tell_is_checked():
 
 
 def test_what_was_noticed_stands_with_them(trials):
-    assert told(replace(trials, notices=("1 run left out",)))["Noticed"].told == "1 run left out."
+    notice = "params.lr: 0.1 is also written 1e-1"
+    assert told(replace(trials, notices=(notice,)))["Noticed"].told == f"{notice}.", "names stay as they are"

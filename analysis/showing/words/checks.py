@@ -139,7 +139,7 @@ def _limits(found: Findings) -> Iterator[Check]:
     trained = f"{about(found)}, with these strengths" if found.trials.study else "this data and code"
     yield Check("Anything else", None, f"All of this is about {trained}: about any other it says nothing.")
     for notice in found.trials.notices:
-        yield Check("Noticed", None, f"{notice[:1].upper()}{notice[1:]}.")
+        yield Check("Noticed", None, f"{notice}.")
 
 
 def _missed(found: Findings) -> str:
