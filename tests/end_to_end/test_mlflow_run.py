@@ -63,7 +63,7 @@ def test_good_parameters_end_finished_and_what_is_printed_works_in_the_users_fol
     assert " report --where " in command
     pasted = shell(command.replace(" report ", " rank "), folder)  # the same, and quicker: what is written is the next test's
     assert pasted.returncode == 0, pasted.stderr
-    assert "One configuration, 1 seed" in pasted.stdout
+    assert "One configuration: there is nothing to compare it with yet" in pasted.stdout
     assert interface.endswith(f"mlflow ui --backend-store-uri sqlite:///{folder}/mlflow.db")
     assert page == "http://127.0.0.1:5000/#/experiments/0/runs?workflowType=machine_learning"
 
