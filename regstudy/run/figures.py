@@ -52,7 +52,7 @@ def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: s
     wrong = images[errors.index[:shown]]
     wrong = wrong[..., :: (step := -(-max(wrong.shape[-2:]) // LARGEST_TILE)), ::step]
     sheet, corners = _tiled(wrong)
-    # One picture on one axis: 25 take over three times as long.
+    # One picture on one axis: 25 take far longer.
     axis = figure.add_axes((0.02, 0.05, 0.96, 0.87))
     axis.set_axis_off()
     axis.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
