@@ -16,8 +16,8 @@ from analysis.judging.statistics import Pairing, Rule
 from analysis.reading import foreign
 from analysis.reading.anybody import claims_file
 from analysis.reading.anybody.asked import Asked
-from analysis.reports import report
 from analysis.showing import grids, methods
+from analysis.showing.words import opening
 from regstudy.errors import NothingToAnalyse, UsageError
 
 GROUP = ("params.model",)
@@ -85,7 +85,7 @@ def test_runs_that_nothing_pairs_are_two_samples(workspace, rng, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "params.random_state (42) is the same in all runs, and pairs none: two samples, compared by Welch's t test" in said
     result = findings.find(foreign.read(Asked("f1", GROUP)))
-    text = " ".join([report.headline(result), *methods.summary(result), methods.advice(result), *methods.methods(result)])
+    text = " ".join([opening.headline(result), *methods.summary(result), methods.advice(result), *methods.methods(result)])
     assert "Nothing pairs runs of different configurations" in text
     assert "Welch's t of two samples" in text
     assert "paired differences" not in text
@@ -322,7 +322,7 @@ def test_what_could_not_be_tested_comes_after_the_tested_without_a_rank(workspac
     assert found.table["configuration"].tolist() == ["model good", "model fair", "model odd"]
     assert found.table["standing"].tolist() == ["separated", "separated", "untested"]
     assert found.ranking.leading == ("model good",)
-    assert report.headline(found) == "model good comes first, shown to be better than all others that could be tested"
+    assert opening.headline(found) == "model good comes first, shown to be better than all others that could be tested"
     assert f"model odd could not be tested: {why}." in " ".join(methods.summary(found))
     assert grids.ranking(found).rows[-1][:2] == ("–", "model odd")
     assert cli.main([*COMPARE, "--metric", "acc"]) == 0

@@ -112,6 +112,12 @@ def test_whether_like_was_compared_with_like(trials):
     assert (check.passed, check.told) == (False, "The runs differ in data, which was allowed.")
 
 
+def test_networks_that_are_compared_have_no_start_in_common(trials):
+    assert "the same start, images and order" in told(trials)[checks.ALIKE].told
+    networks = trials.runs["configuration"].map(lambda name: "b.py:small" if name == "none" else "a.py:large")
+    assert "the same images and order" in told(replace(trials, runs=trials.runs.assign(network=networks)))[checks.ALIKE].told
+
+
 def test_of_anybodys_scores_only_what_they_tell_is_checked():
     scores = pd.DataFrame({"a": [0.9, 0.8, 0.7], "b": [0.8, 0.7, 0.5]})
     theirs = foreign.of_scores(scores, higher_is_better=True, margin=0.01)

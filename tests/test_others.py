@@ -19,7 +19,7 @@ from analysis.reading import foreign
 from analysis.reading.anybody import claims_file
 from analysis.reading.anybody.asked import Asked
 from analysis.reading.anybody.directions import direction
-from analysis.reports import report
+from analysis.showing.words import opening
 from regstudy.design.history import Plan
 from regstudy.errors import UsageError
 from regstudy.schema import Tag
@@ -64,7 +64,7 @@ def test_the_guide_runs_as_it_stands(workspace, capsys, instead_of_writing):
     assert [str(judged.verdict) for judged in claimed.judged] == ["supported", "supported"]
     assert not found.trials.has("test_images")
     assert not found.judged
-    assert report.headline(found) == "Use lr 0.1: lr 0.01 is worse by 0.1591 in val_loss"
+    assert opening.headline(found) == "Use lr 0.1: lr 0.01 is worse by 0.1591 in val_loss"
 
 
 def test_numbers_are_pandas_and_scipys(workspace):

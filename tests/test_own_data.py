@@ -257,9 +257,10 @@ def test_a_function_of_the_users_gives_arrays(tmp_path):
             load(f"{tmp_path / 'mine.py'}:{name}")
 
 
-def test_image_size_is_of_folders():
+@pytest.mark.parametrize("dataset", ["/no/such.py:function", "mnist-5k", "auto"])
+def test_image_size_is_of_folders(dataset):
     with pytest.raises(ConfigError, match="image_size: is for a folder of images"):
-        finding.find(RunConfig(dataset="/no/such.py:function", image_size=32))
+        finding.find(RunConfig(dataset=dataset, image_size=32))
 
 
 def test_the_digest_is_the_tensors():

@@ -10,7 +10,6 @@ import synthetic
 
 from analysis.judging import findings
 from analysis.judging.claims import Verdict
-from analysis.reports import report
 from analysis.showing import grids, methods, wording
 from analysis.showing.words import opening
 from regstudy.design.history import Plan
@@ -40,7 +39,7 @@ def study(number: int):
 def holds(number: int) -> None:
     found = findings.find(study(number))
     ranked, margin = found.ranking, found.scale.margin
-    said = "\n".join([report.headline(found), *methods.summary(found), methods.advice(found), *methods.methods(found)])
+    said = "\n".join([opening.headline(found), *methods.summary(found), methods.advice(found), *methods.methods(found)])
     told = "\n".join([said, *(wording.sentence(judged) for judged in found.judged)])
     rows = [" ".join(row) for row in grids.ranking(found).rows]
     assert not [text for text in re.findall(r"(\d+\.\d\d)%?", " ".join([said, *rows])) if 100 < float(text) < 101], (
@@ -61,7 +60,7 @@ def holds(number: int) -> None:
             )
         assert found.table["seeds"].max() >= 3
     assert ("Use " in methods.advice(found)) == bool(ranked.advised)
-    headline = report.headline(found)
+    headline = opening.headline(found)
     assert headline.startswith("Use ") <= bool(ranked.advised)
     assert ("comes first" in headline) <= (
         len(ranked.leading) == 1 and found.table["seeds"].max() >= 3 and len(found.table) > 1 and not wording.untested(ranked)

@@ -24,10 +24,10 @@ from ..reading.records import stores
 from ..reading.records.record import FINISHED, STATUSES, Records
 from ..reading.trials import Trials
 from ..reports import formats, note, publish
-from ..reports import report as report_files
 from ..reports.formats import Contents
 from ..showing import gallery as gallery_page
 from ..showing import terminal_tables
+from ..showing.words import opening
 from . import documents, next_steps
 
 MOST = 20
@@ -121,7 +121,7 @@ def report(arguments: argparse.Namespace, command: str) -> Document | None:
 
 def _written(result: Findings, page: Path | None) -> Document:
     where = str(page.absolute()) if page else None
-    return {"report": where, "headline": report_files.headline(result), "notices": list(result.trials.notices)}
+    return {"report": where, "headline": opening.headline(result), "notices": list(result.trials.notices)}
 
 
 def snapshot(arguments: argparse.Namespace, _command: str) -> Document | None:
@@ -180,7 +180,7 @@ def _place(output: str) -> Iterator[Path]:
 def keep(page: Path, result: Findings, *, asked: bool) -> None:
     """Keep a written report in the store: with the study that it is of, the run that `mlflow run` made, or, if asked, by itself."""
     trials, adopted = result.trials, os.environ.get("MLFLOW_RUN_ID")
-    experiment_id, headline = trials.source.experiment_id, report_files.headline(result)
+    experiment_id, headline = trials.source.experiment_id, opening.headline(result)
     if adopted:
         publish.adopt(page, adopted, headline)
         terminal.say(f"report: report/report.html among the artifacts of run {adopted}, the one that mlflow run made")
@@ -298,13 +298,15 @@ def planned(number: int | None) -> Plan | None:
 
 def write(result: Findings, folder: Path, command: str, asked: Contents) -> Path:
     """Write a report's files; the path of its page."""
+    from ..reports import report
+
     told = documents.report(result) if formats.JSON in asked.formats else None
-    return report_files.write(result, folder, command, asked, told)
+    return report.write(result, folder, command, asked, told)
 
 
 def _write_report(result: Findings, folder: Path, command: str, asked: Contents, *, there_to_stay: bool) -> Path:
     page = write(result, folder, command, asked)
-    terminal.say(f"{report_files.headline(result)}.")
+    terminal.say(f"{opening.headline(result)}.")
     _say_notices(result.trials)
     if there_to_stay:
         terminal.say(f"report: {page.absolute().as_uri()}")

@@ -11,8 +11,8 @@ from ..files.rows import rows
 from ..judging.findings import Findings
 from ..reading.records import stores
 from ..reports import publish
-from ..reports import report as report_files
 from ..showing import methods
+from ..showing.words import opening
 from . import commands
 
 TAG = "regstudy."
@@ -74,7 +74,7 @@ def _tags(found: Findings, name: str) -> dict[str, str]:
     study = found.trials.study
     return {
         f"{TAG}configuration": name,
-        f"{TAG}headline": report_files.headline(found),
+        f"{TAG}headline": opening.headline(found),
         f"{TAG}{found.endpoint.key.replace('/', '.')}": repr(float(row["mean"])),
         f"{TAG}seeds": str(int(row["seeds"])),
         **({f"{TAG}study": study.design.name, f"{TAG}study_digest": study.design.digest} if study else {}),

@@ -8,7 +8,7 @@ from regstudy.schema import DESIGN_FILE
 from ..judging.findings import Findings
 from ..showing import grids, rendering
 from ..showing.grids import Grid
-from . import report
+from ..showing.words import opening
 
 MOST_ROWS = 20
 """Of a table; MLflow takes 8,000 characters, and the report has them all."""
@@ -34,7 +34,7 @@ def _text(found: Findings, most: int) -> str:
     return rendering.render(
         "note.md.j2",
         {
-            "headline": report.headline(found),
+            "headline": opening.headline(found),
             "verdicts": _first(grids.verdicts(found), most) if found.judged else None,
             "ranking": _first(_narrow(grids.ranking(found)), most),
             "about": "" if study is None else study.design.about.strip(),

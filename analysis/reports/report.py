@@ -18,7 +18,8 @@ from ..files import folders
 from ..files.rows import csv, rows
 from ..judging.findings import Findings
 from ..showing import csv_numbers, grids, methods, plots, rendering, run_pages, svg, wording
-from ..showing.figures import MOST_CONFIGURATIONS, Drawing
+from ..showing.figures import Drawing
+from ..showing.grids import MOST_CONFIGURATIONS
 from ..showing.run_pages import Single
 from ..showing.sections.claims import CLAIMS
 from ..showing.sections.compared import CALIBRATION, OVERFITTING, SMOOTH
@@ -106,11 +107,6 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def headline(found: Findings) -> str:
-    """The finding, as far as there is one."""
-    return opening.headline(found)
-
-
 def _read(material: Material) -> dict[str, str]:
     """The digest of what was read of each run, of the study's other data sets too."""
     each = [
@@ -126,7 +122,7 @@ def _context(
     trials, runs = found.trials, grids.runs(found)
     anchors = [run_pages.anchor(place) for place in range(len(runs.rows))] if single else []
     return {
-        "headline": headline(found),
+        "headline": opening.headline(found),
         "opening": opening.opening(found),
         "checked": checks.verdict(checks.checks(found)),
         "summary": methods.summary(found),

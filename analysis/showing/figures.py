@@ -15,14 +15,12 @@ from ..judging.findings import Findings
 from ..reading.measures import Curve, Measure
 from ..reading.trials import TEST_IMAGES
 from . import wording
+from .grids import MOST_CONFIGURATIONS
 from .plots import WIDE, Look, Quantity
 
 Looks = dict[str, Look]
 MOST_BLOCKS = 60
 """Blocks that are drawn: more cannot be told apart, and fill the page's file."""
-
-MOST_CONFIGURATIONS = 20
-"""Configurations that a figure has room for, on a screen; and a table of a search's, whose order is largely chance."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,6 @@ def drawn_of(found: Findings) -> list[str]:
     names = [str(name) for name in found.table["configuration"]]
     first, rest = names[:MOST_CONFIGURATIONS], names[MOST_CONFIGURATIONS:]
     return [*first[:-1], found.reference] if found.parameters is None and found.reference in rest else first
-
-
-def listed(found: Findings) -> int:
-    """How many configurations the ranking's table holds: all; of a search's, which each have one run, the first of the order."""
-    return len(found.table) if found.parameters is None else min(len(found.table), MOST_CONFIGURATIONS)
 
 
 def drawn(found: Findings, table: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,6 @@ from ..judging.findings import Findings
 from ..judging.ranking import DIVERGED, UNTESTED, Relation
 from ..reading.measures import Measure
 from . import wording
-from .figures import listed
 
 NONE = "–"
 SAME = "·"
@@ -35,6 +34,9 @@ MARKS = {"Yes": "supported", "No": "refuted", "Open": "inconclusive"}
 """How an answer looks: the page's classes."""
 
 ESTIMATE = "estimate (interval)"
+MOST_CONFIGURATIONS = 20
+"""Configurations that a figure has room for, on a screen; and a table of a search's, whose order is largely chance."""
+
 MOST_PARAMETERS = 40
 """Parameters that are listed."""
 
@@ -86,6 +88,11 @@ def ranking(found: Findings) -> Grid:
     if len(rows) < len(found.table):
         caption += f". The first {len(rows)} of {len(found.table):,}, which have a run each: their order is largely chance"
     return Grid("ranking", caption, tuple(columns), tuple(rows))
+
+
+def listed(found: Findings) -> int:
+    """How many configurations the ranking's table holds: all; of a search's, which each have one run, the first of the order."""
+    return len(found.table) if found.parameters is None else min(len(found.table), MOST_CONFIGURATIONS)
 
 
 def _how_read(table: pd.DataFrame) -> str:

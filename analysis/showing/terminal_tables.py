@@ -13,8 +13,7 @@ from ..judging.statistics import LEAST
 from ..reading import measures
 from ..reading.trials import TEST_IMAGES
 from . import grids, methods, wording
-from .figures import listed
-from .grids import DETAIL
+from .grids import DETAIL, listed
 
 NONE = "–"
 

@@ -21,11 +21,11 @@ Key = tuple[str, str, int | None, str, int]
 def find(config: RunConfig) -> Source:
     """The source of the configuration's data, downloaded if need be; DataError or ConfigError says why it cannot be had."""
     dataset = config.dataset
+    if config.image_size is not None and not dataset.startswith(FOLDER):
+        raise ConfigError(f"image_size: is for a folder of images, got {config.image_size} with dataset {dataset}")
     if dataset in {"auto", "mnist-5k", *sources.ARCHIVES}:
         return sources.locate(dataset, config.data_root)
     root = ""
-    if config.image_size is not None and not dataset.startswith(FOLDER):
-        raise ConfigError(f"image_size: is for a folder of images, got {config.image_size} with dataset {dataset}")
     if dataset in further.KINDS:
         root = str(sources.data_folder(config.data_root)[0])
     else:

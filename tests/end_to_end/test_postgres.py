@@ -23,7 +23,7 @@ from analysis.judging import findings
 from analysis.reading import errors, query
 from analysis.reading.query import Wanted
 from analysis.reading.records import rest
-from analysis.reports import report
+from analysis.showing.words import opening
 from regstudy.commands import cli as regstudy_cli
 from regstudy.errors import TrackingError
 from regstudy.schema import Metric
@@ -106,7 +106,7 @@ def test_two_machines_share_a_study_through_a_server(database, workspace, monkey
         in_bulk = ordered(rest.points(address, ids, list(Metric)))
         pd.testing.assert_frame_equal(in_bulk, by_sql(tables.open_tables(database), ids, list(Metric)), check_exact=True)
         found = findings.find(query.read(Wanted(study="small")))
-        assert "one seed each" in report.headline(found)
+        assert "one seed each" in opening.headline(found)
         assert set(errors.read(found.trials).runs["run_id"]) == set(ids), "their files come through the server too"
 
 

@@ -9,8 +9,8 @@ from ...judging.ranking import Relation
 from ...judging.single_runs import TIED
 from ...reading.trials import TEST_IMAGES
 from .. import plots, wording
-from ..figures import MOST_CONFIGURATIONS, Drawing, both, by_rank, wide
-from ..grids import NONE, Column, Grid, is_number
+from ..figures import Drawing, both, by_rank, wide
+from ..grids import MOST_CONFIGURATIONS, NONE, Column, Grid, is_number
 from .section import Material, Section
 
 

@@ -43,13 +43,16 @@ def verdict(made: list[Check]) -> str:
     failed = [check.name.lower() for check in looked_at if not check.passed]
     if failed:
         return f"{len(looked_at) - len(failed)} of {plural(len(looked_at), 'check')} passed, not “{wording.names(failed)}”"
-    return f"all {len(looked_at)} checks passed"
+    return f"all {len(looked_at)} checks passed" if len(looked_at) > 1 else "the one check that the runs allow passed"
 
 
 def about(found: Findings) -> str:
     """What a study of ours speaks of: its data and networks."""
-    several = len(set(found.trials.runs["network"])) > 1
-    return f"{found.trials.dataset} and {'these networks' if several else 'this network'}"
+    return f"{found.trials.dataset} and {'these networks' if _several_networks(found) else 'this network'}"
+
+
+def _several_networks(found: Findings) -> bool:
+    return len(set(found.trials.runs["network"])) > 1
 
 
 def _planned(found: Findings) -> Check:
@@ -126,7 +129,8 @@ def _alike(found: Findings) -> Check | None:
     differing = comparability.differing(runs)
     if differing:
         return Check(ALIKE, passed=False, told=f"The runs differ in {wording.names(differing)}, which was allowed.")
-    told = f"All runs had the same data; in each {block} all configurations had the same start, images and order, and are compared there."
+    same = "images and order" if _several_networks(found) else "start, images and order"
+    told = f"All runs had the same data; in each {block} all configurations had the same {same}, and are compared there."
     return Check(ALIKE, passed=True, told=told)
 
 
