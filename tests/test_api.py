@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import few
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,10 +74,11 @@ def test_a_study_from_its_design_to_its_report(workspace, instead_of_writing):
     """What the report is like, and that it is verified: test_notebook; of anybody's runs: test_others."""
     design = rs.Design.load("published")
     assert "9" in design._repr_html_()
-    study = rs.run_study(design, seeds=2, epochs=1, dataset="mnist-5k", jobs=2, threads=1)
+    few.put(workspace)
+    study = rs.run_study(design, seeds=2, epochs=1, dataset=few.DATASET, jobs=2, threads=1)
     assert list(study.trials["state"]) == ["done"] * 8
     assert "8 done" in study._repr_html_()
-    wider = rs.plan_study("published", seeds=[0, 1, 7], epochs=1, dataset="mnist-5k")
+    wider = rs.plan_study("published", seeds=[0, 1, 7], epochs=1, dataset=few.DATASET)
     assert str(wider) == "study published: 12 trials: 8 done, 4 missing"
     trials = an.read("published")
     assert "L2 0.0005" in trials._repr_html_()
@@ -93,9 +95,12 @@ def test_a_study_from_its_design_to_its_report(workspace, instead_of_writing):
 
 @pytest.mark.slow
 def test_a_script_that_is_not_guarded_against_its_own_processes_runs_once(workspace):
+    few.put(
+        workspace,
+        "name: two\nabout: x\nconfigurations: [{l1: 0}, {l1: 0.001}]\nseeds: 1\noverrides: {dataset: arrays:few.npz}\n",
+    )
     (workspace / "mine.py").write_text(
-        "print('once')\nimport regstudy as rs\n"
-        "rs.run_study('published', seeds=1, epochs=1, dataset='mnist-5k', jobs=2, threads=1)\n"
+        "print('once')\nimport regstudy as rs\nrs.run_study('small.yaml', epochs=1, jobs=2, threads=1)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     told = subprocess.run(

@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 
+import few
 import mlflow
 import pandas as pd
 import pytest
@@ -244,7 +245,8 @@ def test_without_psutil_a_line_says_what_to_install(workspace, monkeypatch, caps
 @pytest.mark.slow
 def test_system_metrics_are_logged_on_request_and_change_no_number(workspace, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
-    common = ["--dataset", "mnist-5k", "--epochs", "1", "--threads", "1"]
+    few.put(workspace, DESIGN.replace("mnist-5k", few.DATASET))
+    common = ["--dataset", few.DATASET, "--epochs", "1", "--threads", "1"]
     assert regstudy_cli.main(["train", *common, "--system-metrics"]) == 0
     assert regstudy_cli.main(["train", *common]) == 0
     without, measured = (run.data for run in MlflowClient().search_runs(["0"]))
@@ -256,8 +258,7 @@ def test_system_metrics_are_logged_on_request_and_change_no_number(workspace, mo
     assert cli.main(["snapshot", "kept"]) == 0
     columns = pd.read_parquet(workspace / "kept" / "runs.parquet").columns
     assert not [name for name in columns if SYSTEM in name]
-    (workspace / "named.yaml").write_text(DESIGN)
-    run = ["study", "run", "named.yaml", "--jobs", "2", "--threads", "1", "--seeds", "1,", "--no-report", "--system-metrics"]
+    run = ["study", "run", "small.yaml", "--jobs", "2", "--threads", "1", "--seeds", "1,", "--no-report", "--system-metrics"]
     assert regstudy_cli.main(run) == 0, capsys.readouterr().err
     trials = MlflowClient().search_runs(["0"], f"tags.`{Tag.STUDY}` = 'named' and tags.`{Tag.KIND}` != '{STUDY}'")
     assert len(trials) == 2

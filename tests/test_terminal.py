@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import few
 import mlflow
 import pytest
 from conftest import ROOT
@@ -17,7 +18,7 @@ from regstudy.console import invocation, screen, streams, terminal
 from regstudy.console.text import visible
 from regstudy.schema import Tag
 
-SMALL = ["--dataset", "mnist-5k", "--threads", "1", "--epochs", "1", "--batch-size", "512", "--augmentation", "none"]
+SMALL = ["--dataset", few.DATASET, "--threads", "1", "--epochs", "1"]
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 NO_TEXT = os.fsdecode(b"caf\xe9")
 """A file's name that is no UTF-8."""
@@ -274,13 +275,16 @@ LOST = {"full": ("> /dev/full", 1), "closed": (">&- 2>&-", 0), "a reader that go
 @pytest.mark.parametrize("output", LOST)
 def test_what_is_being_trained_goes_on_unheard(output, workspace):
     after, lines = LOST[output]
+    few.put(workspace)
     done = called("regstudy", "train", *SMALL, folder=workspace, after=after)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count(b"training goes on") == done.stderr.count(b"\n") == lines
     assert only_status(workspace) == "FINISHED"
 
 
-STUDY = "name: small\nabout: x\nconfigurations: [{l1: 0}, {l1: 0.001}]\nseeds: 1\noverrides: {dataset: mnist-5k, epochs: 1, batch_size: 512, augmentation: none}\n"
+STUDY = (
+    "name: small\nabout: x\nconfigurations: [{l1: 0}, {l1: 0.001}]\nseeds: 1\noverrides: {dataset: arrays:few.npz, epochs: 1}\n"
+)
 
 
 EACH = """
@@ -300,6 +304,7 @@ def test_a_study_in_a_c_locale_and_a_folder_with_an_umlaut_is_run_and_read(tmp_p
     """Its report is test_wheel's."""
     here = tmp_path / "Müller−☃"
     here.mkdir()
+    few.put(here)
     (here / "entwürfe.yaml").write_text(STUDY)
     run = called(
         "regstudy",
@@ -337,6 +342,7 @@ def test_a_study_in_a_c_locale_and_a_folder_with_an_umlaut_is_run_and_read(tmp_p
 def test_bars_are_plain_on_a_plain_terminal(workspace):
     import pty
 
+    few.put(workspace)
     ours, theirs = pty.openpty()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "TERM": "xterm", "COLUMNS": "60"}
     environment.pop("MLFLOW_TRACKING_URI", None)
