@@ -11,13 +11,12 @@ from analysis.commands import cli
 from analysis.judging import findings
 from analysis.judging.findings import Findings
 from analysis.reading import errors
-from analysis.reports import report
 from analysis.showing import grids
 from analysis.showing.rendering import markdown_text
 from analysis.showing.sections import luck
 from analysis.showing.sections.first import FIRST as FIRST_SCREEN
 from analysis.showing.sections.section import Material
-from analysis.showing.words.opening import opening
+from analysis.showing.words.opening import headline, opening
 
 RESULTS, README = Path("results"), Path("README.md")
 RAN = RESULTS / "README.md"
@@ -185,7 +184,7 @@ def _found(study: Path) -> Findings:
 
 
 def _headline(study: Path) -> str:
-    return markdown_text(report.headline(_found(study)))
+    return markdown_text(headline(_found(study)))
 
 
 def _how_planned(study: Path) -> str:

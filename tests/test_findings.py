@@ -90,7 +90,7 @@ def said(found) -> str:
     cells = [cell for table in tables if table is not None for row in table.rows for cell in row]
     sentences = [wording.sentence(judged) for judged in found.judged]
     return "\n".join(
-        [report.headline(found), *methods.summary(found), methods.advice(found), *methods.methods(found), *sentences, *cells]
+        [opening.headline(found), *methods.summary(found), methods.advice(found), *methods.methods(found), *sentences, *cells]
     )
 
 
