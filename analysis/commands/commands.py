@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -164,7 +165,13 @@ def with_images(trials: Trials) -> Findings:
 
 def found_for_two(arguments: argparse.Namespace) -> Findings:
     """The same where two configurations are to be compared: on the seeds that they share, whatever a third one lacks."""
-    return found(argparse.Namespace(**{**vars(arguments), "allow": [*arguments.allow, comparability.SEEDS]}))
+    result = found(argparse.Namespace(**{**vars(arguments), "allow": [*arguments.allow, comparability.SEEDS]}))
+    trials = result.trials
+    if not trials.beside:
+        return result
+    others = ", ".join(f"--dataset {shlex.quote(own.dataset)}" for own in trials.beside)
+    told = f"compared on {trials.dataset} alone, one of the study's data sets; the same on the others: {others}"
+    return replace(result, trials=replace(trials, notices=(*trials.notices, told)))
 
 
 @contextmanager

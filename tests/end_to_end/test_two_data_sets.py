@@ -70,6 +70,13 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_w
     assert analysis.main(["rank", "--study", "both", "--dataset", "arrays:own.npz"]) == 0
     assert "150 test images" not in (ranked := capsys.readouterr().out)
     assert "arrays:own.npz, 120 test images" in ranked
+    assert analysis.main(["compare", "none", "L1 0.01", "--study", "both"]) == 0
+    assert (
+        "compared on arrays:few.npz alone, one of the study's data sets; the same on the others: --dataset arrays:own.npz"
+        in (" ".join(capsys.readouterr().out.split()))
+    )
+    assert analysis.main(["compare", "none", "L1 0.01", "--study", "both", "--dataset", "arrays:own.npz"]) == 0
+    assert "alone" not in capsys.readouterr().out
     assert analysis.main(["snapshot", "kept", "--study", "both"]) == 0
     capsys.readouterr()
     assert analysis.main(["claims", "--from", "kept", "--study", "both"]) == 0
