@@ -422,7 +422,7 @@ def test_of_many_configurations_twenty_are_drawn_with_the_reference_and_all_are_
     found = replace(findings.find(foreign.of_scores(scores, higher_is_better=True, margin=None, plan=None)), reference="c29")
     assert figures.drawn_of(found) == [*(f"c{place:02}" for place in range(19)), "c29"]
     assert figures.of_all(found) == " 20 of 30 configurations are drawn: the first of the ranking, and c29, the reference."
-    assert figures.listed(found) == len(grids.ranking(found).rows) == 30
+    assert grids.listed(found) == len(grids.ranking(found).rows) == 30
     few = findings.find(foreign.of_scores(scores.iloc[:, :20], higher_is_better=True, margin=None, plan=None))
     assert len(figures.drawn_of(few)) == 20
     assert figures.of_all(few) == ""
