@@ -64,7 +64,8 @@ def main() -> None:
     given = cli.parse_args()
     torch.set_num_threads(cores.usable())
     there, here = rate_of(given.checkout, given.data_root), rate_of(Path(__file__).parent.parent, given.data_root)
-    there(), here()
+    there()
+    here()
     rounds = [(there(), here()) if number % 2 else (here(), there())[::-1] for number in range(ROUNDS)]
     ratios = sorted(own / other for other, own in rounds)
     print(

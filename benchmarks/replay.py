@@ -58,12 +58,12 @@ def _look(trials: Trials, taken: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -
     runs = trials.runs[taken]
     epochs = trials.epochs[trials.epochs["run_id"].isin(runs["run_id"])]
     said = decision(findings.find(replace(trials, runs=runs, epochs=epochs)))
-    return _Look(*(tuple(map(str, _list(said[name]))) for name in ("decided", "open")), set(map(str, _list(said["needed"]))))
+    return _Look(_texts(said["decided"]), _texts(said["open"]), set(_texts(said["needed"])))
 
 
-def _list(value: object) -> list[object]:
+def _texts(value: object) -> tuple[str, ...]:
     assert isinstance(value, list)
-    return value
+    return tuple(map(str, value))
 
 
 def replays(trials: Trials, orders: int = ORDERS) -> list[Replay]:
