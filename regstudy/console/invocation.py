@@ -10,7 +10,6 @@ import shutil
 import sys
 from pathlib import Path
 from urllib.parse import quote
-from urllib.request import pathname2url
 
 CALL = "REGSTUDY_CALL"
 """Environment variable: what stands for `python` in printed commands. Processes that we start inherit it."""
@@ -124,6 +123,8 @@ def _is_mlflows_own(python: Path) -> bool:
 
 def _default_store(folder: Path) -> str:
     """As MLflow spells it."""
+    from urllib.request import pathname2url  # loads HTTP: a fifth of what a start takes
+
     return f"sqlite:///{pathname2url(str(folder))}/mlflow.db"
 
 
