@@ -125,6 +125,7 @@ def test_of_anybodys_scores_only_what_they_tell_is_checked():
     assert set(said) == {checks.PLANNED, checks.COMPLETE, "Small differences", "Anything else"}
     assert "this data and code" in said["Anything else"].told
     assert verdict(theirs) == "1 of 2 checks passed, not “planned beforehand”"
+    assert verdict(replace(theirs, plan=Plan(3))) == "the one check that the runs allow passed"
 
 
 def test_what_was_noticed_stands_with_them(trials):

@@ -123,7 +123,7 @@ def _is_mlflows_own(python: Path) -> bool:
 
 def _default_store(folder: Path) -> str:
     """As MLflow spells it."""
-    from urllib.request import pathname2url  # loads HTTP: a fifth of what a start takes
+    from urllib.request import pathname2url  # loads HTTP, which no start needs
 
     return f"sqlite:///{pathname2url(str(folder))}/mlflow.db"
 
