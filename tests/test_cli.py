@@ -70,6 +70,18 @@ def test_help_and_errors_import_neither_torch_nor_mlflow(module, arguments, stat
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("module", ["regstudy", "analysis"])
+def test_the_list_of_commands_needs_no_pydantic(module):
+    code = (
+        f"import sys; from {module}.commands.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print('heavy:', sorted({'pydantic', 'yaml', 'jinja2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.startswith("usage: ")
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
 def test_help_lists_every_field_with_its_default(capsys):
     with pytest.raises(SystemExit):
         cli.parser().parse_args(["train", "--help"])

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from regstudy.config import FILLED_IN, RunConfig, expected
 from regstudy.console import document, signals, terminal
 from regstudy.errors import RegstudyError, UsageError
 from regstudy.schema import Summary
 
 if TYPE_CHECKING:
+    from regstudy.config import RunConfig
     from regstudy.run.trial import Tell
 
 PROGRAM = "python -m regstudy"
@@ -41,8 +41,28 @@ def parser(program: str = PROGRAM) -> argparse.ArgumentParser:
 
 
 def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> None:
-    """Add the commands that train; the training options are made from RunConfig."""
-    train = commands.add_parser("train", help="train one configuration", description="Train one configuration.", epilog=EPILOG)
+    """Add the commands that train."""
+    commands.add_parser(
+        "train", help="train one configuration", description="Train one configuration.", epilog=EPILOG, fill=_add_training
+    )
+    resume = commands.add_parser("resume", help="continue a run that was stopped", epilog=EPILOG)
+    resume.add_argument("run_id", metavar="RUN_ID", help="the MLflow run's ID")
+    document.add_option(resume)
+    _add_study(commands.add_parser("study", help="plan and run a study: many configurations, many seeds"))
+    _add_search(
+        commands.add_parser(
+            "search",
+            help="search for a configuration on held-out images, and write the study that confirms it",
+            description="Search for a configuration on held-out training images, then write the design of a study with fresh seeds that confirms it, or does not.",
+            epilog=SEARCH_EPILOG,
+        )
+    )
+
+
+def _add_training(train: argparse.ArgumentParser) -> None:
+    """The options of `train`, made from RunConfig: pydantic, which checks it, takes half of the time of the other commands' help."""
+    from regstudy.config import FILLED_IN, RunConfig, expected
+
     for name, field in RunConfig.model_fields.items():
         if name in FILLED_IN:
             continue
@@ -56,18 +76,6 @@ def add_commands(commands: "argparse._SubParsersAction[terminal.Parser]") -> Non
         )
     document.add_option(train)
     _add_system_metrics(train)
-    resume = commands.add_parser("resume", help="continue a run that was stopped", epilog=EPILOG)
-    resume.add_argument("run_id", metavar="RUN_ID", help="the MLflow run's ID")
-    document.add_option(resume)
-    _add_study(commands.add_parser("study", help="plan and run a study: many configurations, many seeds"))
-    _add_search(
-        commands.add_parser(
-            "search",
-            help="search for a configuration on held-out images, and write the study that confirms it",
-            description="Search for a configuration on held-out training images, then write the design of a study with fresh seeds that confirms it, or does not.",
-            epilog=SEARCH_EPILOG,
-        )
-    )
 
 
 def _add_system_metrics(command: argparse.ArgumentParser) -> None:
@@ -93,8 +101,10 @@ def _add_search(search: argparse.ArgumentParser) -> None:
     document.add_option(search)
 
 
-def configuration(given: argparse.Namespace) -> RunConfig:
+def configuration(given: argparse.Namespace) -> "RunConfig":
     """The configuration that the options of `train` describe."""
+    from regstudy.config import RunConfig
+
     return RunConfig.from_text({name: text for name, text in vars(given).items() if name in RunConfig.model_fields})
 
 
@@ -202,7 +212,7 @@ def _one_run(given: argparse.Namespace, work: "Callable[[Tell | None], str]") ->
     """Train, and say how it ended or, if that is asked for, give it as JSON: from memory, the store may be away by then."""
     ends: list[document.Document] = []
 
-    def keep(run_id: str, config: RunConfig, values: Mapping[str, float]) -> None:
+    def keep(run_id: str, config: "RunConfig", values: Mapping[str, float]) -> None:
         diverged = Summary.ENDPOINT_TEST_ACCURACY not in values
         ends.append(
             {"run_id": run_id, "diverged": diverged, "configuration": config.model_dump(mode="json"), "metrics": dict(values)}
@@ -214,7 +224,7 @@ def _one_run(given: argparse.Namespace, work: "Callable[[Tell | None], str]") ->
         document.give({**end, "notices": []})
 
 
-def train(config: RunConfig, tell: "Tell | None" = None, *, system_metrics: bool = False) -> str:
+def train(config: "RunConfig", tell: "Tell | None" = None, *, system_metrics: bool = False) -> str:
     """Train a configuration as one MLflow run; its ID. `tell` is told how it ended, else that is said."""
     # Imported here: what reads images, torch and mlflow cost seconds, which help and errors need not wait for.
     from regstudy.data import finding

@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.cells import cell_len
 
@@ -30,10 +30,21 @@ NAME_ENDS = r"""[\s'"<>;]"""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, and which never guesses abbreviated options."""
+    """An argument parser whose errors are one line, and which never guesses abbreviated options.
 
-    def __init__(self, **options: object) -> None:
+    `fill` adds a command's arguments once that command is asked for, not whenever all are listed.
+    """
+
+    def __init__(self, *, fill: "Callable[[Parser], None] | None" = None, **options: object) -> None:
+        self._fill = fill
         super().__init__(**{"allow_abbrev": False, **options})  # pyright: ignore[reportArgumentType]  # argparse's own keywords
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # overloads, by the kind of namespace
+        """As argparse's, which calls it of a command's parser too: with the command's arguments, added the first time."""
+        fill, self._fill = self._fill, None
+        if fill:
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of printing the whole usage."""

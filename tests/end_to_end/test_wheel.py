@@ -104,8 +104,11 @@ def test_printed_commands_are_the_installed_one(installed, tmp_path):
     assert "first run, in this folder, regstudy train --l1 0.001" in taken.stderr, taken.stderr
 
 
-def test_shells_complete_it(installed, tmp_path):
-    line = "regstudy re"
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("regstudy re", {"resume", "report"}), ("regstudy train --l1", {"--l1", "--l1-kind", "--l1-scope"})],
+)
+def test_shells_complete_it(installed, tmp_path, line, words):
     asked = {
         "_ARGCOMPLETE": "1",
         "COMP_LINE": line,
@@ -113,4 +116,4 @@ def test_shells_complete_it(installed, tmp_path):
         "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "words"),
     }
     called(installed, tmp_path, "regstudy", **asked)
-    assert {word.strip() for word in re.split("[\v\x0b]", (tmp_path / "words").read_text())} == {"resume", "report"}
+    assert {word.strip() for word in re.split("[\v\x0b]", (tmp_path / "words").read_text())} == words
