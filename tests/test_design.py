@@ -30,6 +30,7 @@ def test_the_shipped_designs_are_the_published_studies():
     assert design_file.shipped() == [
         "factorial",
         "fashion",
+        "fashion-minus-mnist",
         "published",
         "published-factors",
         "published-stepped",
@@ -52,6 +53,11 @@ def test_the_shipped_designs_are_the_published_studies():
     fashion = design_file.load("fashion")
     assert fashion.overrides == {"dataset": "fashion-mnist"}
     assert names(fashion)[:4] == four
+    both = {"mnist": "a", "fashion-mnist": "b"}
+    there = [design_file.load("published").trials({"mnist": "a"}), fashion.trials({"fashion-mnist": "b"})]
+    known = {trial.digest for trials in there for trial in trials}
+    asked = design_file.load("fashion-minus-mnist").with_changes(seeds=fashion.seeds, epochs=None, dataset=None)
+    assert {trial.digest for trial in asked.trials(both)} < known, "nothing more has to be trained for it"
 
 
 def test_published_trials_are_what_a_single_run_of_the_recipe_is():

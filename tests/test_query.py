@@ -1,6 +1,7 @@
 """From the store to frames: only ours, only finished, only comparable; and what was left out is counted."""
 
 import json
+import re
 from dataclasses import replace
 
 import mlflow
@@ -11,7 +12,8 @@ from analysis.reading import query
 from analysis.reading.query import Wanted
 from analysis.reading.trials import AVERAGED, EVERY_EPOCH, EVERY_RUN, OF_A_CURVE, OF_A_TRIAL, TEST_IMAGES
 from regstudy.design import labels
-from regstudy.errors import NotComparable, NothingToAnalyse, UsageError
+from regstudy.design.history import Plan
+from regstudy.errors import DesignError, NotComparable, NothingToAnalyse, UsageError
 from regstudy.schema import REPORT, STUDY, TRIAL, Metric, Summary, Tag
 
 
@@ -106,6 +108,45 @@ def test_one_study_is_told_from_the_rest(own_copy):
         f"of several studies named mine this is the latest (1 epoch, 3 seeds); of the others, name one by its run: --study {older}"
         in found.notices
     )
+
+
+FILE = "name: later\nabout: x\noverrides: {epochs: 1}\nconfigurations: [{name: ours, l1: 0.001}]\nseeds: [1, 2]\n"
+
+
+def test_a_study_that_nobody_started_is_read_by_its_designs_file(own_copy, tmp_path):
+    file = tmp_path / "later.yaml"
+    file.write_text(FILE)
+    client = mlflow.MlflowClient()
+    edited = client.search_runs(["0"])[0]
+    client.create_run("0", tags=edited.data.tags | {Tag.DATASET: "no data set"})
+    trials = query.read(Wanted(study=str(file)))
+    assert [(row.configuration, row.seed) for row in trials.runs.itertuples()] == [("ours", 1)]
+    assert trials.plan is None
+    assert trials.notices == (
+        "1 run whose record is damaged or of another version, left out",
+        "3 runs of no trial of this study, left out",
+        "1 run of this study not done yet",
+        "the design of later is a file, which no run here names: nothing shows that its claims were made before the runs were seen",
+    )
+    planned = query.read(Wanted(study=str(file), plan=Plan(2)))
+    assert planned.plan == Plan(2)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        (FILE.replace("0.001", "null"), DesignError, "later.yaml: leaves l1 open: write the values"),
+        (FILE.replace("0.001", "-1"), DesignError, "later.yaml, line 4: l1: expected a finite number ≥ 0, got '-1'"),
+        (FILE.replace("{epochs: 1}", "{epochs: 1, dataset: mnist}"), NothingToAnalyse, "no finished trial of the study"),
+        (None, DesignError, "there is no design"),
+    ],
+)
+def test_a_designs_file_that_gives_no_trials_is_named(own_copy, tmp_path, text, error, message):
+    file = tmp_path / "later.yaml"
+    if text:
+        file.write_text(text)
+    with pytest.raises(error, match=re.escape(message) if text else message):
+        query.read(Wanted(study=str(file)))
 
 
 def test_varying_fields_become_part_of_the_label():

@@ -155,7 +155,12 @@ def _source() -> terminal.Parser:
         help="MLflow experiment; default: MLflow's own; may be repeated where runs of any code are compared",
     )
     shared.add_argument("--dataset", metavar="NAME", default="", help="only the runs on this data set")
-    shared.add_argument("--study", metavar="NAME", default="", help="only the trials of this study: its name, or its run's ID")
+    shared.add_argument(
+        "--study",
+        metavar="NAME",
+        default="",
+        help="only the trials of this study: its name, its run's ID, or its design's file, whoever ran them",
+    )
     shared.add_argument(
         "--where",
         metavar="FIELD=VALUE",

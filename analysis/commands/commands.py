@@ -191,7 +191,7 @@ def keep(page: Path, result: Findings, *, asked: bool) -> None:
     if adopted:
         publish.adopt(page, adopted, headline)
         terminal.say(f"report: report/report.html among the artifacts of run {adopted}, the one that mlflow run made")
-    if trials.study is not None and experiment_id is not None:
+    if trials.study is not None and trials.study.run_id and experiment_id is not None:
         _attach(page, trials.study.run_id, note.of_study(result), asked=asked)
     elif asked and not adopted and experiment_id is not None:
         run_id = publish.publish(page, experiment_id, headline)

@@ -149,20 +149,17 @@ def _read(wanted: Wanted, source: Records, everything: Sequence[Record], planned
         "{} with the configuration and seed of another, counted once": len(chosen) - len(distinct),
         "{} of this study not done yet": 0
         if planned is None or conditions or grows
-        else _planned_here(planned) - len(distinct),
+        else len(planned.design.seeds) * len(planned.design.cells()) - len(distinct),
     }
     notices = tuple(text.format(_count(n)) for text, n in counts.items() if n)
     if planned is not None and planned.namesakes:
         notices += (studies.of_several(planned),)
+    if planned is not None and not planned.run_id:
+        notices += (studies.of_a_file(planned),)
     runs = _runs_frame(distinct, planned)
     notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}), grows=grows)
     epochs = _epochs_frame(source, runs)
     return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=_plan(wanted, planned))
-
-
-def _planned_here(study: studies.Study) -> int:
-    """How many trials a study plans on each of its data sets."""
-    return len(study.trials) // (len(study.design.datasets) or 1)
 
 
 def _plan(wanted: Wanted, study: studies.Study | None) -> Plan | None:

@@ -1,17 +1,19 @@
-"""Which study is meant, of those that a store holds: by its name or its run. Refuses one whose run holds no design."""
+"""Which study is meant: one that a store holds, by its name or its run; or one that a design's file describes, whoever ran its trials. Refuses one whose run holds no design."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import cycle
+from pathlib import Path
 
+from regstudy.config import RunConfig, dataset_name
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
-from regstudy.design.design import Design, trial_digest
+from regstudy.design.design import ANY_DATA, Design, trial_digest
 from regstudy.design.history import History
-from regstudy.errors import NothingToAnalyse
-from regstudy.schema import COMPLETED, DIVERGED, STUDY, Tag
+from regstudy.errors import ConfigError, DesignError, NothingToAnalyse
+from regstudy.schema import COMPLETED, DIVERGED, STUDY, TRIAL, Tag
 
 from .records.record import Record, Records
 
@@ -26,13 +28,15 @@ FEW = 3
 """Runs that a notice names."""
 
 NO_HISTORY = History()
+FILES = (".yaml", ".yml")
+"""What the path of a design's file ends with, as no name of a study does."""
 
 
 @dataclass(frozen=True)
 class Study:
     """A study's own run, its design, and the digests of the trials that it plans.
 
-    `called` is what each of these is called where the design names configurations. `history` is what was planned, and when it was started and looked at. `namesakes` are the runs of other studies of its name, `unfinished` those of them that were started later and have no finished trial yet.
+    `run_id` is empty of a study that a design's file describes. `called` is what each of these is called where the design names configurations. `history` is what was planned, and when it was started and looked at. `namesakes` are the runs of other studies of its name, `unfinished` those of them that were started later and have no finished trial yet.
     """
 
     run_id: str
@@ -45,21 +49,68 @@ class Study:
 
 
 def find(source: Records, everything: Sequence[Record], name: str) -> Study:
-    """The study of a name or run ID; NothingToAnalyse if there is none.
+    """The study of a name, a run ID or a design's file; NothingToAnalyse if there is none, DesignError if the file is no design.
 
     Of several that differ in design, data or version, the latest that has a finished trial, else the latest. The same study in several snapshots,
     each with seeds of its own, is one study with all of them.
     """
+    if Path(name).suffix in FILES:
+        return _described(name, everything)
     studies = [run for run in everything if run.tags.get(Tag.KIND) == STUDY and run.tags.keys() >= IDENTIFIED]
     named = [run for run in studies if name in {run.tags[Tag.STUDY], run.run_id}]
     if not named:
         known = ", ".join(sorted({run.tags[Tag.STUDY] for run in studies})) or "none"
-        raise NothingToAnalyse(f"there is no study {name!r} in {source.where} (studies there: {known}): run it first")
+        raise NothingToAnalyse(
+            f"there is no study {name!r} in {source.where} (studies there: {known}): run it first, or give its design's file"
+        )
     starts = _starts(named)
     place, found = _with_results(source, starts, _finished(everything), name)
     own = {run.run_id for run in starts[place]}
     namesakes = tuple(run.run_id for run in named if run.run_id not in own)
     return replace(found, namesakes=namesakes, unfinished=tuple(run.run_id for start in starts[:place] for run in start))
+
+
+def _described(path: str, everything: Sequence[Record]) -> Study:
+    """The study of a design's file, of whatever data and version its trials there are: those that differ in these are told apart later."""
+    design = design_file.load(path)
+    if unset := design.unset():
+        raise DesignError(f"{path}: leaves {' and '.join(unset)} open: write the values that its trials had into the file")
+    design = design.resolved("")
+    digests = [
+        trial_digest(trial.config, trial.data_digest, numerics)
+        for dataset, digest, numerics in _trained_on(everything, _data_of(design))
+        for trial in design.trials({dataset: digest})
+    ]
+    called = dict(zip(digests, cycle(design.called()))) if any(design.names()) else {}
+    return Study("", design, frozenset(digests), called=called)
+
+
+def _data_of(design: Design) -> set[str]:
+    """What a design's data sets are called; empty if any will do."""
+    given = dataset_name(str(design.overrides.get("dataset", ANY_DATA)))
+    return {*design.dataset_names()} or {given} - {ANY_DATA}
+
+
+def _trained_on(everything: Sequence[Record], wanted: set[str]) -> list[tuple[str, str, str]]:
+    """Data set, digest of its data, and numerics version of the trials that are there, on the wanted data sets or, if none is, on all."""
+    told = (Tag.DATASET, Tag.DATA_DIGEST, Tag.NUMERICS_VERSION)
+    trials = [run.tags for run in everything if run.tags.get(Tag.KIND) == TRIAL and run.tags.keys() >= {*told}]
+    known = {(tags[told[0]], tags[told[1]], tags[told[2]]) for tags in trials if _is_dataset(tags[told[0]])}
+    return sorted(data for data in known if not wanted or data[0] in wanted)
+
+
+def _is_dataset(name: str) -> bool:
+    """Anybody can edit a tag."""
+    try:
+        RunConfig.from_text({"dataset": name})
+    except ConfigError:
+        return False
+    return True
+
+
+def of_a_file(study: Study) -> str:
+    """What is not known of a study that a design's file describes."""
+    return f"the design of {study.design.name} is a file, which no run here names: nothing shows that its claims were made before the runs were seen"
 
 
 def of_several(study: Study) -> str:

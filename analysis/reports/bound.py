@@ -117,7 +117,8 @@ def changed(then: MadeBy, now: MadeBy) -> list[str]:
     words = [
         f"run {visible(run_id)} is not what it was" for run_id, digest in then.runs.items() if now.runs.get(run_id) != digest
     ]
-    return words + ([f"the design of the study's run {then.study} is not what it was"] if then.design != now.design else [])
+    design = f"the design of the study's run {then.study}" if then.study else "the study's design"
+    return words + ([f"{design} is not what it was"] if then.design != now.design else [])
 
 
 def digests(trials: Trials, wrong: pd.DataFrame, known: Collection[str]) -> dict[str, str]:

@@ -81,6 +81,7 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_w
     capsys.readouterr()
     assert analysis.main(["claims", "--from", "kept", "--study", "both"]) == 0
     assert " ".join(capsys.readouterr().out.split()).replace(" --from kept", "") == claimed
+    by_its_file(claimed, capsys)
     assert (
         cli.main(
             [
@@ -102,6 +103,24 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_w
     )
     grown = capsys.readouterr().out
     assert "look at 3 seeds" in grown
+
+
+def by_its_file(claimed: str, capsys):
+    """The design's file alone, on the same trials and with the same plan, gives the same verdicts, and a report that verifies."""
+    told = "note: the design of both is a file"
+    assert analysis.main(["claims", "--from", "kept", "--study", "both.yaml", "--planned", "3"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert told in said
+    assert said.partition(" note:")[0] == claimed.partition(" note:")[0].partition(" next:")[0]
+    assert analysis.main(["report", "--from", "kept", "--study", "both.yaml", "--output", "by-file"]) == 0
+    assert "MLflow" not in capsys.readouterr().out
+    assert analysis.main(["verify", "by-file"]) == 0
+    assert "every file is what" in capsys.readouterr().out
+    kept = Path("both.yaml").read_text()
+    Path("both.yaml").write_text(kept.replace("margin: 2", "margin: 3"))
+    assert analysis.main(["verify", "by-file"]) != 0
+    assert "the study's design is not what it was" in capsys.readouterr().err
+    Path("both.yaml").write_text(kept)
 
 
 def test_the_same_data_set_twice_and_its_name_elsewhere_are_refused(workspace, capsys):
