@@ -7,10 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 import analysis as an
-from analysis.commands import cli
-from analysis.judging import findings
+from analysis.commands import cli, commands
 from analysis.judging.findings import Findings
-from analysis.reading import errors
 from analysis.showing import grids
 from analysis.showing.rendering import markdown_text
 from analysis.showing.sections import luck
@@ -33,10 +31,14 @@ OPEN = [
     "–",
 ]
 
-GROWN = {"published-grown": "published"}
-"""Studies that went on after their own report, which stays as it is: here, with the seeds that were added, all are judged once more."""
+OF_OTHERS = {"published-grown": ("published",), "fashion-minus-mnist": ("published", "fashion")}
+"""Reports on the snapshots of other studies, too: of one that went on after its own report, which stays as it is; of two that a third asks about together."""
+
+CALLED = {"published-grown": "published", "fashion-minus-mnist": "regstudy/design/designs/fashion-minus-mnist.yaml"}
+"""What the study of a folder is called by, where that is not the folder's name: one that nobody started, by its design's file."""
 
 PLANNED = {
+    "fashion-minus-mnist": 10,
     "published": 10,
     "published-factors": 5,
     "published-grown": 10,
@@ -45,9 +47,10 @@ PLANNED = {
     "sweep-l1": 2,
     "sweep-l2": 2,
 }
-"""Seeds that each study's design named before any of them ran: these were run by versions that did not record it."""
+"""Seeds that each study's design named before any of them ran, of those that do not record it themselves."""
 
 NOT_AS_PLANNED = {
+    "fashion-minus-mnist": "designed after all runs on MNIST had been seen, and of those on Fashion-MNIST the last test accuracy of two",
     "published-grown": "planned with ten seeds; ten more were added after these had been seen",
     "published-v2": "planned with three seeds; two more were added after these had been seen",
     "published-factors": "designed after some of its runs, those of published and published-v2, had been seen",
@@ -80,26 +83,28 @@ def _remove_pictures(study: Path) -> None:
 
 
 def studies() -> list[Path]:
-    """The folders of studies, the published one first: a folder is named as its study, or in GROWN, each of its snapshots `blocks-…`."""
-    return sorted({path.parent for path in RESULTS.glob("*/blocks-*")}, key=lambda path: (path != FIRST.parent, path.name))
+    """The folders of studies, the published one first: a folder is named as its study, or in CALLED, each of its snapshots `blocks-…`."""
+    ran = {path.parent for path in RESULTS.glob("*/blocks-*")}
+    together = {RESULTS / name for name, others in OF_OTHERS.items() if all(RESULTS / other in ran for other in others)}
+    return sorted(ran | together, key=lambda path: (path != FIRST.parent, path.name))
 
 
 def arguments(study: Path) -> list[str]:
     """What `python -m analysis` makes the report of, on all its snapshots."""
     options = [option for path in snapshots(study) for option in ("--from", path.as_posix())]
-    planned = ["--planned", str(PLANNED[study.name])]
+    planned = ["--planned", str(PLANNED[study.name])] if study.name in PLANNED else []
     return ["report", *options, "--study", name_of(study), *planned, "--output", (study / "report").as_posix()]
 
 
 def name_of(study: Path) -> str:
-    """What the study in a folder is called."""
-    return GROWN.get(study.name, study.name)
+    """What the study in a folder is called, as `--study` takes it."""
+    return CALLED.get(study.name, study.name)
 
 
 def snapshots(study: Path) -> list[Path]:
-    """A study's snapshots, by their first seed: those that it had before it grew, and its own."""
-    before = snapshots(RESULTS / GROWN[study.name]) if study.name in GROWN else []
-    return [*before, *_own(study)]
+    """A study's snapshots, by their first seed: those of the others that it is of, and its own."""
+    others = [path for name in OF_OTHERS.get(study.name, ()) for path in snapshots(RESULTS / name)]
+    return [*others, *_own(study)]
 
 
 def _own(study: Path) -> list[Path]:
@@ -179,8 +184,7 @@ def _opening() -> str:
 
 @cache
 def _found(study: Path) -> Findings:
-    trials = an.read(name_of(study), snapshots=snapshots(study), planned=PLANNED[study.name])
-    return findings.find(trials, errors.read(trials))
+    return commands.with_images(an.read(name_of(study), snapshots=snapshots(study), planned=PLANNED.get(study.name)))
 
 
 def _headline(study: Path) -> str:

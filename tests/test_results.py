@@ -57,10 +57,14 @@ def test_the_table_of_what_was_run_is_the_snapshots():
 @pytest.mark.parametrize("name", STUDIES)
 def test_all_snapshots_are_one_study_of_complete_blocks(name):
     study = ROOT / "results" / name
-    trials = query.read(Wanted(study=rebuild.name_of(study), snapshots=[str(path) for path in rebuild.snapshots(study)]))
-    assert len(trials.runs) == len(trials.study.trials)
-    assert trials.runs["epochs"].unique().tolist() == [40]
-    assert not any("left out" in notice for notice in trials.notices)
+    read = query.read(Wanted(study=rebuild.name_of(study), snapshots=[str(path) for path in rebuild.snapshots(study)]))
+    for trials in (read, *read.beside):
+        blocks = trials.runs.groupby("seed")["configuration"].nunique()
+        assert set(blocks) == {len(trials.study.design.cells())}
+        assert blocks.sum() == len(trials.runs)
+        assert trials.runs["epochs"].unique().tolist() == [40]
+        left_out = any("left out" in notice for notice in trials.notices)
+        assert left_out == (not trials.study.run_id), "a design's file takes some of other studies' runs, all others take all"
 
 
 def test_a_plan_that_was_recorded_elsewhere_later_is_not_the_studys():
