@@ -14,6 +14,7 @@ from regstudy.schema import LAST_EPOCHS
 
 from .commands import cli, commands
 from .commands import verify as verification
+from .commands.options.parsed import parse
 from .files import folders
 from .judging import findings, pair
 from .judging.findings import Findings
@@ -195,11 +196,11 @@ def report(
 
 def verify(folder: str | Path) -> None:
     """Write a report anew; VerificationError says in what any of its files differs."""
-    verification.verify(str(folder), cli.parse)
+    verification.verify(str(folder), parse)
 
 
 def _read(words: Sequence[str]) -> Trials:
-    return replace(commands.read(cli.parse(words)), asked=tuple(words))
+    return replace(commands.read(parse(words)), asked=tuple(words))
 
 
 def _plan(planned: int | None) -> list[str]:

@@ -21,6 +21,7 @@ import analysis as an
 from analysis.commands import cli
 from analysis.commands.agents.server import server
 from analysis.commands.agents.tools import Tools
+from analysis.commands.options.parsed import parse
 from analysis.judging import looks
 
 NAMES = ["list_experiments", "compare", "verdicts", "plan"]
@@ -68,7 +69,7 @@ def asked(*calls, of=None):
     """What a client gets for these calls, each a tool's name and its arguments: numbers and words, or an error's text; held to the tool's own schema."""
 
     async def all_of_them():
-        async with Client(of or server(Tools(cli.parse))) as client:
+        async with Client(of or server(Tools(parse))) as client:
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}
             return [given(tools[name], await client.call_tool(name, arguments)) for name, arguments in calls]
 
@@ -85,7 +86,7 @@ def given(tool, result):
 
 def test_every_tool_is_said_to_read_only_and_to_answer_by_a_schema():
     async def tools():
-        async with Client(server(Tools(cli.parse))) as client:
+        async with Client(server(Tools(parse))) as client:
             return (await client.list_tools()).tools
 
     there = anyio.run(tools)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis.commands import cli
+from analysis.commands.options import declared
 from analysis.reading import comparability
 from regstudy.errors import NotComparable
 
@@ -95,4 +95,4 @@ def test_what_may_change_last_digits_is_a_warning():
 
 
 def test_the_command_line_allows_what_the_gate_knows():
-    assert cli.ALLOWED == comparability.ALLOWED
+    assert declared.ALLOWED == comparability.ALLOWED

@@ -13,6 +13,7 @@ from test_hostile_names import HOSTILE
 
 import analysis as an
 from analysis.commands import cli
+from analysis.commands.options.parsed import parse
 from analysis.files import folders
 from analysis.judging import findings
 from analysis.reports import card, cite, formats, latex
@@ -53,7 +54,7 @@ def test_a_report_of_anybodys_runs_takes_formats_too_by_the_command_and_in_a_pro
     assert not list(tmp_path.iterdir())
     asked = formats.Contents.named(("json", "latex"), card=True)
     assert asked.as_words() == ["--format", "json,latex", "--card"]
-    assert formats.Contents.of(cli.parse([*compare, "--output", "report", *asked.as_words()])) == asked
+    assert formats.Contents.of(parse([*compare, "--output", "report", *asked.as_words()])) == asked
     assert formats.Contents.named("", card=False).as_words() == []
 
 

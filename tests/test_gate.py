@@ -16,6 +16,7 @@ from test_anybodys_blocks import log
 
 from analysis.commands import cli
 from analysis.commands.gate import Verdict, estimate, verdict
+from analysis.commands.options.parsed import parse
 from analysis.judging import looks
 from analysis.judging.looks import Looks
 from analysis.reading import foreign
@@ -179,7 +180,7 @@ def seeds_for(sd):
 
 def year(rng, loss, seeds, left=0):
     """What the gate says of a year's 250 pull requests, each with runs of its own."""
-    arguments = cli.parse([*GATE, "--seeds-left", str(left)])
+    arguments = parse([*GATE, "--seeds-left", str(left)])
     said = []
     for _ in range(250):
         block = rng.normal(0, 0.02, seeds)
@@ -217,4 +218,4 @@ def test_the_guides_files_are_yaml_and_its_numbers_hold():
     assert gitlab["gate"]["allow_failure"] == {"exit_codes": 3}
     assert seeds_for(0.007) == 9
     for line in (line for line in guide.splitlines() if line.startswith("python -m analysis gate")):
-        assert cli.parse(shlex.split(line)[3:]).command == "gate"
+        assert parse(shlex.split(line)[3:]).command == "gate"

@@ -10,6 +10,7 @@ from regstudy.commands import cli as writing
 from regstudy.console import hooks, terminal
 
 from . import cli as reading
+from .options import declared
 
 PROGRAM = "regstudy"
 ABOUT = "Tracked experiments on regularisation: train and run studies on MLflow, rank, judge and report what has run."
@@ -25,19 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         argcomplete.autocomplete(whole)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    for package in (writing, reading):
-        if given and given[0] in commands(package.parser()):
-            return package.main(given, PROGRAM)
+    for known, run in ((writing.parser(), writing.main), (declared.parser(), reading.main)):
+        if given and given[0] in commands(known):
+            return run(given, PROGRAM)
     return terminal.run_command(PROGRAM, lambda: _help(whole, given))
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands of both packages."""
-    whole = terminal.Parser(prog=PROGRAM, description=ABOUT, epilog=reading.EPILOG)
+    whole = terminal.Parser(prog=PROGRAM, description=ABOUT, epilog=declared.EPILOG)
     whole.add_argument("--version", action="version", version=f"{PROGRAM} {regstudy.__version__}")
     each = whole.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
     writing.add_commands(each)
-    reading.add_commands(each)
+    declared.add_commands(each)
     return whole
 
 

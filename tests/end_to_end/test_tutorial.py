@@ -10,7 +10,7 @@ import forked
 import pytest
 import yaml
 
-from analysis.commands import cli
+from analysis.commands.options.parsed import parse
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
@@ -50,4 +50,4 @@ def test_the_tutorials_commands_lead_to_a_verdict(tmp_path):
     told = said_by(claims, tmp_path)
     assert all(claim["text"] in told for claim in yaml.safe_load(design)["claims"])
     assert "done already" not in told, "the run of the second step is none of the study's"
-    assert cli.parse(verify[1:]).report == "report/dropout", "what a report is, and that it is verified, is test_readme_order's"
+    assert parse(verify[1:]).report == "report/dropout", "what a report is, and that it is verified, is test_readme_order's"
