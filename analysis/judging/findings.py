@@ -201,14 +201,22 @@ def score_table(runs: pd.DataFrame, column: str) -> pd.DataFrame:
 
     Of several runs of a block the mean counts, which is none if one of them is none.
     """
-    order = list(dict.fromkeys(runs["configuration"]))
-    if runs.duplicated(["seed", "configuration"]).any():
-        of_block = runs.groupby(["seed", "configuration"])[column]
-        runs = of_block.mean().where(of_block.count() == of_block.size()).reset_index()
-    wide = runs.pivot(index="seed", columns="configuration", values=column)  # noqa: PD010  # pivot_table drops what is all NaN
-    if not pd.api.types.is_numeric_dtype(wide.index):
-        wide = wide.loc[sorted(wide.index, key=lambda block: in_order(str(block)))]
-    return wide[order].rename_axis(columns=None)
+    places, seeds = _in_order(runs["seed"])
+    columns, names = pd.factorize(runs["configuration"])
+    of_block = runs[column].astype(float).groupby(places * len(names) + columns)
+    counted = of_block.mean().where(of_block.count() == of_block.size())
+    table = np.full(len(seeds) * len(names), np.nan)
+    table[counted.index] = counted
+    # As it lies: where pandas lays each column out by itself, its mean has other last digits.
+    return pd.DataFrame(table.reshape(len(seeds), len(names)), seeds, names, copy=False)
+
+
+def _in_order(blocks: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """The place of each, and each once: numbers by size, also where they are texts."""
+    places, once = pd.factorize(blocks)
+    numeric = pd.api.types.is_numeric_dtype(blocks)
+    order = sorted(range(len(once)), key=lambda place: once[place] if numeric else in_order(str(once[place])))
+    return np.argsort(order)[places], pd.Index(once, name="seed")[order]
 
 
 def _named(trials: Trials) -> Trials:

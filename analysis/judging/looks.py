@@ -10,6 +10,7 @@ valid at any time has the rest, and together they err at most as often as α say
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -111,18 +112,30 @@ def equivalence_power(margin: float, sd: float, n: int, alpha: float, *, anytime
 
 def detectable(sd: float, n: int, alpha: float, *, aim: float = POWER) -> float:
     """The smallest true difference that n blocks, fixed beforehand, find with this power; n ≥ 2, in the unit of `sd`."""
+    return sd * _detectable(n, alpha, aim)
+
+
+@cache
+def _detectable(n: int, alpha: float, aim: float) -> float:
+    """In standard deviations, so that any two studies of n blocks share what takes long to find."""
     guess = (stats.t.ppf(1 - alpha / 2, n - 1) + stats.t.ppf(aim, n - 1)) / math.sqrt(n)
     root: Any = optimize.brentq(lambda d: power(d, 1.0, n, alpha) - aim, 1e-9, 4 * guess)
-    return sd * float(root)
+    return float(root)
 
 
 def shown_equivalent(sd: float, n: int, alpha: float, *, aim: float = POWER) -> float:
     """The smallest margin within which n blocks, fixed beforehand, show equivalence with this power, if there is no difference; in the unit of `sd`."""
+    return sd * _shown_equivalent(n, alpha, aim)
+
+
+@cache
+def _shown_equivalent(n: int, alpha: float, aim: float) -> float:
+    """In standard deviations, as above."""
     # The lower bound of the power is (1 + aim)/2 for either side.
     critical = stats.t.ppf(1 - alpha, n - 1)
     guess = (critical + stats.norm.ppf((1 + aim) / 2)) / math.sqrt(n)
     root: Any = optimize.brentq(lambda margin: equivalence_power(margin, 1.0, n, alpha) - aim, 1e-9, 8 * guess)
-    return sd * float(root)
+    return float(root)
 
 
 def sd_upper(sd: float, n: int, *, level: float = 0.80) -> float:
