@@ -28,6 +28,7 @@ def names(d: design.Design) -> list[str]:
 def test_the_shipped_designs_are_the_published_studies():
     assert design_file.shipped() == [
         "factorial",
+        "factorial-tuning",
         "fashion",
         "fashion-minus-mnist",
         "published",
@@ -49,6 +50,10 @@ def test_the_shipped_designs_are_the_published_studies():
     stepped = design_file.load("published-stepped").trials({"mnist": "digest"})
     assert {trial.config.schedule for trial in stepped} == {"step"}
     assert [trial.configuration for trial in stepped[:4]] == four
+    factorial, tuning = design_file.load("factorial"), design_file.load("factorial-tuning")
+    assert not {*factorial.seeds} & {*tuning.seeds}
+    assert factorial.recipe == tuning.recipe
+    assert tuning.endpoint == "endpoint/validation_loss"
     fashion = design_file.load("fashion")
     assert fashion.overrides == {"dataset": "fashion-mnist"}
     assert names(fashion)[:4] == four
