@@ -76,6 +76,47 @@ class Summary(StrEnum):
     WALL_SECONDS = "time/wall_seconds"
 
 
+LOWER = (
+    Metric.TRAIN_LOSS,
+    Metric.TRAIN_LAST_BATCH_LOSS,
+    Metric.TEST_LOSS,
+    Metric.VALIDATION_LOSS,
+    Metric.CLEAN_LOSS,
+    Metric.SECONDS,
+    Summary.ENDPOINT_TEST_LOSS,
+    Summary.ENDPOINT_VALIDATION_LOSS,
+    Summary.ROUGHNESS_TEST_ACCURACY,
+    Summary.ROUGHNESS_TEST_LOSS,
+    Summary.GAP_ACCURACY,
+    Summary.CALIBRATION_NLL,
+    Summary.CALIBRATION_BRIER,
+    Summary.CALIBRATION_ECE,
+    Summary.MISCLASSIFIED,
+    Summary.WALL_SECONDS,
+)
+HIGHER = (
+    Metric.TRAIN_ACCURACY,
+    Metric.TEST_ACCURACY,
+    Metric.VALIDATION_ACCURACY,
+    Metric.CLEAN_ACCURACY,
+    Metric.IMAGES_PER_SECOND,
+    Summary.ENDPOINT_TEST_ACCURACY,
+    Summary.ENDPOINT_VALIDATION_ACCURACY,
+    Summary.BEST_TEST_ACCURACY,
+    Summary.RECALL,
+)
+HIGHER_IS_BETTER: Mapping[str, bool] = {**dict.fromkeys(LOWER, False), **dict.fromkeys(HIGHER, True)}
+"""Of numbers that can rank configurations; of all others, such as dead kernels, it depends on the question."""
+
+HELD_OUT = (
+    Metric.VALIDATION_LOSS,
+    Metric.VALIDATION_ACCURACY,
+    Summary.ENDPOINT_VALIDATION_LOSS,
+    Summary.ENDPOINT_VALIDATION_ACCURACY,
+)
+"""Numbers that a run records only if it holds images out of the training."""
+
+
 STORED_AS: Mapping[str, str] = {
     Summary.ENDPOINT_EPOCHS: "time/epochs_averaged",
     Summary.BEST_TEST_ACCURACY: "with_hindsight/best_epoch_test_accuracy",

@@ -132,6 +132,16 @@ def test_the_schema_is_the_committed_one_and_holds_the_shipped_designs():
     [
         ("seeds: 10", "seeds: 0", "line 11: seeds: expected a number of seeds from 1 to 100,000, or a list of seeds, got 0"),
         ("seeds: 10", "seeds: [1, 1]", "line 11: seeds: a seed is listed twice"),
+        (
+            "endpoint: endpoint/test_accuracy",
+            "endpoint: kernels/dead",
+            "line 12: endpoint: expected a number of which it is known which way is better, one of endpoint/test_accuracy,",
+        ),
+        (
+            "endpoint: endpoint/test_accuracy",
+            "endpoint: endpoint/validation_loss",
+            "line 12: endpoint: endpoint/validation_loss is recorded only where training images are held out: set validation_size above 0",
+        ),
         ("seeds: 10", "seeds: ten", "line 11: seeds: expected a number of seeds"),
         ("seeds: 10", "seeds: 99999", "line 11: seeds: this makes 399,996 trials"),
         ("{l1: 0, l2: 0}", "{l1: -1, l2: 0}", "line 7: l1: expected a finite number ≥ 0, got '-1'"),

@@ -21,7 +21,7 @@ from analysis.showing.sections.first import FIRST
 from analysis.showing.sections.section import Material
 from analysis.showing.words import opening
 from regstudy.design.history import Plan
-from regstudy.schema import Summary
+from regstudy.schema import HIGHER_IS_BETTER, Summary
 
 KEY = Summary.ENDPOINT_TEST_ACCURACY.value
 CURVE_MADE = [name for name in findings.measures.KNOWN if name.startswith(("endpoint/", "gap/", "roughness/"))]
@@ -215,6 +215,48 @@ def test_tables_and_sentences_have_the_order_of_the_ranking():
     assert list(luck.LUCK.told(own)["contest"]["wrong"]) == order
 
 
+@pytest.mark.parametrize(
+    ("changes", "ending"),
+    [
+        ({"margin": 0.1}, r" further seeds: the study published with --seeds \d+\."),
+        ({"seeds": [5, 6, 7, 8, 9]}, r" further seeds\."),
+    ],
+    ids=["not the design that is shipped", "seeds that no number names"],
+)
+def test_a_command_is_told_only_where_it_runs_more_of_the_same(changes, ending):
+    trials = synthetic.trials(seeds=5)
+    study = replace(trials.study, design=trials.study.design.changed(changes))
+    assert re.search(f"{ending}$", methods.advice(findings.find(replace(trials, study=study))))
+
+
+ENDPOINTS = {
+    "endpoint/test_loss": ("test loss", "mean of the last 5 of 8 epochs"),
+    "roughness/test_accuracy": ("roughness of test accuracy", "over the second half of 8 epochs"),
+    "errors/misclassified": ("errors/misclassified", "of the final model"),
+    "biased/best_epoch_test_accuracy": ("biased/best_epoch_test_accuracy", "of the best epoch"),
+}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_whatever_ranks_is_ranked_the_right_way_and_said_where_it_comes_from(endpoint):
+    trials = synthetic.trials(seeds=5)
+    runs, lower = trials.runs, not HIGHER_IS_BETTER[endpoint]
+    best, rng = runs["configuration"] == "L2 0.0005", np.random.default_rng(0)
+    values = 1 + rng.normal(0, 1e-3, len(runs)) + np.where(best, -0.5 if lower else 0.5, 0)
+    study = replace(trials.study, design=trials.study.design.changed({"endpoint": endpoint, "margin": 0.1}))
+    found = findings.find(replace(trials, runs=runs.assign(**{endpoint: values}), study=study))
+    words, taken = ENDPOINTS[endpoint]
+    assert found.ranking.order[0] == "L2 0.0005"
+    assert f"Use L2 0.0005: {words}" in methods.advice(found)
+    assert taken in methods.advice(found)
+    assert "a factor of" not in methods.advice(found)
+    headings = [column.heading for column in grids.ranking(found).columns]
+    assert len(set(headings)) == len(headings)
+    with plots.style():
+        made = [section.make(Material.of(found)) for section in (FIRST, *report.SECTIONS)]
+    assert made[0].figures
+
+
 def material(trials):
     """What sections are made of, undrawn."""
     return Material.of(findings.find(trials))
@@ -223,10 +265,8 @@ def material(trials):
 def test_where_nothing_is_shown_the_advice_is_what_to_run_next():
     found = findings.find(synthetic.trials(seeds=5))
     further = methods.further_for_advice(found)
-    assert (
-        f"Run about {further} further seeds: python -m regstudy study run published --seeds {10 + further}."
-        in methods.advice(found)
-    )
+    run = f"python -m regstudy study run published --epochs 8 --dataset mnist --seeds {5 + further}"
+    assert f"Run about {further} further seeds: {run}." in methods.advice(found)
     assert methods.advice(findings.find(synthetic.trials(seeds=2))).startswith("These runs allow no recommendation yet")
 
 

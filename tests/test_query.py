@@ -139,6 +139,11 @@ def test_a_study_that_nobody_started_is_read_by_its_designs_file(own_copy, tmp_p
         (FILE.replace("0.001", "-1"), DesignError, "later.yaml, line 4: l1: expected a finite number ≥ 0, got '-1'"),
         (FILE.replace("{epochs: 1}", "{epochs: 1, dataset: mnist}"), NothingToAnalyse, "no finished trial of the study"),
         (None, DesignError, "there is no design"),
+        (
+            f"{FILE}endpoint: roughness/test_accuracy\n",
+            NothingToAnalyse,
+            "no run here recorded roughness/test_accuracy, which the design ranks by (after 1 epoch)",
+        ),
     ],
 )
 def test_a_designs_file_that_gives_no_trials_is_named(own_copy, tmp_path, text, error, message):

@@ -64,9 +64,13 @@ def power(arguments: argparse.Namespace, _command: str) -> Document | None:
         shown.column(*heading.split("\n"), justify="right")
     if arguments.seed_seconds:
         shown.column("time here", justify="right")
+    # Two digits of the smallest, so that none is shown as nothing.
+    decimals = max(3, 1 - math.floor(math.log10(min(min(row[1:]) for row in found.table))))
     for n, difference, alike in found.table:
         time = [in_words(n * arguments.seed_seconds)] if arguments.seed_seconds else []
-        shown.row(f"{n}{' (this design)' if n == found.seeds else ''}", f"{difference:.3f}", f"{alike:.3f}", *time)
+        shown.row(
+            f"{n}{' (this design)' if n == found.seeds else ''}", f"{difference:.{decimals}f}", f"{alike:.{decimals}f}", *time
+        )
     shown.show()
     terminal.say(recommendation(found.needed, plain(design.margin)))
     if not arguments.embedded:

@@ -135,6 +135,7 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
     runs, design = trials.runs, trials.study.design if trials.study else None
     by_measure = _units(trials)
     endpoint = trials.endpoint or measures.measure(design.endpoint if design else Summary.ENDPOINT_TEST_ACCURACY.value)
+    endpoint = endpoint.as_ratio(ratio=False)  # a ranking, and its margin, are of differences
     scale, key = trials.scale or _scale(design, endpoint, by_measure), endpoint.key
     questions = trials.asserted or design
     alpha = questions.alpha if questions else trials.alpha or ALPHA
@@ -167,7 +168,7 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
         errors=errors,
         new_images=new,
         comparisons=_comparisons(runs, reference, by_measure),
-        sharpness=_sharpness(runs, reference, [key, *measures.COMPARED]),
+        sharpness=_sharpness(runs, reference, list(dict.fromkeys([key, *measures.COMPARED]))),
         effects=factorial.effects(runs, key, looked),
         power=_power(first, looked),
         contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from regstudy.schema import Summary
+from regstudy.schema import HIGHER_IS_BETTER, Summary
 
 MISSING = "not available"
 UNBOUNDED = "unbounded"
@@ -177,7 +177,7 @@ COMPARED = tuple(
 
 def measure(key: str) -> Measure:
     """A known measure by its metric's name, or a plain one for a metric of somebody else's."""
-    return KNOWN.get(key, Measure(key, key, decimals=4))
+    return KNOWN.get(key, Measure(key, key, decimals=4, higher_is_better=HIGHER_IS_BETTER.get(key)))
 
 
 def units(test_images: int, averaged: int) -> dict[str, Unit]:

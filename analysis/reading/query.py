@@ -157,6 +157,8 @@ def _read(wanted: Wanted, source: Records, everything: Sequence[Record], planned
     if planned is not None and not planned.run_id:
         notices += (studies.of_a_file(planned),)
     runs = _runs_frame(distinct, planned)
+    if planned is not None and not runs["diverged"].all() and runs[planned.design.endpoint].isna().all():
+        raise NothingToAnalyse(_no_endpoint(planned.design.endpoint, int(runs["epochs"].max())))
     notices += comparability.check(runs, wanted.allow, sorted(_unknown(configs.values()) & {*runs.columns}), grows=grows)
     epochs = _epochs_frame(source, runs)
     return Trials(runs, epochs, notices, source, WORDS, measures.CURVES, planned, plan=_plan(wanted, planned))
@@ -228,6 +230,10 @@ def _why_nothing(
         return f"{where} has {len(ours)} runs of regstudy, but none has finished: wait, or run {FIRST_RUN}"
     anybodys = f"; for other runs: compare {ANYBODYS}" if any(run.status == FINISHED for run in everything) else ""
     return f"{where} has no run of regstudy: first run, in this folder, {FIRST_RUN}{anybodys}{stores.elsewhere(source)}"
+
+
+def _no_endpoint(metric: str, epochs: int) -> str:
+    return f"no run here recorded {metric}, which the design ranks by (after {plural(epochs, 'epoch')}): name another endpoint, or train for longer"
 
 
 def _distinct(runs: list[Record]) -> list[Record]:

@@ -1,6 +1,7 @@
 """Tables of a report, as text: one description for HTML, Markdown and whatever comes next. Those of single sections are theirs."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -70,19 +71,40 @@ class Grid:
     title: str = ""
 
 
+@dataclass(frozen=True)
+class Detail:
+    """What stands beside the ranking of trials: the metric's name, its heading in a report and, on two lines, on a terminal, and a row's cell."""
+
+    metric: str
+    heading: str
+    short: str
+    cell: Callable[[Mapping[str, Any]], str]
+
+
+DETAILS = (
+    Detail("", "wrong images", "wrong\nimages", lambda row: f"{row['wrong_images']:.1f}"),
+    Detail(Summary.ENDPOINT_TEST_LOSS, "test loss (nats)", "test loss", lambda row: f"{row['test_loss']:.4f}"),
+    Detail(BEST, "best epoch (%, biased)", "best epoch,\nbiased", lambda row: f"{100 * row['best_epoch_accuracy_biased']:.2f}"),
+)
+"""The best epoch last, since it is biased."""
+
+
+def details(found: Findings) -> list[Detail]:
+    """What stands beside the ranking, which has the endpoint itself already."""
+    return [own for own in DETAILS if own.metric != found.endpoint.key] if DETAIL in found.table else []
+
+
 def ranking(found: Findings) -> Grid:
-    """Ranks, means, intervals; the best epoch last, since it is biased."""
-    reading, block = found.endpoint, found.trials.words.block
-    detailed = DETAIL in found.table
+    """Ranks, means, intervals, and details."""
+    reading, block, beside = found.endpoint, found.trials.words.block, details(found)
     unit = f" ({reading.unit})" if reading.unit else ""
     new = "new_low" in found.table
     of_mean = ["95% interval, these images", "for new images"] if new else ["95% interval of the mean"]
     headings = ["rank", "configuration", f"{block}s", f"{reading.words}{unit}", *of_mean, f"SD over {block}s"]
-    if detailed:
-        headings += ["wrong images", "test loss (nats)", "best epoch (%, biased)"]
+    headings += [detail.heading for detail in beside]
     best = found.table["best"].notna().any()
     few = found.table.head(listed(found))
-    rows = [_ranked(row, reading, detailed=detailed, best=bool(best), new=new) for row in each(few)]
+    rows = [_ranked(row, reading, beside, best=bool(best), new=new) for row in each(few)]
     columns = [Column(text, text != "configuration") for text in [*headings, *([P_BEST] if best else [])]]
     caption = f"Ranking{_how_read(found.table)}"
     if len(rows) < len(found.table):
@@ -188,7 +210,7 @@ def runs(found: Findings) -> Grid:
         (
             str(row["configuration"]),
             str(row["seed"]),
-            reading.value(row[reading.key]) if is_number(row[reading.key]) else "diverged",
+            reading.value(row[reading.key]) if is_number(row[reading.key]) else "diverged" if row["diverged"] else NONE,
             *(cell(row) for _, _, cell in more),
             str(row["run_id"]),
         )
@@ -229,13 +251,13 @@ def _links(found: Findings) -> tuple[str, ...]:
     return tuple(f"{place}/{quote(str(run_id), safe='')}" for run_id in found.trials.runs["run_id"])
 
 
-def _ranked(row: dict[str, float], reading: Measure, *, detailed: bool, best: bool, new: bool) -> tuple[str, ...]:
+def _ranked(row: dict[str, float], reading: Measure, beside: Sequence[Detail], *, best: bool, new: bool) -> tuple[str, ...]:
     seeds, diverged = int(row["seeds"]), int(row["diverged"])
     cells = [
         rank(row),
         str(row["configuration"]),
         str(seeds) + (f" + {diverged} diverged" if diverged else ""),
-        reading.value(row["mean"]) if seeds else "diverged",
+        reading.value(row["mean"]) if seeds else "diverged" if diverged else NONE,
         f"{reading.value(row['low'])} to {reading.value(row['high'])}" if is_number(row["low"]) else NONE,
         *(
             [f"{reading.value(row['new_low'])} to {reading.value(row['new_high'])}" if is_number(row["new_low"]) else NONE]
@@ -243,14 +265,8 @@ def _ranked(row: dict[str, float], reading: Measure, *, detailed: bool, best: bo
             else []
         ),
         reading.spread(row["sd"]) if is_number(row["low"]) else NONE,
+        *(detail.cell(row) if seeds else NONE for detail in beside),
     ]
-    if detailed:
-        shown = seeds > 0
-        cells += (
-            [f"{row['wrong_images']:.1f}", f"{row['test_loss']:.4f}", f"{100 * row['best_epoch_accuracy_biased']:.2f}"]
-            if shown
-            else [NONE] * 3
-        )
     return (*cells, *([f"{row['best']:.0%}" if is_number(row["best"]) else NONE] if best else []))
 
 

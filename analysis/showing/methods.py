@@ -1,11 +1,12 @@
 """What was really done, in words, from the findings themselves: methods, and the summary's three sentences."""
 
 import math
+import shlex
 
 from regstudy.config import strengths
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
-from regstudy.schema import LAST_EPOCHS
+from regstudy.schema import LAST_EPOCHS, Metric
 
 from ..files.rows import rows
 from ..judging import looks, statistics
@@ -17,6 +18,17 @@ from ..judging.statistics import LEAST
 from ..reading import measures
 from ..reading.trials import AVERAGED, TEST_IMAGES
 from . import wording
+
+OF_LAST_EPOCHS = ("endpoint/", "gap/")
+"""Trials' numbers that are means over the last epochs; their names begin so."""
+
+TAKEN = {
+    ("roughness/",): "over the second half of {} epochs",
+    ("biased/",): "of the best epoch",
+    tuple(metric.value for metric in Metric): "of the last epoch",
+    ("calibration/", "errors/", "kernels/", "recall/", "sparsity/"): "of the final model",
+}
+"""Where the others come from, by how their names begin."""
 
 
 def summary(found: Findings) -> list[str]:
@@ -109,16 +121,33 @@ def further_for_advice(found: Findings) -> int | None:
 def _how_to_run(found: Findings, wanted: int | None) -> str:
     if found.trials.study is None or wanted is None:
         return ""
-    command, design = command_for(found, wanted), found.trials.study.design
-    return f": {command}" if command else f": the study {design.name} with --seeds {len(design.seeds) + wanted}"
+    command, design, seeds = command_for(found, wanted), found.trials.study.design, _seeds(found, wanted)
+    how = command or (f"the study {design.name} with --seeds {seeds}" if seeds else "")
+    return f": {how}" if how else ""
+
+
+def _seeds(found: Findings, further: int) -> int:
+    """What `--seeds` takes for so many more; 0 where the design's are not counted from 0, so that a number would be others."""
+    seeds = found.trials.study.design.seeds if found.trials.study else ()
+    return max(found.blocks + further, len(seeds)) if sorted(seeds) == list(range(len(seeds))) else 0
 
 
 def command_for(found: Findings, further: int) -> str:
-    """What runs so many more blocks; empty if it is not known: of a study whose design is a file of the user's, or none."""
+    """What runs so many more blocks; empty if it is not known: where the design is none that is shipped, as it is but for epochs and data set, or its seeds are not counted from 0."""
     study = found.trials.study
     if study is None or study.design.name not in design_file.shipped():
         return ""
-    return f"python -m regstudy study run {study.design.name} --seeds {len(study.design.seeds) + further}"
+    design, shipped = study.design, design_file.load(study.design.name)
+    changed = {
+        name: design.overrides[name]
+        for name in ("epochs", "dataset")
+        if name in design.overrides and design.overrides[name] != shipped.overrides.get(name)
+    }
+    asked = shipped.with_changes(seeds=None, epochs=changed.get("epochs"), dataset=changed.get("dataset"))
+    seeds, options = _seeds(found, further), [word for name, value in changed.items() for word in (f"--{name}", str(value))]
+    is_known = bool(seeds) and asked.digest == design.digest
+    words = ["python", "-m", "regstudy", "study", "run", design.name, *options, "--seeds", str(seeds)]
+    return shlex.join(words) if is_known else ""
 
 
 def methods(found: Findings) -> list[str]:
@@ -335,7 +364,7 @@ def _separated(found: Findings, chosen: str) -> str:
     """The configurations that are shown to be worse than the chosen one, with their differences."""
     pairs = found.ranking.pairs
     own = pairs[(pairs["first"] == chosen) & (pairs["relation"] == "separated")]
-    reading, told = found.endpoint.as_ratio(ratio=False), []
+    reading, told = found.endpoint, []
     for row in rows(own.head(wording.FEW)):
         low, high = (reading.spread(end) for end in sorted((abs(row["low"]), abs(row["high"]))))
         told.append(f"{row['second']} by {reading.spread(abs(row['mean']))}{reading.difference_unit} ({low} to {high})")
@@ -354,6 +383,8 @@ def endpoint_words(found: Findings) -> str:
     if not found.trials.has("epochs"):
         return f", {f'mean of the last {averaged} {step}s' if averaged > 1 else f'of the last {step}'}"
     epochs = int(found.trials.runs["epochs"].max())
+    if found.trials.has(TEST_IMAGES) and not found.endpoint.key.startswith(OF_LAST_EPOCHS):
+        return next((f", {told}" for names, told in TAKEN.items() if found.endpoint.key.startswith(names)), "").format(epochs)
     if averaged < LAST_EPOCHS:
         return f", mean of the {plural(averaged, step)} there {'is' if averaged == 1 else 'are'}"
     return f", mean of the last {averaged} of {epochs} {step}s"

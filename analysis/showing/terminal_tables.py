@@ -13,23 +13,23 @@ from ..judging.statistics import LEAST
 from ..reading import measures
 from ..reading.trials import TEST_IMAGES
 from . import grids, methods, wording
-from .grids import DETAIL, listed
+from .grids import listed
 
 NONE = "–"
 
 
 def show_ranking(found: Findings) -> None:
     """Print the ranking; ties share their rank, and nothing is emphasised."""
-    detailed = DETAIL in found.table
+    beside = grids.details(found)
     shown = Table(f"{_title(found)}; ± is the 95% interval of the mean, = a shown equivalence, ? what is not known")
     shown.column("rank", justify="right")
     shown.column("configuration")
     headings = [f"{found.trials.words.block}s", f"{found.endpoint.words}{_in_unit(found)}", "SD"]
-    for heading in headings + (["wrong\nimages", "test loss", "best epoch,\nbiased"] if detailed else []):
+    for heading in [*headings, *(detail.short for detail in beside)]:
         shown.column(*heading.split("\n"), justify="right")
     few = found.table.head(listed(found))
     for row in rows(few):
-        shown.row(*_ranked(row, found), *(_details(row) if detailed else []))
+        shown.row(*_ranked(row, found), *(detail.cell(row) if row["seeds"] else NONE for detail in beside))
     told = grids.parameters(found)
     if told is not None:
         grids.table(told).show()
@@ -173,13 +173,6 @@ def _ranked(row: dict[str, object], found: Findings) -> list[str]:
         grids.rank(row, "?"),
         str(row["configuration"]),
         str(seeds) + (f" + {diverged} diverged" if diverged else ""),
-        (reading.value(mean) if seeds else "diverged") + half,
+        (reading.value(mean) if seeds else "diverged" if diverged else NONE) + half,
         reading.spread(sd) if math.isfinite(sd) else NONE,
     ]
-
-
-def _details(row: dict[str, object]) -> list[str]:
-    wrong, loss, best = (float(str(row[name])) for name in ("wrong_images", "test_loss", "best_epoch_accuracy_biased"))
-    if not math.isfinite(wrong):
-        return [NONE] * 3
-    return [f"{wrong:.1f}", f"{loss:.4f}", f"{100 * best:.2f}"]

@@ -29,7 +29,7 @@ from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, Dataset, RunConfig
 from regstudy.console.terminal import plain, plural
 from regstudy.design import labels
 from regstudy.errors import ConfigError, DesignError
-from regstudy.schema import FIRST_NAMES, NUMERICS_VERSION, Summary
+from regstudy.schema import FIRST_NAMES, HELD_OUT, HIGHER_IS_BETTER, NUMERICS_VERSION, Summary
 from regstudy.schema import Metric as PerEpoch
 
 MOST_TRIALS = 100_000
@@ -73,7 +73,17 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_len
 RECORDED = tuple(metric.value for metric in (*Summary, *PerEpoch))
 """Numbers that runs record: per run, or per epoch, of which the last counts; braces stand for a threshold, a layer or a class."""
 
-_RECORDED = re.compile("|".join(re.escape(name).replace(r"\{\}", "[^{}]+") for name in (*RECORDED, *FIRST_NAMES)))
+RANKING = tuple(name for name in RECORDED if name in HIGHER_IS_BETTER)
+"""Of these, the ones of which it is known which way is better."""
+
+
+def _one_of(names: Sequence[str]) -> re.Pattern[str]:
+    """Any of these, by either of their names, whatever stands in the braces."""
+    either = [*names, *(other for other, name in FIRST_NAMES.items() if name in names)]
+    return re.compile("|".join(re.escape(name).replace(r"\{\}", "[^{}]+") for name in either))
+
+
+_RECORDED, _RANKING = _one_of(RECORDED), _one_of(RANKING)
 
 
 def _recorded(given: str) -> str:
@@ -82,8 +92,18 @@ def _recorded(given: str) -> str:
     raise ValueError(f"expected a number that runs record, one of {', '.join(RECORDED)}")
 
 
+def _ranks(given: str) -> str:
+    name = _recorded(given)
+    if _RANKING.fullmatch(name):
+        return name
+    raise ValueError(f"expected a number of which it is known which way is better, one of {', '.join(RANKING)}")
+
+
 Metric = Annotated[str, AfterValidator(_recorded), WithJsonSchema({"type": "string", "pattern": f"^({_RECORDED.pattern})$"})]
 """What can be claimed about."""
+
+Endpoint = Annotated[str, AfterValidator(_ranks), WithJsonSchema({"type": "string", "pattern": f"^({_RANKING.pattern})$"})]
+"""What configurations can be ranked by."""
 
 SCALED_IN_POINTS = frozenset(
     name
@@ -206,7 +226,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         default=None, description="what is compared: every combination of these values"
     )
     seeds: Seeds = Field(description="a number of seeds, or a list of them: each is a block, in which every configuration runs")
-    endpoint: Metric = Field(default="endpoint/test_accuracy", description="the per-run number that ranks configurations")
+    endpoint: Endpoint = Field(default="endpoint/test_accuracy", description="the per-run number that ranks configurations")
     margin: PositiveFloat = Field(
         default=0.05, description="smallest difference of the endpoint that matters; accuracies: points"
     )
@@ -277,6 +297,18 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             seen.add(config)
         if any(self.names()):
             self._check_distinct(self.called())
+        self._check_held_out()
+
+    def _check_held_out(self) -> None:
+        """Numbers on held-out images are asked for only where there are some: else it would show after the training."""
+        places: list[tuple[Place, str]] = [(("endpoint",), self.endpoint)]
+        for number, claim in enumerate(self.claims):
+            for position, contrast in enumerate(claim.contrasts):
+                places.append((("claims", number, "contrasts", position, "metric"), contrast.metric))
+        without = any(not config.validation_size for config in self.configs())
+        for place, metric in places:
+            if without and metric in HELD_OUT:
+                raise at(place, f"{metric} is recorded only where training images are held out: set validation_size above 0")
 
     def _check_names(self) -> None:
         """Names are names; whether they are no other's label is known once all fields are."""

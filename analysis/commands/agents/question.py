@@ -83,7 +83,7 @@ class Asked:
     @property
     def reading(self) -> Measure:
         """How the endpoint is written: its differences, never ratios."""
-        return self.found.endpoint.as_ratio(ratio=False)
+        return self.found.endpoint
 
     def verdict(self, judged: Judged) -> Verdict:
         """What diverged at times is not shown to be better by the runs that did not."""

@@ -74,7 +74,7 @@ def _shown(found: Findings, difference: float) -> float:
 
 def told(found: Findings, row: dict[str, Any]) -> str:
     """What is known of a pair, a row of `opening.against`, as it stands beside its bar."""
-    reading, counted = found.endpoint.as_ratio(ratio=False), bool(opening.images(found))
+    reading, counted = found.endpoint, bool(opening.images(found))
     ends = sorted(_shown(found, row[end]) for end in ("low", "high"))
     if not math.isfinite(row["mean"]):
         return "not compared"
@@ -106,11 +106,7 @@ def _labels(found: Findings, anchor: str | None, *, bars: bool) -> tuple[tuple[s
     """Title and subtitle of the figure's two panels."""
     words, images = found.trials.words, opening.images(found)
     better = "higher" if found.scale.higher_is_better else "lower"
-    title = (
-        f"Wrong of {images:,} test images"
-        if images
-        else f"{labelled(found.endpoint.as_ratio(ratio=False))}, {better} is better"
-    )
+    title = f"Wrong of {images:,} test images" if images else f"{labelled(found.endpoint)}, {better} is better"
     pairing = f", same {words.block}" if found.trials.pairing.paired else ""
     other = f"More wrong than with {anchor}{pairing}" if images else f"Difference from {anchor}{pairing}"
     return (title, f"a mark is one {words.block}; bar: mean"), (
