@@ -301,14 +301,13 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
     def _check_held_out(self) -> None:
         """Numbers on held-out images are asked for only where there are some: else it would show after the training."""
-        places: list[tuple[Place, str]] = [(("endpoint",), self.endpoint)]
+        asked: dict[Place, str] = {("endpoint",): self.endpoint}
         for number, claim in enumerate(self.claims):
-            for position, contrast in enumerate(claim.contrasts):
-                places.append((("claims", number, "contrasts", position, "metric"), contrast.metric))
-        without = any(not config.validation_size for config in self.configs())
-        for place, metric in places:
-            if without and metric in HELD_OUT:
-                raise at(place, f"{metric} is recorded only where training images are held out: set validation_size above 0")
+            asked |= {("claims", number, "contrasts", place, "metric"): own.metric for place, own in enumerate(claim.contrasts)}
+        of_held_out = [place for place, metric in asked.items() if metric in HELD_OUT]
+        if of_held_out and any(not config.validation_size for config in self.configs()):
+            told = f"{asked[of_held_out[0]]} is recorded only where training images are held out: set validation_size above 0"
+            raise at(of_held_out[0], told)
 
     def _check_names(self) -> None:
         """Names are names; whether they are no other's label is known once all fields are."""
