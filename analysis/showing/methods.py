@@ -127,13 +127,14 @@ def _how_to_run(found: Findings, wanted: int | None) -> str:
 
 
 def _seeds(found: Findings, further: int) -> int:
-    """What `--seeds` takes for so many more; 0 where the design's are not counted from 0, so that a number would be others."""
+    """What `--seeds` takes for so many more; 0 where that number, counted from 0, would leave out seeds that are there."""
     seeds = found.trials.study.design.seeds if found.trials.study else ()
-    return max(found.blocks + further, len(seeds)) if sorted(seeds) == list(range(len(seeds))) else 0
+    wanted = max(found.blocks + further, len(seeds))
+    return wanted if max(seeds, default=0) < wanted else 0
 
 
 def command_for(found: Findings, further: int) -> str:
-    """What runs so many more blocks; empty if it is not known: where the design is none that is shipped, as it is but for epochs and data set, or its seeds are not counted from 0."""
+    """What runs so many more blocks; empty if it is not known: where the design is none that is shipped, as it is but for epochs and data set, or no number names its seeds."""
     study = found.trials.study
     if study is None or study.design.name not in design_file.shipped():
         return ""
