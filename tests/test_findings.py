@@ -255,6 +255,8 @@ def test_whatever_ranks_is_ranked_the_right_way_and_said_where_it_comes_from(end
     with plots.style():
         made = [section.make(Material.of(found)) for section in (FIRST, *report.SECTIONS)]
     assert made[0].figures
+    about_images = [section.title for section in made if section and "images wrong at the end" in section.title]
+    assert not about_images, "the endpoint's tests say nothing of wrong images"
 
 
 def material(trials):

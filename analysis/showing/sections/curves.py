@@ -25,14 +25,14 @@ def _finding(material: Material) -> list[str]:
 
 
 def _ends(found: Findings) -> str:
-    """What the ranking's tests show of the endpoint against the reference; empty of one configuration."""
+    """What the ranking's tests show of the endpoint against the reference; empty of one configuration, or where the endpoint is not where the first curve ends."""
     table, reference = found.table, found.reference
-    if len(table) < 2:
+    counts = found.trials.curves[0].counts_images if found.trials.curves else False
+    if len(table) < 2 or counts != found.endpoint.counts_images:
         return ""
     if table["seeds"].max() < LEAST or wording.untested(found.ranking, found.trials.words.block):
         return f"too few {found.trials.words.block}s to tell which ends better"
     higher = beside_reference(found)
-    counts = found.trials.curves[0].counts_images if found.trials.curves else False
     words = {True: "fewer images wrong", False: "more images wrong"} if counts else {
         True: f"higher {found.endpoint.words}", False: f"lower {found.endpoint.words}"
     }  # fmt: skip
