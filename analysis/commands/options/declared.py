@@ -1,6 +1,7 @@
 """What each command takes, as its help says it. Imports neither mlflow nor pandas, and only what no help can do without."""
 
 import argparse
+from typing import Any
 
 from regstudy.console import document, terminal
 
@@ -114,20 +115,18 @@ def _add_snapshot(snapshot: argparse.ArgumentParser) -> None:
 
 
 def _add_mcp(served: argparse.ArgumentParser) -> None:
-    served.add_argument(
+    _add_list(
+        served,
         "--experiment",
         metavar="NAME",
         dest="experiments",
-        action="append",
-        default=[],
         help="MLflow experiment, where the agent names none; default: MLflow's own; may be repeated",
     )
-    served.add_argument(
+    _add_list(
+        served,
         "--from",
         metavar="DIR",
         dest="snapshots",
-        action="append",
-        default=[],
         help="a snapshot, or a file of results, that is read instead where the agent names none; may be repeated",
     )
 
@@ -135,12 +134,11 @@ def _add_mcp(served: argparse.ArgumentParser) -> None:
 def _source() -> terminal.Parser:
     """Which runs: the options that all commands share."""
     shared = terminal.Parser(add_help=False)
-    shared.add_argument(
+    _add_list(
+        shared,
         "--experiment",
         metavar="NAME",
         dest="experiments",
-        action="append",
-        default=[],
         help="MLflow experiment; default: MLflow's own; may be repeated where runs of any code are compared",
     )
     shared.add_argument("--dataset", metavar="NAME", default="", help="only the runs on this data set")
@@ -150,19 +148,17 @@ def _source() -> terminal.Parser:
         default="",
         help="only the trials of this study: its name, its run's ID, or its design's file, whoever ran them",
     )
-    shared.add_argument(
+    _add_list(
+        shared,
         "--where",
         metavar="FIELD=VALUE",
-        action="append",
-        default=[],
         help="only runs with this value, or one of A,B,C; a value with commas in double quotes: 'opt=\"adam, fused\"'; may be repeated",
     )
-    shared.add_argument(
+    _add_list(
+        shared,
         "--from",
         metavar="WHERE",
         dest="snapshots",
-        action="append",
-        default=[],
         help="read a snapshot instead; or, with compare --metric, another store, a CSV or Parquet file of results, or a folder that TensorBoard or Weights & Biases wrote; may be repeated",
     )
     shared.add_argument(
@@ -171,11 +167,10 @@ def _source() -> terminal.Parser:
         default="",
         help="how many seeds (blocks) were fixed before any was looked at, or 'none'; for runs that do not say",
     )
-    shared.add_argument(
+    _add_list(
+        shared,
         "--allow",
         metavar="FIELD",
-        action="append",
-        default=[],
         help=f"compare runs although they differ in one of {', '.join(ALLOWED)}; the report says so; may be repeated",
     )
     document.add_option(shared)
@@ -199,23 +194,26 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("configurations", metavar="A B", nargs="*", help="two configurations, named as in the ranking")
     anyone = compare.add_argument_group("runs of any code", "instead of A and B")
     _add_metric(anyone)
-    anyone.add_argument(
+    _add_list(
+        anyone,
         "--group-by",
         metavar="params.NAME",
-        action="append",
-        default=[],
         help="what makes runs the same configuration: params.NAME, tags.NAME, experiment, run_name or store; may be repeated",
     )
-    anyone.add_argument(
+    _add_list(
+        anyone,
         "--status",
         metavar="STATUS",
-        action="append",
-        default=[],
         help="also runs of this status, such as FAILED or RUNNING; may be repeated; default: FINISHED alone",
     )
     _add_number(anyone)
     anyone.add_argument("--output", metavar="DIR", default="", help="write the report into this folder")
     _add_written(anyone)
+
+
+def _add_list(group: "argparse._ArgumentGroup | argparse.ArgumentParser", option: str, **how: Any) -> None:
+    """An option that may be repeated."""
+    group.add_argument(option, action="append", default=[], **how)
 
 
 def _add_written(group: "argparse._ArgumentGroup | argparse.ArgumentParser") -> None:
@@ -232,23 +230,21 @@ def _add_written(group: "argparse._ArgumentGroup | argparse.ArgumentParser") -> 
 
 
 def _add_metric(group: "argparse._ArgumentGroup | argparse.ArgumentParser") -> None:
-    group.add_argument(
+    _add_list(
+        group,
         "--metric",
         metavar="NAME",
         dest="metrics",
-        action="append",
-        default=[],
         help="the metric that is compared; may be repeated: each by itself, and they share α",
     )
 
 
 def _add_number(group: "argparse._ArgumentGroup | argparse.ArgumentParser") -> None:
     """How runs of any code are paired, and which number of each counts."""
-    group.add_argument(
+    _add_list(
+        group,
         "--block",
         metavar="params.NAME",
-        action="append",
-        default=[],
         help="what pairs runs; may be repeated; none: nothing does; default: params.seed, where runs have it",
     )
     group.add_argument(
@@ -267,11 +263,10 @@ def _add_number(group: "argparse._ArgumentGroup | argparse.ArgumentParser") -> N
 
 def _add_gate(gate: argparse.ArgumentParser) -> None:
     for side in ("baseline", "candidate"):
-        gate.add_argument(
+        _add_list(
+            gate,
             f"--{side}",
             metavar="WHERE",
-            action="append",
-            default=[],
             required=True,
             help="its runs: FIELD=VALUE such as tags.branch=main, experiment=NAME, a CSV or Parquet file, or a folder of TensorBoard’s or Weights & Biases’ files; may be repeated, all must hold",
         )
