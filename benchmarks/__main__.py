@@ -167,7 +167,23 @@ def _start_up_rows(scratch: Path) -> list[Row]:
             subprocess.run([sys.executable, "-m", *command], cwd=scratch, env=environment, check=False, capture_output=True)
             seconds.append(time.perf_counter() - start)
         rows.append((f"(f) {name}", f"{median(seconds):.2f} s", f"median of {START_UPS} starts"))
-    return rows
+    return [*rows, _loading_row(environment)]
+
+
+def _loading_row(environment: dict[str, str]) -> Row:
+    """Torch and MLflow, loaded and done with: as our commands start and end beside as Python does, in turn."""
+    loads = "import torch, mlflow"
+    ways = [f"from regstudy.console import terminal; terminal.collect_rarely(); {loads}", loads]
+    seconds = [[_seconds_of(way, environment) for way in ways] for _ in range(START_UPS)]
+    ours, python = (median(of) for of in zip(*seconds, strict=True))
+    how = f"{ours:.2f} s / {python:.2f} s; medians of {START_UPS} starts each, in turn"
+    return ("(f) loading torch and MLflow, and ending: ours / Python's", f"{ours / python:.2f}", how)
+
+
+def _seconds_of(code: str, environment: dict[str, str]) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    return time.perf_counter() - start
 
 
 @contextmanager

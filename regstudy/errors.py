@@ -1,5 +1,8 @@
 """What can go wrong that a user can put right: each error's message is one line that says how."""
 
+FIRST_RUN = "python -m regstudy train --l1 0.001"
+"""For those that find no run: the command that makes one."""
+
 
 class RegstudyError(Exception):
     """Base of all errors that end a command with one line and exit status 2."""

@@ -35,12 +35,15 @@ from analysis.judging.findings import Findings
 from analysis.reports import report
 from analysis.showing import plots
 from regstudy.config import RunConfig
+from regstudy.console import terminal
 from regstudy.data import finding
 from regstudy.run.trial import run
 from regstudy.store import store
 from regstudy.study import speed
 
 ROOT = Path(__file__).parent.parent
+
+terminal.collect_rarely()
 
 # The same examples each time, and no time limit on a machine that others use too.
 settings.register_profile("regstudy", deadline=None, derandomize=True, max_examples=50)

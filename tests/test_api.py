@@ -15,6 +15,7 @@ import analysis as an
 import regstudy as rs
 from analysis.judging import findings
 from analysis.reading import errors
+from regstudy.console import terminal
 from regstudy.errors import ConfigError, NothingToAnalyse, UsageError
 
 SMALL = {"dataset": "mnist-5k", "epochs": 1, "threads": 1}
@@ -42,6 +43,15 @@ def test_importing_loads_neither_torch_nor_mlflow(code):
     loaded = {*told.stdout.split()}
     assert not loaded & {"torch", "mlflow", "matplotlib", "pandas"}
     assert "regstudy" in loaded
+
+
+@pytest.mark.slow
+def test_a_snapshot_is_ranked_without_mlflow_and_rarely_looked_through_for_garbage():
+    """Both are most of what a short command takes."""
+    code = "import gc, runpy, sys\ntry: runpy.run_module('analysis', run_name='__main__')\nfinally: print('mlflow' in sys.modules, gc.get_threshold()[0])"
+    words = ["rank", "--from", str(ROOT / "results" / "sweep-l1" / "blocks-5-6")]
+    told = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert told.stdout.splitlines()[-1] == f"False {terminal.BETWEEN_COLLECTIONS}"
 
 
 @pytest.mark.slow

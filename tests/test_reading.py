@@ -15,7 +15,7 @@ import pytest
 from mlflow.entities import Metric
 from servers import serving
 
-from analysis.reading.records import rest, sql, stores
+from analysis.reading.records import mlflow_store, rest, sql, stores
 from regstudy.errors import TrackingError
 from regstudy.store import database, store, tables
 from regstudy.store.server import Server
@@ -55,11 +55,11 @@ def ordered(points: pd.DataFrame) -> pd.DataFrame:
 
 def public(ids, names):
     """As MLflow's client gives them, run by run and metric by metric."""
-    return ordered(pd.DataFrame(Server(mlflow.get_tracking_uri()).points(ids, names), columns=stores.COLUMNS))
+    return ordered(pd.DataFrame(Server(mlflow.get_tracking_uri()).points(ids, names), columns=mlflow_store.COLUMNS))
 
 
 def by_sql(held, ids, names):
-    return stores.StoreRecords("here", "Default", "0", held).epochs(ids, names)
+    return mlflow_store.StoreRecords("here", "Default", "0", held).epochs(ids, names)
 
 
 @pytest.mark.parametrize("together", [sql.TOGETHER, 3, 1])

@@ -78,19 +78,20 @@ def test_what_it_says_is_what_the_analysis_says_of_such_runs():
 
 
 def test_the_same_at_every_number_of_blocks_and_many_margins():
+    places = [0, 3, 6, OWN, 12, 19, 29]
     for plan in (Plan(6), Plan(None, sequential=True), None):
         found = findings.find(apart(6, plan))
         check(
             found,
             made(found),
             what_if.find(found),
-            [(place, times) for place in range(5) for times in (0, 3, 6, OWN, 12, 19, 29)],
+            [(place, times) for place in range(5) for times in places[place % 2 :: 2]],
         )
 
 
 def test_the_same_where_runs_diverged_or_many_are_compared_with_the_leader():
     checked = 0
-    for number in range(40):
+    for number in range(20):
         trials = study(number)
         found = findings.find(trials)
         what, anchor = what_if.find(found), opening.compared_with(found)
@@ -103,7 +104,7 @@ def test_the_same_where_runs_diverged_or_many_are_compared_with_the_leader():
             assert list(now.pairs["relation"]) == list(own.ranking.pairs["relation"])
             assert now.order[0] == own.ranking.leader
             checked += 1
-    assert checked > 20
+    assert checked > 10
 
 
 def test_of_many_each_is_shown_beside_whoever_leads_then():

@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from regstudy.console import document, terminal
@@ -13,8 +13,8 @@ from regstudy.errors import RegstudyError, UsageError
 
 from ..files import folders
 from ..reports import formats
+from .options import parsed
 from .options.declared import PROGRAM
-from .options.parsed import CHOICES, parse
 
 JSON = "--json"
 """Changes how a result is told, so it is no part of the command that made it."""
@@ -38,34 +38,26 @@ def _command(given: list[str], program: str) -> None:
 
 
 def _run(given: list[str], program: str) -> None:
-    arguments = parse(given, program)
+    arguments = parsed.parse(given, program)
     if arguments.command == "verify":
         from . import verify
 
         with document.alone(arguments.json):
-            checked = verify.verify(arguments.report, parse)
+            checked = verify.verify(arguments.report, parsed.parse)
         if arguments.json:
             document.give(checked)
         return
     if arguments.command == "mcp":
         from .agents import server
 
-        server.serve(arguments, parse)
+        server.serve(arguments, parsed.parse)
         return
     if formats.PDF in formats.read(getattr(arguments, "format", "")):
         formats.browser()
     made = _make_folder(arguments)
     command = as_command([word for word in given if word != JSON])
     try:
-        from . import choices, commands, gate, power, promote
-
-        own = {
-            "power": power.power,
-            CHOICES: choices.choices,
-            "gate": gate.gate,
-            "promote": promote.promote,
-        }
-        run = own[arguments.command] if arguments.command in own else getattr(commands, arguments.command)
+        run = _loaded(arguments.command)
         with document.alone(_as_json(arguments)):
             told = run(arguments, command)
         if told is not None:
@@ -73,6 +65,24 @@ def _run(given: list[str], program: str) -> None:
     except BaseException:
         folders.unmake(made)
         raise
+
+
+def _loaded(command: str) -> Callable[[argparse.Namespace, str], "document.Document | None"]:
+    """What carries out a command; MLflow, which one needs and another does not, takes as long to load as all else."""
+    match command:
+        case "power":
+            from .power import power as run
+        case parsed.CHOICES:
+            from .choices import choices as run
+        case "gate":
+            from .gate import gate as run
+        case "promote":
+            from .promote import promote as run
+        case _:
+            from . import commands
+
+            return getattr(commands, command)
+    return run
 
 
 def _as_json(arguments: argparse.Namespace) -> bool:

@@ -24,7 +24,7 @@ from ..reading.records import snapshot as snapshots
 from ..reading.records import stores
 from ..reading.records.record import FINISHED, STATUSES, Records
 from ..reading.trials import Trials
-from ..reports import formats, note, publish
+from ..reports import formats, note
 from ..reports.formats import Contents
 from ..showing import gallery as gallery_page
 from ..showing import terminal_tables
@@ -108,6 +108,8 @@ def report(arguments: argparse.Namespace, command: str) -> Document | None:
     """Write the report; keep it in the store too where that is the study's own, where it is asked to, and under `mlflow run`."""
     asked = arguments.publish or not arguments.output
     if arguments.publish:
+        from ..reports import publish
+
         publish.require_current()
     result = found(arguments)
     with _place(arguments.output) as folder:
@@ -188,18 +190,26 @@ def keep(page: Path, result: Findings, *, asked: bool) -> None:
     """Keep a written report in the store: with the study that it is of, the run that `mlflow run` made, or, if asked, by itself."""
     trials, adopted = result.trials, os.environ.get("MLFLOW_RUN_ID")
     experiment_id, headline = trials.source.experiment_id, opening.headline(result)
+    if experiment_id is None and not adopted:
+        return
+    from ..reports import publish  # imported here: it loads MLflow, which a report from a snapshot needs nowhere else
+
     if adopted:
         publish.adopt(page, adopted, headline)
         terminal.say(f"report: report/report.html among the artifacts of run {adopted}, the one that mlflow run made")
-    if trials.study is not None and trials.study.run_id and experiment_id is not None:
+    if experiment_id is None:
+        return
+    if trials.study is not None and trials.study.run_id:
         _attach(page, trials.study.run_id, note.of_study(result), asked=asked)
-    elif asked and not adopted and experiment_id is not None:
+    elif asked and not adopted:
         run_id = publish.publish(page, experiment_id, headline)
         terminal.say(f"report: report/report.html among the artifacts of run {run_id} in {trials.source.where}")
 
 
 def _attach(page: Path, run_id: str, described: str, *, asked: bool) -> None:
     """Keep a study's report with the study; where nobody asked for it, it is no error that it cannot be."""
+    from ..reports import publish
+
     try:
         publish.require_current()
         publish.attach(page, run_id, described)

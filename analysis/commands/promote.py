@@ -9,7 +9,7 @@ from regstudy.errors import NothingToAnalyse, UsageError
 
 from ..files.rows import rows
 from ..judging.findings import Findings
-from ..reading.records import stores
+from ..reading.records.mlflow_store import StoreRecords
 from ..reports import publish
 from ..showing import methods
 from ..showing.words import opening
@@ -64,7 +64,7 @@ def first_run(found: Findings, name: str) -> str:
 
 def _experiment(found: Findings) -> str:
     source = found.trials.source
-    if not isinstance(source, stores.StoreRecords) or source.experiment_id is None:
+    if not isinstance(source, StoreRecords) or source.experiment_id is None:
         raise UsageError("promote registers a model of a store: leave --from out")
     return source.experiment_id
 

@@ -13,14 +13,13 @@ from regstudy.config import RunConfig, strengths
 from regstudy.console.terminal import plural
 from regstudy.design.history import Plan
 from regstudy.design.labels import labels
-from regstudy.errors import ConfigError, NothingToAnalyse, UsageError
+from regstudy.errors import FIRST_RUN, ConfigError, NothingToAnalyse, UsageError
 from regstudy.schema import COMPLETED, DIVERGED, REPORT, STUDY, STUDY_START, TRIAL, Summary, Tag
 from regstudy.schema import Metric as Name
 
 from . import comparability, filters, measures, studies
 from .records import stores
 from .records.record import FINISHED, Record, Records
-from .records.stores import FIRST_RUN
 from .trials import TEST_IMAGES, Trials, Words
 
 ENDPOINTS = ("endpoint/", "gap/", "roughness/", "biased/")

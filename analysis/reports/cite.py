@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
-from mlflow.utils.mlflow_tags import MLFLOW_USER
 
 import regstudy
 from regstudy.config import RunConfig
@@ -19,6 +18,9 @@ from ..showing import wording
 from ..showing.words import dates, opening
 from ..showing.words.dates import Days
 from .latex import escaped
+
+USER_TAG = "mlflow.user"
+"""MLflow's: whoever started the run."""
 
 MOST_NAMES, MOST_VALUES = 12, 12
 """Configurations, and values of a field, that are named."""
@@ -72,7 +74,7 @@ def _set(text: str) -> str:
 
 def _authors(trials: Trials, read: Mapping[str, str]) -> list[str]:
     """Who made the runs, as MLflow noted it; none in a snapshot, which leaves it out."""
-    return sorted({run.tags[MLFLOW_USER] for run in trials.source.runs() if run.run_id in read and run.tags.get(MLFLOW_USER)})
+    return sorted({run.tags[USER_TAG] for run in trials.source.runs() if run.run_id in read and run.tags.get(USER_TAG)})
 
 
 def _answers(found: Findings, runs: pd.DataFrame, days: Days | None) -> list[tuple[str, str]]:

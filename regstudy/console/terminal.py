@@ -4,6 +4,8 @@ Every line leaves by `say`, `warn` or, in Rich's tables and bars, by `shown`: no
 """
 
 import argparse
+import atexit
+import gc
 import os
 import re
 import shutil
@@ -21,6 +23,9 @@ from regstudy.errors import RegstudyError, UsageError
 
 BAD_INPUT = 2
 """Exit status for input that the user can correct."""
+
+BETWEEN_COLLECTIONS = 50_000
+"""Objects by which a process grows before Python looks for garbage: its own 700 are for programs that load little."""
 
 WORDS_OF_A_SHELL = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+""")
 """Between these a command may go on in the next line."""
@@ -74,8 +79,15 @@ def _dashed_option(argument: str) -> str:
 def begin() -> None:
     """Make a process of ours ready to talk, before anything heavy is loaded."""
     _restart_in_utf8()
+    collect_rarely()
     streams.guard()
     invocation.remember()
+
+
+def collect_rarely() -> None:
+    """Torch, MLflow and pandas are some million objects, none of them garbage: to look through them time and again costs a third of a short command."""
+    gc.set_threshold(BETWEEN_COLLECTIONS)
+    atexit.register(gc.freeze)  # the interpreter's end looks through all of them, several times
 
 
 def _restart_in_utf8() -> None:

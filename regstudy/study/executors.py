@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from regstudy.console import hooks, signals
+from regstudy.console import hooks, signals, terminal
 from regstudy.console.terminal import Interrupted
 from regstudy.errors import DamagedCheckpoint, LostRun, RegstudyError, UsageError
 from regstudy.run.task import Assignment
@@ -159,6 +159,7 @@ def _attempt_quietly(train: Train, given: Assignment) -> End:
 def _obey_parent() -> None:
     """End the run and this process on SIGTERM, and when the parent has died without a word."""
     hooks.keep_secrets()
+    terminal.collect_rarely()
 
     interrupt = signals.Stop(lambda _: None)  # the run is being ended; a second signal must not cut that short
 

@@ -16,7 +16,8 @@ from ...judging import findings
 from ...judging.claims import Judged
 from ...reading import measures
 from ...reading.anybody import values
-from ...reading.records import stores
+from ...reading.records import mlflow_store, stores
+from ...reading.records.record import Records
 from ...showing import methods, wording
 from .. import choices, commands, power
 from . import planning, question
@@ -65,7 +66,7 @@ class Tools:
         names, files = self._source(experiments, read_from)
         if files:
             return Experiments(experiments=[_there(self._records(files))], experiments_total=1)
-        known = list(names) or stores.experiment_names()
+        known = list(names) or mlflow_store.experiment_names()
         return Experiments(experiments=[_there(stores.from_store(name)) for name in known[:MOST]], experiments_total=len(known))
 
     def compare(
@@ -175,7 +176,7 @@ class Tools:
         """What a call names, else what the server was started with."""
         return (experiments, read_from) if experiments or read_from else (self.experiments, self.read_from)
 
-    def _records(self, files: Sequence[str]) -> stores.Records:
+    def _records(self, files: Sequence[str]) -> Records:
         """Snapshots, or files of results."""
         arguments = self.parse(["compare", *(f"--from={name}" for name in files)])
         return commands.source(argparse.Namespace(**{**vars(arguments), "metric": ""}))
@@ -209,7 +210,7 @@ def _conditions(where: Sequence[str]) -> list[str]:
     return [f"--where={condition}" for condition in where]
 
 
-def _there(source: stores.Records) -> ExperimentThere:
+def _there(source: Records) -> ExperimentThere:
     """An experiment's runs, and what they allow to ask."""
     everything = source.runs()
     runs = choices.finished(everything)
