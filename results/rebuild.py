@@ -26,7 +26,7 @@ OPEN = [
     "L1 reduces overfitting more on harder data",
     "–",
     "open",
-    "not run yet: needs a design on two data sets",
+    "not run yet: the design is fashion-minus-mnist",
     "–",
     "–",
 ]

@@ -16,10 +16,10 @@ from analysis.judging.claims import Verdict
 from analysis.reading.trials import AVERAGED
 from analysis.reports import report
 from analysis.showing import grids, methods, plots, wording
-from analysis.showing.sections import compared, luck
+from analysis.showing.sections import compared, luck, trust
 from analysis.showing.sections.first import FIRST
 from analysis.showing.sections.section import Material
-from analysis.showing.words import opening
+from analysis.showing.words import checks, opening
 from regstudy.design.history import Plan
 from regstudy.schema import HIGHER_IS_BETTER, Summary
 
@@ -203,6 +203,13 @@ def test_who_wins_single_runs_is_called_luck_only_between_what_is_shown_to_be_eq
     alike = synthetic.trials(seeds=20, spread=2e-4)
     assert re.fullmatch(r"One run each: .+ or .+ or .+ wins by luck, \d+% or \d+% or \d+% of contests", title(alike))
     assert title(synthetic.trials(seeds=4)).endswith(" of contests, but is not shown to be best")
+    even = synthetic.trials(seeds=4)
+    level = even.runs.assign(**{findings.BEST: 0.99 + 0.001 * even.runs["configuration"].isin(["none", "L1 0.001"])})
+    tied = title(replace(even, runs=level))
+    assert tied.startswith("One run each: ")
+    assert tied.endswith(" of contests each, but are not shown to be best")
+    assert "none" in tied
+    assert "L1 0.001" in tied
 
 
 def test_tables_and_sentences_have_the_order_of_the_ranking():
@@ -294,6 +301,20 @@ def test_of_a_difference_that_a_claim_is_about_a_section_tells_the_interval_that
     assert ends in said
     alone = findings.find(replace(synthetic.trials(seeds=12), study=None))
     assert compared.SMOOTH.finding(Material.of(alone))[1].startswith("Against none, each interval at 95%: ")
+
+
+def test_how_small_a_difference_is_found_is_said_by_the_test_that_ranks():
+    """Where it can find none, that; of two seeds nothing is said, and no figure drawn."""
+    at_plan, beside = (findings.find(replace(synthetic.trials(seeds=5), plan=Plan(planned))) for planned in (5, 10))
+    (drawing,) = trust.TRUST.figures(Material.of(at_plan))
+    assert f"5 seeds find a difference of {at_plan.endpoint.margin(at_plan.power.found_here)}" in drawing.alt
+    tests = at_plan.ranking.tests
+    assert at_plan.looked.power(at_plan.power.found_here, at_plan.power.sd, 5, tests) == pytest.approx(0.8, abs=1e-6)
+    told = "5 seeds where 10 were planned can show no difference, however large"
+    assert [own.alt.partition(";")[0] for own in trust.TRUST.figures(Material.of(beside))] == [told]
+    assert f"{told}." in [check.told for check in checks.checks(beside)]
+    assert told in " ".join(opening.opening(beside).sure)
+    assert not trust.TRUST.figures(Material.of(findings.find(synthetic.trials(seeds=2))))
 
 
 def test_what_going_on_costs_stands_beside_its_command():

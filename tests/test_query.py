@@ -361,3 +361,10 @@ def test_the_guide_lists_every_declared_column():
     listed = [line for line in guide.splitlines() if line.startswith("| `")]
     declared = (*EVERY_RUN, *OF_A_TRIAL, *EVERY_EPOCH, *OF_A_CURVE)
     assert listed == [f"| `{column.name}` | {column.kind} | {escaped(column.about)} |" for column in declared]
+
+
+def test_a_data_set_that_has_no_runs_yet_is_named():
+    """A claim of a study on several says no more than that it is not available."""
+    file = str(ROOT / "regstudy" / "design" / "designs" / "fashion-minus-mnist.yaml")
+    trials = query.read(Wanted(study=file, snapshots=[str(ROOT / "results" / "published" / "blocks-0-1")], allow=["seeds"]))
+    assert "no finished run on fashion-mnist: what this study claims about it cannot be judged yet" in trials.notices

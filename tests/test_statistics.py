@@ -137,6 +137,29 @@ def test_what_is_detectable_has_the_power(n, alpha):
     assert looks.power(difference, 2.0, n, alpha) == pytest.approx(0.8, abs=1e-6)
 
 
+@pytest.mark.parametrize("looked", [Looks(planned=10), Looks(), Looks(sequential=True)])
+def test_what_a_study_detects_it_detects_by_the_test_that_ranks(looked):
+    """With the share of α that a comparison has, at the plan or beside it; nothing where no t would do."""
+    for n in (10, 40):
+        difference = looked.detectable(2.0, n, 6)
+        assert looked.power(difference, 2.0, n, 6) == pytest.approx(0.8, abs=1e-6)
+        assert difference > looks.detectable(2.0, n, 0.05)
+    assert math.isinf(Looks(planned=10).detectable(1.0, 5, 6))
+    assert Looks(planned=10).as_planned(40).detectable(1.0, 40, 6) < Looks(planned=10).detectable(1.0, 40, 6)
+    assert Looks().as_planned(40) == Looks()
+
+
+def test_an_interval_by_which_differences_are_tested_excludes_zero_where_the_test_does():
+    rng = np.random.default_rng(0)
+    for values in rng.normal(0.9, 1, (40, 8)):
+        found = statistics.estimate(values, np.zeros(8))
+        for looked in (Looks(planned=8), Looks(planned=10), Looks()):
+            rule = looked.rule(8, 3)
+            low, high = statistics.deciding(found.low, found.high, 8, rule)
+            judged = statistics.estimate(values, np.zeros(8), rule=rule)
+            assert (low, high) == pytest.approx((judged.low, judged.high))
+
+
 def test_blocks_needed_are_the_fewest():
     n = Looks().blocks_for(0.05, POINTS)
     assert n is not None

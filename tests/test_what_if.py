@@ -1,5 +1,6 @@
 """The report's What if says what a report of fewer blocks, or by another margin, would have said: held against such reports."""
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -75,6 +76,13 @@ def check(found: Findings, section: Made | None, what: WhatIf | None, at: list[t
 def test_what_it_says_is_what_the_analysis_says_of_such_runs():
     seen = check(*usual(), [(0, OWN), (2, OWN), (2, 29)])
     assert {"open", "as good", "worse", "? Open: no verdict", "nothing"} <= seen
+
+
+def test_of_half_the_seeds_all_that_would_be_open_is_counted():
+    """Also what is open with all: here nothing can be shown by three seeds where six were planned."""
+    section = made(findings.find(apart(6, Plan(6))))
+    assert section is not None
+    assert re.search(r"with the first 3 seeds alone (\d+) of \1 answers would be open;", section.title), section.title
 
 
 def test_the_same_at_every_number_of_blocks_and_many_margins():

@@ -18,7 +18,7 @@ from ..reading.anybody.values import in_order
 from ..reading.errors import Errors
 from ..reading.measures import Measure, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
-from . import claims, looks, ranking, single_runs, statistics
+from . import claims, ranking, single_runs, statistics
 from .claims import Judged, OnData, Questions
 from .effects import factorial, parameters
 from .looks import Looks
@@ -44,9 +44,9 @@ COMPARISON = ["measure", "configuration", "seeds", "mean", "difference", "low", 
 
 @dataclass(frozen=True)
 class Power:
-    """What differences of the endpoint a number of seeds finds with 80% power, by the pairs' pooled standard deviation.
+    """What differences of the endpoint a number of seeds finds with 80% power, by the pairs' pooled standard deviation and the ranking's own test: α is shared by its comparisons.
 
-    `table`: seeds, difference. `found_here`: the difference that this study's `seeds` find.
+    `table`: seeds, difference: of studies that are planned with so many. `found_here`: the difference that this study's `seeds` find, infinite if they can show none.
     """
 
     sd: float
@@ -412,9 +412,11 @@ def _power(ranked: Ranking, looked: Looks) -> Power | None:
     if usable.empty:
         return None
     sd, seeds = math.sqrt((usable["sd"] ** 2).mean()), int(usable["seeds"].min())
-    counts = range(2, max(FURTHEST, 2 * seeds) + 1)
-    table = pd.DataFrame({"seeds": counts, "difference": [looks.detectable(sd, n, looked.alpha) for n in counts]})
-    return Power(sd, seeds, looks.detectable(sd, seeds, looked.alpha), table)
+    tests, counts = max(1, ranked.tests), range(LEAST, max(FURTHEST, 2 * seeds) + 1)
+    here = looked.detectable(sd, seeds, tests) if seeds >= LEAST else math.inf
+    found = [looked.as_planned(n).detectable(sd, n, tests) for n in counts]
+    table = pd.DataFrame({"seeds": counts, "difference": found})
+    return Power(sd, seeds, here, table[np.isfinite(table["difference"])])
 
 
 def _contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contest | None:

@@ -64,6 +64,15 @@ class Looks:
         rule = self.rule(blocks, tests)
         return power(difference, sd, blocks, float(rule.alpha), anytime=bool(rule.anytime))
 
+    def as_planned(self, blocks: int) -> "Looks":
+        """If so many had been planned; a sequential study has no such number."""
+        return self if not self.known or self.sequential else replace(self, planned=blocks)
+
+    def detectable(self, sd: float, blocks: int, tests: float = 1) -> float:
+        """The smallest true difference that is told from zero at this one look with 80% power, in the unit of `sd`; infinite if none is."""
+        rule = self.rule(blocks, tests)
+        return detectable(sd, blocks, float(rule.alpha), anytime=bool(rule.anytime))
+
     def equivalence(self, margin: float, sd: float, blocks: int, tests: float = 1) -> float:
         """The probability of showing equivalence at this one look, if there is no difference."""
         rule = self.rule(blocks, tests)
@@ -110,16 +119,19 @@ def equivalence_power(margin: float, sd: float, n: int, alpha: float, *, anytime
     return max(0.0, 2 * float(stats.nct.sf(critical, n - 1, math.sqrt(n) * margin / sd)) - 1)
 
 
-def detectable(sd: float, n: int, alpha: float, *, aim: float = POWER) -> float:
-    """The smallest true difference that n blocks, fixed beforehand, find with this power; n ≥ 2, in the unit of `sd`."""
-    return sd * _detectable(n, alpha, aim)
+def detectable(sd: float, n: int, alpha: float, *, anytime: bool = False, aim: float = POWER) -> float:
+    """The smallest true difference that n blocks find with this power; n ≥ 2, in the unit of `sd`; infinite if the test, valid at any time, can tell nothing from so few."""
+    return sd * _detectable(n, alpha, aim, anytime)
 
 
 @cache
-def _detectable(n: int, alpha: float, aim: float) -> float:
+def _detectable(n: int, alpha: float, aim: float, anytime: bool) -> float:
     """In standard deviations, so that any two studies of n blocks share what takes long to find."""
-    guess = (stats.t.ppf(1 - alpha / 2, n - 1) + stats.t.ppf(aim, n - 1)) / math.sqrt(n)
-    root: Any = optimize.brentq(lambda d: power(d, 1.0, n, alpha) - aim, 1e-9, 4 * guess)
+    critical = _critical(n, alpha, anytime=anytime)
+    if not math.isfinite(critical):
+        return math.inf
+    guess = (critical + stats.t.ppf(aim, n - 1)) / math.sqrt(n)
+    root: Any = optimize.brentq(lambda d: power(d, 1.0, n, alpha, anytime=anytime) - aim, 1e-9, 4 * guess)
     return float(root)
 
 

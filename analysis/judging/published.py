@@ -91,7 +91,7 @@ def _beside(reported: Reported, runs: pd.DataFrame) -> list[dict[str, object]]:
         published, ours = getattr(reported, theirs), factor * own[column].dropna().to_numpy(float)
         if not len(ours):
             continue
-        low, high = statistics.prediction_interval(ours) if factor == PERCENT else (math.nan, math.nan)
+        low, high = np.clip(statistics.prediction_interval(ours), 0, PERCENT) if factor == PERCENT else (math.nan, math.nan)
         rows.append(
             {
                 "study": reported.study,

@@ -308,11 +308,14 @@ def holm(p: ArrayLike) -> Vector:
     return np.where(np.isfinite(given), adjusted, np.nan)
 
 
-def together(low: float, high: float, n: int, comparisons: int) -> tuple[float, float]:
-    """Of a 95% t interval of n paired differences, the one that holds at 95% for so many comparisons together (Bonferroni)."""
-    freedom = n - 1
-    wider = float(stats.t.ppf(1 - (1 - LEVEL) / 2 / comparisons, freedom) / stats.t.ppf((1 + LEVEL) / 2, freedom))
+def deciding(low: float, high: float, n: int, rule: Rule) -> tuple[float, float]:
+    """Of a 95% t interval of n paired differences, the one by which they are tested; infinite if that can tell nothing."""
+    alpha, freedom = float(rule.alpha), n - 1
+    critical = float(anytime_factor(n, alpha)) if rule.anytime else float(stats.t.ppf(1 - alpha / 2, freedom))
+    if math.isinf(critical):
+        return -math.inf, math.inf
     middle, half = (low + high) / 2, (high - low) / 2
+    wider = critical / float(stats.t.ppf((1 + LEVEL) / 2, freedom))
     return middle - wider * half, middle + wider * half
 
 

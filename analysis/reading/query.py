@@ -110,11 +110,11 @@ def read(wanted: Wanted = EVERYTHING, source: Records | None = None) -> Trials:
     there = {
         run.tags.get(Tag.DATASET) for run in everything if planned is not None and _is_trial_of(run, planned) and is_done(run)
     }
-    several = [name for name in names if name in there]
-    if len(several) < 2:
-        return _read(wanted if not several else replace(wanted, dataset=several[0]), source, everything, planned)
-    first, *others = [_read(replace(wanted, dataset=name), source, everything, planned) for name in several]
-    return replace(first, beside=tuple(others))
+    each = [replace(wanted, dataset=name) for name in names if name in there] or [wanted]
+    first, *others = [_read(one, source, everything, planned) for one in each]
+    lacking = [name for name in names if name not in there]
+    told = f"no finished run on {' and '.join(lacking)}: what this study claims about it cannot be judged yet"
+    return replace(first, notices=(*first.notices, *([told] if lacking else [])), beside=tuple(others))
 
 
 def _is_trial_of(run: Record, study: studies.Study) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections.abc import Callable
 
 from regstudy.config import strengths
 from regstudy.console.terminal import plural
@@ -304,9 +305,7 @@ def _what_is_open(found: Findings) -> str:
             return f"{plural(len(open_claims), 'claim')} could not be decided; for at least one, more than {looks.MOST:,} further {block}s would be needed."
         wanted = plural(max(n for n in most if n), f"further {block}")
         if len(open_claims) == 1:
-            return (
-                f"1 claim could not be decided; with {wanted} it is in 80% of studies, if the effect is as large as the margin."
-            )
+            return f"1 claim could not be decided; with {wanted} it would be in 80% of studies, if the effect is as large as the margin."
         return (
             f"{len(open_claims)} claims could not be decided; with up to {wanted} each is in "
             f"80% of studies, if effects are as large as the margins."
@@ -315,8 +314,22 @@ def _what_is_open(found: Findings) -> str:
     if power is None:
         untested = wording.untested(found.ranking, block)
         return "" if untested else f"{LEAST} {block}s or more per configuration allow intervals and tests."
+    if not math.isfinite(power.found_here):
+        return f"{finds(found, str)}."
     seen = found.endpoint.margin(power.found_here)
-    return f"With {plural(power.seeds, block)}, a single comparison that varies as these do on average finds a true difference of {seen} in 80% of studies."
+    return f"With {plural(power.seeds, block)}, a comparison that varies as these do on average finds a true difference of {seen} in 80% of studies."
+
+
+def finds(found: Findings, shown: Callable[[float], str]) -> str:
+    """What difference the study's blocks find by the ranking's test, as `shown`; where they can show none, that."""
+    power, looked = found.power, found.looked
+    if power is None:
+        return ""
+    n = plural(power.seeds, found.trials.words.block)
+    if math.isfinite(power.found_here):
+        return f"{n} find a difference of {shown(power.found_here)} in 4 studies of 5"
+    instead = f" where {looked.planned:,} were planned" if looked.planned else ""
+    return f"{n}{instead} can show no difference, however large"
 
 
 def planned(found: Findings) -> str:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from analysis.commands import cli as analysis
+from analysis.commands.agents.tools import Tools
+from analysis.commands.options.parsed import parse
 from analysis.showing import grids, methods
 from analysis.showing.sections.first import OTHER_DATA
 from analysis.showing.sections.section import Material
@@ -77,6 +79,11 @@ def test_a_study_over_two_data_sets(workspace, capsys, monkeypatch, instead_of_w
     )
     assert analysis.main(["compare", "none", "L1 0.01", "--study", "both", "--dataset", "arrays:own.npz"]) == 0
     assert "alone" not in capsys.readouterr().out
+    for own in (found.trials, *found.trials.beside):
+        means = own.runs.groupby("configuration")["endpoint/test_accuracy"].mean()
+        told = Tools(parse).compare("L1 0.01", "none", study="both", dataset=own.dataset)
+        assert told.difference == pytest.approx(100 * (means["L1 0.01"] - means["none"]))
+        assert "alone" not in str(told.notices)
     assert analysis.main(["snapshot", "kept", "--study", "both"]) == 0
     capsys.readouterr()
     assert analysis.main(["claims", "--from", "kept", "--study", "both"]) == 0

@@ -59,5 +59,6 @@ Comparisons = Annotated[
         description="how many comparisons share α = 0.05; default: each other configuration there is with b. 1 only if this one was fixed before any run was seen",
     ),
 ]
-Study = Annotated[str, Field(description="a study of regstudy's, by name or run ID")]
+Study = Annotated[str, Field(description="a study of regstudy's, by name, run ID or the path of its design's file")]
+DataSet = Annotated[str, Field(description="of trials of regstudy on several data sets: the one to compare on, by name")]
 NO_TEXTS: list[str] = []

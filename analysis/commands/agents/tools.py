@@ -38,6 +38,7 @@ from .arguments import (
     Better,
     Block,
     Comparisons,
+    DataSet,
     Experiment,
     GroupBy,
     Margin,
@@ -83,6 +84,7 @@ class Tools:
         experiments: Experiment = NO_TEXTS,
         read_from: ReadFrom = NO_TEXTS,
         study: Study = "",
+        dataset: DataSet = "",
         planned: PlannedFor = None,
         comparisons: Comparisons = None,
     ) -> Comparison:
@@ -92,6 +94,7 @@ class Tools:
         """
         options = self._options(metric, group_by, block, margin, better, value, where, experiments, read_from, planned)
         options += [f"--study={study}"] if study else []
+        options += [f"--dataset={dataset}"] if dataset else []
         arguments = self.parse(["compare", *options, *([] if metric else ["--", a, b])])
         if metric:
             found = commands.found(arguments)

@@ -1,5 +1,6 @@
 """One number against another: sparsity over thresholds, the response to a factor, seeds against what they can detect."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -111,7 +112,7 @@ def factor_places(values: np.ndarray) -> np.ndarray:
 
 def detectable(
     table: pd.DataFrame,
-    here: tuple[int, float],
+    here: tuple[int, float] | None,
     *,
     unit: str,
     margin: float | None,
@@ -120,31 +121,33 @@ def detectable(
     subtitle: str,
     narrow: bool = False,
 ) -> Figure:
-    """Blocks against the difference that they find with 80% power; columns n, difference; `here` is where this study stands."""
+    """Blocks against the difference that they find with 80% power; columns n, difference; `here` is where this study stands, if it finds any."""
     if narrow and margin is not None:  # beside its line it would lie over the curve
         subtitle += f"; dashed: {_would_see(table, margin, unit, block)}"
     figure = new_figure(*((NARROW, 2.6) if narrow else (WIDE, 2.1)), title, subtitle)
     axis = figure.add_subplot()
     axis.set_facecolor("none")
-    shown = table[table["difference"] <= 6 * (margin or here[1])]
+    found = [here[1]] if here else []
+    shown = table[table["difference"] <= 6 * (margin or (found or [math.inf])[0])]
     shown = shown if len(shown) > 1 else table
     axis.plot(shown["n"], shown["difference"], color=INK, linewidth=2)
-    axis.plot(*here, "o", color="#c44e00", markersize=9, clip_on=False, zorder=3)
-    told = f"{plural(here[0], block)}: {here[1]:.2g} {unit}"
-    axis.annotate(
-        told if narrow else f"this study: {told}",
-        here,
-        xytext=(12, 18),  # clear of the margin's words, which may be beside it
-        textcoords="offset points",
-        fontweight="bold",
-        annotation_clip=False,
-    )
+    if here:
+        axis.plot(*here, "o", color="#c44e00", markersize=9, clip_on=False, zorder=3)
+        told = f"{plural(here[0], block)}: {here[1]:.2g} {unit}"
+        axis.annotate(
+            told if narrow else f"this study: {told}",
+            here,
+            xytext=(12, 18),  # clear of the margin's words, which may be beside it
+            textcoords="offset points",
+            fontweight="bold",
+            annotation_clip=False,
+        )
     if margin is not None:
         axis.axhline(margin, color=LINE, linewidth=1.2, linestyle="--")
     if margin is not None and not narrow:
         enough = table.loc[table["difference"] <= margin, "n"]
         # On the side where the curve is not: above the line once it is well below, else beneath, if the axis leaves room there.
-        low = margin < 0.2 * max(here[1], margin, shown["difference"].max())
+        low = margin < 0.2 * max(*found, margin, shown["difference"].max())
         early = low or (len(enough) and enough.iloc[0] < 0.55 * shown["n"].max())
         told = _would_see(table, margin, unit, block)
         at, shift, ha, va = (1, (-2, 3), "right", "bottom") if early else (0, (6, -4), "left", "top")

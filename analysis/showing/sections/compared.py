@@ -33,7 +33,7 @@ class Apart:
 
 
 def apart(found: Findings, metric: str) -> Apart:
-    """By intervals that hold for all comparisons of the measure together."""
+    """By the test that ranks, whose α all comparisons of the measure share."""
     table = found.comparisons
     own = table[table["measure"].eq(metric) & table["low"].notna() & table["seeds"].ge(statistics.LEAST)]
     own = own.set_index("configuration", drop=False).loc[by_rank(found, own["configuration"])]
@@ -43,7 +43,7 @@ def apart(found: Findings, metric: str) -> Apart:
     claimed = _claimed(found, metric)
     for row in each(own):
         name, seeds = str(row["configuration"]), int(row["seeds"])
-        low, high = statistics.together(row["low"], row["high"], seeds, len(own))
+        low, high = statistics.deciding(row["low"], row["high"], seeds, found.looked.rule(seeds, len(own)))
         sides[int(low > 0) - int(high < 0)].append(name)
         difference = f"{reading.difference(row['difference'])}{reading.difference_unit}"
         *ends, claim = claimed.get(name, (row["low"], row["high"], ""))
@@ -125,7 +125,8 @@ def comparisons(found: Findings, keys: Iterable[str], name: str) -> Grid | None:
         against = (
             f"{reading.difference(row['difference'])}{reading.difference_unit}" if is_number(row["difference"]) else "reference"
         )
-        interval = reading.interval(row["low"], row["high"]) if is_number(row["low"]) else NONE
+        few = row["seeds"] < statistics.LEAST  # where nothing may be concluded, no interval invites it
+        interval = reading.interval(row["low"], row["high"]) if is_number(row["low"]) and not few else NONE
         rows.append((of, row["configuration"], reading.value(row["mean"]), against, interval, str(row["seeds"])))
     headings = ("measure", "configuration", "mean", f"against {found.reference}", "95% interval", "n")
     columns = tuple(Column(text, text not in {"measure", "configuration"}) for text in headings)

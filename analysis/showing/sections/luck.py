@@ -84,6 +84,9 @@ def _who_wins(found: Findings, table: pd.DataFrame) -> str:
     if alike:
         either = [name for name in shares if name in {first, *alike}][: wording.FEW]
         return f"{' or '.join(either)} wins by luck, {' or '.join(f'{shares[name]:.0%}' for name in either)} of contests"
+    level = [name for name in shares if shares[name] == shares[first]]
+    if len(level) > 1:
+        return f"{wording.names(level)} win most often, {shares[first]:.0%} of contests each, but are not shown to be best"
     shown = found.ranking.leading == (first,)
     return f"{first} wins most often, {shares[first]:.0%} of contests{'' if shown else ', but is not shown to be best'}"
 

@@ -1,10 +1,10 @@
 """Can I trust this? What differences could be found, what was done, what to keep in mind, what identifies the runs."""
 
 import json
-
-from regstudy.console.terminal import plural
+import math
 
 from ...judging.findings import Findings
+from ...judging.statistics import LEAST
 from ...reading import measures
 from .. import methods, plots
 from ..figures import Drawing, both, by_rank
@@ -35,10 +35,7 @@ def _finding(material: Material) -> list[str]:
 
 def _seen(found: Findings) -> str:
     """What difference so many blocks find."""
-    power = found.power
-    if power is None:
-        return ""
-    return f"{plural(power.seeds, found.trials.words.block)} find a difference of {_size(found, power.found_here)} in 4 studies of 5"
+    return methods.finds(found, lambda natural: _size(found, natural))
 
 
 def _size(found: Findings, natural: float) -> str:
@@ -50,24 +47,26 @@ def _size(found: Findings, natural: float) -> str:
 def _detectable(material: Material) -> list[Drawing]:
     found, block = material.found, material.found.trials.words.block
     power = found.power
-    if power is None:
+    if power is None or power.seeds < LEAST:
         return []
     reading = found.endpoint
     table = power.table.rename(columns={"seeds": "n"}).assign(difference=power.table["difference"] * reading.factor)
     margin = None if found.scale.margin is None else found.scale.margin * reading.factor
     unit = reading.difference_unit.strip() or reading.words
+    looked = found.looked
+    blocks = f"{block}s" if looked.sequential else f"planned {block}s" if looked.known else f"{block}s fixed beforehand"
     figures = both(
         plots.detectable,
         table,
-        (power.seeds, power.found_here * reading.factor),
+        (power.seeds, power.found_here * reading.factor) if math.isfinite(power.found_here) else None,
         unit=unit,
         margin=margin,
         block=block,
         title=f"Power: {_seen(found)}",
-        subtitle=f"true difference found in 4 studies of 5, for one comparison, by the number of {block}s",
+        subtitle=f"true difference that a comparison finds in 4 studies of 5, by the number of {blocks}",
     )
     alt = f"{_seen(found)}; more {block}s find smaller ones."
-    caption = f"What difference so many {block}s find, for a single comparison that varies as these do on average; from few {block}s, a rough guess."
+    caption = f"What difference a study with so many {blocks} finds by the ranking’s own test, in a comparison that varies as these do on average; from few {block}s, a rough guess."
     return [Drawing("power", figures[0], caption, alt, table, figures[1])]
 
 

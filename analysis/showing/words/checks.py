@@ -1,5 +1,6 @@
 """Can it be trusted? What speaks for these conclusions or against them, as far as the runs tell, and what they cannot say: each in a sentence."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -151,4 +152,6 @@ def _missed(found: Findings) -> str:
     power = found.power
     if power is None or power.seeds < LEAST:
         return ""
+    if not math.isfinite(power.found_here):
+        return f"{methods.finds(found, str)}."
     return f"A true difference of {opening.size(found, power.found_here)} is found in 4 studies of 5, a smaller one less often."

@@ -232,11 +232,13 @@ def _finds(found: Findings) -> str:
             if wording.untested(found.ranking, block)
             else f"{LEAST} {block}s or more of each configuration allow intervals and tests."
         )
-    told = f"{plural(power.seeds, block)} find a difference of {size(found, power.found_here)} in 4 studies of 5"
+    told = methods.finds(found, lambda natural: size(found, natural))
     margin = found.scale.margin
     enough = power.table.loc[power.table["difference"] <= margin, "seeds"] if margin is not None else pd.Series(dtype=int)
     if margin is not None and power.found_here > margin and len(enough):
-        return f"{told}; to find {size(found, margin)}, the least that matters, takes {enough.min():,}."
+        sequential = found.looked.sequential
+        a_study = "" if sequential else "a study planned with "
+        return f"{told}; {a_study}{enough.min():,} would find {size(found, margin)}, the least that matters."
     return f"{told}."
 
 

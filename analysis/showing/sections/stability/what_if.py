@@ -47,9 +47,10 @@ def _title(found: Findings, what: WhatIf, told: Sequence[Line]) -> str:
     """How many answers hang on the number of blocks, and on the margin."""
     block, sizes = found.trials.words.block, [len(first) for first in what.firsts]
     half = max(place for place, size in enumerate(sizes) if size <= max(sizes[-1] // 2, sizes[0]))
-    then = [line.said[half][OWN] for line in told if line.said[half][OWN].answer != line.said[-1][OWN].answer]
-    opened = sum(said.is_open for said in then)
-    other = f", {len(then) - opened} another" if len(then) > opened else ""
+    then = [(line.said[half][OWN], line.said[-1][OWN]) for line in told]
+    opened = sum(said.is_open for said, _ in then)
+    others = sum(said.answer != now.answer and not said.is_open for said, now in then)
+    other = f", {others} another" if others else ""
     parts = [
         f"with the first {plural(sizes[half], block)} alone {opened or 'none'} of {plural(len(told), 'answer')} would be open{other}"
     ]
