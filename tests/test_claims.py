@@ -381,7 +381,7 @@ def test_a_large_effect_that_only_the_correction_leaves_open_wants_few_seeds():
     sd, low = rocky.deciding.tested.sd, statistics.shifted(rocky.deciding.tested).low
     assert low > rocky.deciding.margin
     assert rocky.further == Looks().blocks_for(low, looks.sd_upper(sd, 5), 8, after=5) - 5
-    assert "as its interval allows" in wording.sentence(rocky)
+    assert "as its 95% interval allows" in wording.sentence(rocky)
 
 
 def test_a_margin_of_a_ratio_is_told_on_the_side_that_is_claimed():

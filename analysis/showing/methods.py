@@ -307,7 +307,7 @@ def _what_is_open(found: Findings) -> str:
         if len(open_claims) == 1:
             return f"1 claim could not be decided; with {wanted} it would be in 80% of studies, if the effect is as large as the margin."
         return (
-            f"{len(open_claims)} claims could not be decided; with up to {wanted} each is in "
+            f"{len(open_claims)} claims could not be decided; with up to {wanted} each would be in "
             f"80% of studies, if effects are as large as the margins."
         )
     power = found.power

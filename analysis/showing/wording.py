@@ -84,7 +84,7 @@ def further(judged: Judged, block: str = "seed") -> str:
     if all(result.not_worse for result in judged.contrasts):
         return f"{about} show it in 80% of studies, if there is no difference."
     seen = any(result.beyond_chance and result.tested.mean > result.margin for result in judged.contrasts)
-    size = "as large as the margin, or as its interval allows" if seen else "as large as the margin"
+    size = "as large as the margin, or as its 95% interval allows" if seen else "as large as the margin"
     return f"{about} find an effect {size} in 80% of studies."
 
 

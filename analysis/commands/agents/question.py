@@ -229,5 +229,5 @@ def _more(asked: Asked, further: int | None) -> str:
 def _size(asked: Asked) -> str:
     """What so many more find."""
     result = asked.result
-    allowed = ", or as its interval allows" if result.beyond_chance and result.tested.mean > result.margin else ""
+    allowed = ", or as its 95% interval allows" if result.beyond_chance and result.tested.mean > result.margin else ""
     return f"a difference as large as the margin{allowed}"
