@@ -93,9 +93,9 @@ def swapped_rows(folder: Path) -> str:
 
 
 def linked(folder: Path) -> str:
-    (folder / "figures/power.csv").rename(folder.parent / "power.csv")
-    (folder / "figures/power.csv").symlink_to(folder.parent / "power.csv")
-    return "figures/power.csv"
+    (folder / "figures/gap_accuracy.csv").rename(folder.parent / "gap_accuracy.csv")
+    (folder / "figures/gap_accuracy.csv").symlink_to(folder.parent / "gap_accuracy.csv")
+    return "figures/gap_accuracy.csv"
 
 
 FORGERIES = {
@@ -155,7 +155,7 @@ FORGERIES = {
     "table emptied": added("tables/pairs.csv", ""),
     "table removed": without("tables/pairs.csv"),
     "table added": added("tables/extra.csv", "a\n"),
-    "numbers of a figure": by(r"0\.", "1.", "figures/power.csv"),
+    "numbers of a figure": by(r"0\.", "1.", "figures/gap_accuracy.csv"),
     "figure moved": by(r'd="M (\d+)', r'd="M 1\1', "figures/ranking.svg"),
     "dot removed": by(r"<use [^>]*/>", "", "figures/ranking.svg"),
     "dot moved": by(r'(<use [^>]*x=")(\d)', r"\g<1>1\2", "figures/ranking.svg"),
@@ -163,17 +163,17 @@ FORGERIES = {
     "colour of a figure": by(r"stroke: #\w{6}", "stroke: #123456", "figures/ranking.svg"),
     "script in a figure": by("</svg>", "<script>alert(1)</script></svg>", "figures/ranking.svg"),
     "entity in a figure": by(r'svg11.dtd">', 'svg11.dtd" [<!ENTITY a "b">]>', "figures/ranking.svg"),
-    "figure emptied": added("figures/power.svg", ""),
-    "figure removed": without("figures/power.svg"),
+    "figure emptied": added("figures/gap_accuracy.svg", ""),
+    "figure removed": without("figures/gap_accuracy.svg"),
     "figure added": added("figures/proof.svg", "<svg/>"),
-    "figure as PNG": added("figures/power.png", BLACK.getvalue()),
-    "figure as PNG, none": added("figures/power.png", b""),
-    "figure as PNG, removed": without("figures/power.png"),
-    "figure as PDF": added("figures/power.pdf", b"%PDF-1.4\n"),
+    "figure as PNG": added("figures/gap_accuracy.png", BLACK.getvalue()),
+    "figure as PNG, none": added("figures/gap_accuracy.png", b""),
+    "figure as PNG, removed": without("figures/gap_accuracy.png"),
+    "figure as PDF": added("figures/gap_accuracy.pdf", b"%PDF-1.4\n"),
     "figure as PDF, more behind it": lambda folder: added(
-        "figures/power.pdf", (folder / "figures/power.pdf").read_bytes() + b"1 0 obj\n<< /JS 1 >>\nendobj\n"
+        "figures/gap_accuracy.pdf", (folder / "figures/gap_accuracy.pdf").read_bytes() + b"1 0 obj\n<< /JS 1 >>\nendobj\n"
     )(folder),
-    "figure as PDF, removed": without("figures/power.pdf"),
+    "figure as PDF, removed": without("figures/gap_accuracy.pdf"),
     "a run's words": by("seed 1", "seed 2", RUN) ,
     "a run's image": by(r"(data:image/png;base64,)[^\"]*", rf"\g<1>{base64.b64encode(BLACK.getvalue()).decode()}", RUN),
     "a run's link": by("</svg>", '<a href="javascript:alert(1)"><rect/></a></svg>', RUN),
@@ -182,7 +182,7 @@ FORGERIES = {
     "manifest removed": without(MANIFEST),
     "manifest of something else": by('"kind": "report"', '"kind": "audit"', MANIFEST),
     "more in the manifest": by('"kind": "report"', '"audited": true,\n "kind": "report"', MANIFEST),
-    "digest in the manifest": by(r'(power\.svg": ")\w{4}', r"\g<1>0000", MANIFEST),
+    "digest in the manifest": by(r'(gap_accuracy\.svg": ")\w{4}', r"\g<1>0000", MANIFEST),
     "a file in a link's place": linked,
 }  # fmt: skip
 
@@ -247,7 +247,7 @@ def test_what_was_only_copied_is_verified_and_what_was_compared_is_counted(own_c
     told, n = capsys.readouterr().out, sum(path.is_file() for path in copy.rglob("*")) - 1
     assert f"report: every file is what 'python -m analysis report' gives of its 4 runs ({n} files, byte for byte)" in told
     assert "note: no part of the report, so not looked at: notes.txt" in told
-    assert "note: not there, so not compared: 14 PNG and PDF files that its manifest lists" in told
+    assert "note: not there, so not compared: 12 PNG and PDF files that its manifest lists" in told
 
 
 def test_a_checkouts_line_endings_are_no_difference_and_one_of_another_kind_is(copy, reported):
@@ -256,13 +256,13 @@ def test_a_checkouts_line_endings_are_no_difference_and_one_of_another_kind_is(c
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     result = compared(copy, reported.report)
     assert result.differences == []
-    assert re.fullmatch(r"\d+ files: 15 byte for byte, \d+ with a checkout's line endings \(CRLF\)", result.told)
+    assert re.fullmatch(r"\d+ files: 13 byte for byte, \d+ with a checkout's line endings \(CRLF\)", result.told)
     (copy / PAGE).write_bytes((copy / PAGE).read_bytes().replace(b"\r\n", b"\n", 1))
     assert "report.html, line 2: " in compared(copy, reported.report).differences[0]
 
 
 def test_another_machines_last_digits_hundredths_and_packing_are_no_difference(copy, reported):
-    table, page, picture = copy / "tables" / "ranking.csv", copy / PAGE, copy / "figures" / "power.png"
+    table, page, picture = copy / "tables" / "ranking.csv", copy / PAGE, copy / "figures" / "gap_accuracy.png"
     table.write_text(re.sub(r"(\d\.\d{14,})(\d)", lambda m: m[1] + "1032547698"[int(m[2])], table.read_text(), count=1))
     page.write_text(re.sub(r'(<path d="M \d+\.\d)(\d)', lambda m: m[1] + "1032547698"[int(m[2])], page.read_text(), count=1))
     with Image.open(picture) as image:
@@ -270,7 +270,7 @@ def test_another_machines_last_digits_hundredths_and_packing_are_no_difference(c
     as_forgers_do(copy)
     result = compared(copy, reported.report)
     assert result.differences == []
-    assert sorted(result.alike) == ["figures/power.png", PAGE, "tables/ranking.csv"]
+    assert sorted(result.alike) == ["figures/gap_accuracy.png", PAGE, "tables/ranking.csv"]
 
 
 def test_of_another_matplotlib_words_are_verified_and_it_says_that_drawings_are_not(copy, reported):
@@ -387,7 +387,7 @@ def test_what_cannot_be_read_again_from_the_reports_runs_is_said_and_never_taken
     told = capsys.readouterr().err
     assert "report: written by regstudy 9.9, and this is " in told
     assert (
-        "the numbers in 10 tables (CSV) are what 'python -m analysis report' gives, but nothing else of it is verified" in told
+        "the numbers in 9 tables (CSV) are what 'python -m analysis report' gives, but nothing else of it is verified" in told
     )
     assert told.count("\n") == 1
     FORGERIES["digit in a table"](copy)
