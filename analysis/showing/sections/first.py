@@ -121,10 +121,8 @@ def _caption(found: Findings, alphas: Sequence[float]) -> str:
     caption = f"A mark is a {block}, the upright bar their mean."
     if alphas:
         levels = sorted({wording.level(alpha) for alpha in alphas})
-        claims = "; claims are judged by intervals of their own" if found.judged else ""
-        caption += (
-            f" Horizontal bars are the intervals that decide, at {wording.listed(levels)}, since all pairs share α{claims}."
-        )
+        claims = "; claims have intervals of their own" if found.judged else ""
+        caption += f" Horizontal bars decide, at {wording.listed(levels)} (pairs share α){claims}."
     return caption + of_all(found)
 
 
