@@ -311,7 +311,7 @@ def _what_is_open(found: Findings) -> str:
             f"80% of studies, if effects are as large as the margins."
         )
     power = found.power
-    if power is None:
+    if power is None or power.seeds < LEAST:
         untested = wording.untested(found.ranking, block)
         return "" if untested else f"{LEAST} {block}s or more per configuration allow intervals and tests."
     if not math.isfinite(power.found_here):
@@ -328,7 +328,7 @@ def finds(found: Findings, shown: Callable[[float], str]) -> str:
     n = plural(power.seeds, found.trials.words.block)
     if math.isfinite(power.found_here):
         return f"{n} find a difference of {shown(power.found_here)} in 4 studies of 5"
-    instead = f" where {looked.planned:,} were planned" if looked.planned else ""
+    instead = f" where {looked.planned:,} were planned" if looked.planned not in {None, power.seeds} else ""
     return f"{n}{instead} can show no difference, however large"
 
 

@@ -65,7 +65,7 @@ def _detectable(material: Material) -> list[Drawing]:
         title=f"Power: {_seen(found)}",
         subtitle=f"true difference that a comparison finds in 4 studies of 5, by the number of {blocks}",
     )
-    alt = f"{_seen(found)}; more {block}s find smaller ones."
+    alt = f"{_seen(found)}; the more {block}s, the smaller the difference that they find."
     caption = f"What difference a study with so many {blocks} finds by the ranking’s own test, in a comparison that varies as these do on average; from few {block}s, a rough guess."
     return [Drawing("power", figures[0], caption, alt, table, figures[1])]
 
