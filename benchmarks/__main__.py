@@ -20,7 +20,7 @@ from statistics import median
 
 import torch
 
-from benchmarks import many, parallel, reading, throughput, tracking_cost
+from benchmarks import many, memory, parallel, reading, throughput, tracking_cost
 from regstudy.config import RunConfig
 from regstudy.console import terminal
 from regstudy.data import datasets, sources
@@ -49,6 +49,7 @@ def main() -> None:
         rows = _throughput_rows(rates)
         _say("several jobs at once")
         rows += parallel.rows(parallel.measure(source, given.rounds))
+        rows.append(memory.row(memory.measure(str(source.root))))
         _say("tracking, SQLite")
         rows += _study_rows(scratch, str(source.root), rates)
         rows += _start_up_rows(scratch)

@@ -26,7 +26,7 @@ NOISE = np.array([0.3, -0.4, 0.1, 0.5, -0.5, 0.2, -0.1, 0.4, -0.3, -0.2]) * 1e-4
 
 def estimate(mean, half_width, n=10):
     """An estimate whose 95% interval is mean ± half_width."""
-    sd = half_width * math.sqrt(n) / float(statistics.stats.t.ppf(0.975, n - 1))
+    sd = half_width * math.sqrt(n) / float(stats.t.ppf(0.975, n - 1))
     differences = np.resize([1.0, -1.0], n) * sd * math.sqrt((n - 1) / n) + mean
     return statistics.estimate(differences, np.zeros(n))
 

@@ -40,6 +40,21 @@ def test_many_contrasts_at_once_are_each_its_own():
         np.testing.assert_allclose([column[i] for column in together], alone, equal_nan=True)
 
 
+def test_students_t_is_scipys_to_the_last_bit():
+    rng = np.random.default_rng(2)
+    p, t, freedom = rng.uniform(size=2_000), rng.exponential(4, 2_000), rng.uniform(1, 60, 2_000)
+    np.testing.assert_array_equal(statistics.t_quantile(p, freedom), stats.t.ppf(p, freedom))
+    np.testing.assert_array_equal(statistics.t_tail(t, freedom), stats.t.sf(t, freedom))
+
+
+@pytest.mark.parametrize("anytime", [[True, True], [False, False], [True, False]])
+def test_each_contrast_goes_by_its_own_rule(anytime):
+    together = statistics.paired([A, A], [B, B], rule=Rule(np.array([0.05, 0.01]), np.array(anytime)))
+    for place, (alpha, valid) in enumerate(zip((0.05, 0.01), anytime, strict=True)):
+        alone = statistics.estimate(A, B, rule=Rule(np.array(alpha), np.array(valid)))
+        assert statistics.one(together, place) == alone
+
+
 def test_a_missing_block_is_left_out_of_both():
     found = statistics.estimate([*A, np.nan, 1.0], [*B, 1.0, np.nan])
     assert found == statistics.estimate(A, B)

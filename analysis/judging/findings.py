@@ -349,16 +349,16 @@ def _comparisons(runs: pd.DataFrame, reference: str, by_measure: dict[str, Unit]
 def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure: dict[str, Unit]) -> list[dict[str, object]]:
     """A row per configuration that has the measure; the reference's own has no difference."""
     values = statistics.log(scores.where(scores > 0)) if reading.ratio else scores
-    resolution = 0.0 if reading.ratio else by_measure.get(reading.key, Unit()).resolution
+    found = _against(values, reference, 0.0 if reading.ratio else by_measure.get(reading.key, Unit()).resolution)
     compared: list[dict[str, object]] = []
-    for name in scores.columns:
-        if not scores[name].notna().any():
+    for name, present in scores.notna().sum().items():
+        if not present:
             continue
-        found = statistics.estimate(values[name], values[reference], resolution=resolution)
-        against = {"difference": found.mean, "low": found.low, "high": found.high} if name != reference else {}
-        seeds = found.n if name != reference else int(scores[name].notna().sum())
+        against = found[name]
+        ends = {"difference": against.mean, "low": against.low, "high": against.high} if name != reference else {}
+        seeds = against.n if name != reference else int(present)
         mean = math.exp(values[name].mean()) if reading.ratio else scores[name].mean()
-        compared.append({"measure": reading.key, "configuration": name, "seeds": seeds, "mean": mean, **against})
+        compared.append({"measure": reading.key, "configuration": name, "seeds": seeds, "mean": mean, **ends})
     return compared
 
 
@@ -368,12 +368,19 @@ def _sharpness(runs: pd.DataFrame, reference: str, keys: Sequence[str]) -> pd.Da
     for key in (key for key in keys if key in runs):
         scores, reading = score_table(runs, key), measures.measure(key)
         values = statistics.log(scores.where(scores > 0)) if reading.ratio else scores
-        for name in (name for name in scores.columns if name != reference):
-            found = statistics.estimate(values[name], values[reference])
-            if found.decidable and found.n >= LEAST:
+        for name, found in _against(values, reference).items():
+            if name != reference and found.decidable and found.n >= LEAST:
                 standardised = abs(found.mean) / found.sd
                 rows.append({"measure": key, "configuration": name, "seeds": found.n, "standardised": standardised})
     return pd.DataFrame(rows, columns=SHARPNESS)
+
+
+def _against(values: pd.DataFrame, reference: str, resolution: float = 0.0) -> dict[Any, Estimate]:
+    """Each configuration's difference from the reference, all at once."""
+    own = np.ascontiguousarray(values.to_numpy(float).T)  # a row each, added up as it would be by itself
+    names = list(values.columns)
+    found = statistics.paired(own, own[names.index(reference)][None], resolution=resolution)
+    return {name: statistics.one(found, place) for place, name in enumerate(names)}
 
 
 def _new_images(trials: Trials, errors: Errors | None, key: str) -> NewImages | None:

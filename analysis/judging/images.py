@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from . import statistics
 
@@ -128,6 +127,8 @@ def mcnemar(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
 
 @cache
 def _sign_test(one: int, other: int) -> float:
+    from scipy import stats  # here: it takes half a second
+
     return float(stats.binomtest(one, one + other).pvalue) if one + other else 1.0
 
 

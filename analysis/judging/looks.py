@@ -11,11 +11,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, stats  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from scipy import special  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 from . import statistics
 from .statistics import LEAST, Rule
@@ -106,9 +105,7 @@ def power(difference: float, sd: float, n: int, alpha: float, *, anytime: bool =
     if not math.isfinite(critical):
         return 0.0
     noncentrality = math.sqrt(n) * difference / sd
-    # scipy gives NaN where the tail on the wrong side is smaller than it can compute: nothing, that is.
-    wrong_side = np.nan_to_num(stats.nct.cdf(-critical, n - 1, noncentrality))
-    return float(stats.nct.sf(critical, n - 1, noncentrality) + wrong_side)
+    return 1 - _below(critical, n - 1, noncentrality) + _below(-critical, n - 1, noncentrality)
 
 
 def equivalence_power(margin: float, sd: float, n: int, alpha: float, *, anytime: bool = False) -> float:
@@ -116,7 +113,12 @@ def equivalence_power(margin: float, sd: float, n: int, alpha: float, *, anytime
     critical = _critical(n, 2 * alpha, anytime=anytime)
     if not math.isfinite(critical):
         return 0.0
-    return max(0.0, 2 * float(stats.nct.sf(critical, n - 1, math.sqrt(n) * margin / sd)) - 1)
+    return max(0.0, 1 - 2 * _below(critical, n - 1, math.sqrt(n) * margin / sd))
+
+
+def _below(t: float, freedom: int, noncentrality: float) -> float:
+    """Probability that noncentral t is at most `t`; scipy gives NaN where that is smaller than it can compute: nothing, that is."""
+    return float(np.nan_to_num(special.nctdtr(freedom, noncentrality, t)))
 
 
 def detectable(sd: float, n: int, alpha: float, *, anytime: bool = False, aim: float = POWER) -> float:
@@ -130,9 +132,8 @@ def _detectable(n: int, alpha: float, aim: float, anytime: bool) -> float:
     critical = _critical(n, alpha, anytime=anytime)
     if not math.isfinite(critical):
         return math.inf
-    guess = (critical + stats.t.ppf(aim, n - 1)) / math.sqrt(n)
-    root: Any = optimize.brentq(lambda d: power(d, 1.0, n, alpha, anytime=anytime) - aim, 1e-9, 4 * guess)
-    return float(root)
+    guess = (critical + statistics.t_quantile(aim, n - 1)) / math.sqrt(n)
+    return statistics.root(lambda d: power(d, 1.0, n, alpha, anytime=anytime) - aim, 1e-9, 4 * guess)
 
 
 def shown_equivalent(sd: float, n: int, alpha: float, *, aim: float = POWER) -> float:
@@ -144,15 +145,14 @@ def shown_equivalent(sd: float, n: int, alpha: float, *, aim: float = POWER) -> 
 def _shown_equivalent(n: int, alpha: float, aim: float) -> float:
     """In standard deviations, as above."""
     # The lower bound of the power is (1 + aim)/2 for either side.
-    critical = stats.t.ppf(1 - alpha, n - 1)
-    guess = (critical + stats.norm.ppf((1 + aim) / 2)) / math.sqrt(n)
-    root: Any = optimize.brentq(lambda margin: equivalence_power(margin, 1.0, n, alpha) - aim, 1e-9, 8 * guess)
-    return float(root)
+    critical = statistics.t_quantile(1 - alpha, n - 1)
+    guess = (critical + special.ndtri((1 + aim) / 2)) / math.sqrt(n)
+    return statistics.root(lambda margin: equivalence_power(margin, 1.0, n, alpha) - aim, 1e-9, 8 * guess)
 
 
 def sd_upper(sd: float, n: int, *, level: float = 0.80) -> float:
     """Upper confidence bound of a standard deviation from n normal values: s·√((n − 1)/χ²) with χ² at 1 − level."""
-    return sd * math.sqrt((n - 1) / float(stats.chi2.ppf(1 - level, n - 1)))
+    return sd * math.sqrt((n - 1) / float(2 * special.gammaincinv((n - 1) / 2, 1 - level)))
 
 
 def fewest(reached: Callable[[int], float], aim: float, *, after: int = 1) -> int | None:
@@ -170,4 +170,4 @@ def fewest(reached: Callable[[int], float], aim: float, *, after: int = 1) -> in
 
 
 def _critical(n: int, alpha: float, *, anytime: bool) -> float:
-    return float(statistics.anytime_factor(n, alpha) if anytime else stats.t.ppf(1 - alpha / 2, n - 1))
+    return float(statistics.anytime_factor(n, alpha) if anytime else statistics.t_quantile(1 - alpha / 2, n - 1))

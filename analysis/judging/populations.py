@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from scipy import special  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 from . import statistics
 from .statistics import Estimate
@@ -67,7 +67,7 @@ class NewImages:
         of_images = max(0.0, squares.images - squares.residual) / cells
         if anytime:
             over_blocks = (given.high - given.low) / 2
-            half = math.hypot(over_blocks, float(stats.norm.ppf(1 - alpha / 2)) * math.sqrt(of_images))
+            half = math.hypot(over_blocks, float(special.ndtri(1 - alpha / 2)) * math.sqrt(of_images))
             return given.mean - half, given.mean + half
         variance = of_blocks + of_images
         parts = (
@@ -76,9 +76,9 @@ class NewImages:
             (squares.residual / cells, (n - 1) * (self._images - 1)),
         )
         freedom = variance**2 / sum(part**2 / free for part, free in parts)
-        half = float(stats.t.ppf(1 - alpha / 2, freedom)) * math.sqrt(variance)
+        half = float(statistics.t_quantile(1 - alpha / 2, freedom)) * math.sqrt(variance)
         if n < FEW:
-            half = max(half, float(stats.t.ppf(1 - alpha / 2, n - 1)) * math.sqrt(of_blocks))
+            half = max(half, float(statistics.t_quantile(1 - alpha / 2, n - 1)) * math.sqrt(of_blocks))
         return given.mean - half, given.mean + half
 
     def of_mean(self, values: "pd.Series[float]") -> tuple[float, float]:

@@ -9,11 +9,12 @@ its n; whoever shows it must look at `decidable` first.
 # scipy carries no types.
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from scipy import special  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 from ..reading.measures import PAIRED, Pairing
 
@@ -183,13 +184,30 @@ def infer(n: ArrayLike, mean: ArrayLike, sd: ArrayLike, rule: Rule, *, freedom: 
     varies = (counts >= 2) & (sd > 0)
     free = np.maximum(counts - 1 if freedom is None else np.nan_to_num(np.asarray(freedom, np.float64), nan=1.0), 1)
     error = np.where(varies, sd, np.nan) / np.sqrt(np.maximum(counts, 1))
-    wide, inner = (
-        np.where(anytime, anytime_factor(counts, level), stats.t.ppf(1 - level / 2, free)) * error
-        for level in (alpha, 2 * alpha)
-    )
-    t = abs(mean) / error
-    p = np.where(anytime, anytime_p(t, counts), 2 * stats.t.sf(t, free))
+
+    def half(level: Vector) -> Vector:
+        return _by_rule(anytime, lambda: anytime_factor(counts, level), lambda: t_quantile(1 - level / 2, free)) * error
+
+    wide, inner, t = half(alpha), half(2 * alpha), abs(mean) / error
+    p = _by_rule(anytime, lambda: anytime_p(t, counts), lambda: 2 * t_tail(t, free))
     return Estimates(counts.astype(np.int64), mean, sd, mean - wide, mean + wide, mean - inner, mean + inner, p, free)
+
+
+def _by_rule(anytime: NDArray[np.bool_], valid: Callable[[], Vector], fixed: Callable[[], Vector]) -> Vector:
+    """Each where it applies, and neither reckoned for nothing: they are most of a report's arithmetic."""
+    if np.all(anytime):
+        return valid()
+    return np.where(anytime, valid(), fixed()) if np.any(anytime) else fixed()
+
+
+def t_quantile(p: ArrayLike, freedom: ArrayLike) -> Any:
+    """Of Student's t. The number that `scipy.stats.t.ppf` gives, which takes a hundred times as long for one, and half a second to load."""
+    return special.stdtrit(freedom, p)
+
+
+def t_tail(t: ArrayLike, freedom: ArrayLike) -> Any:
+    """Probability that Student's t exceeds `t`, as `scipy.stats.t.sf` gives it."""
+    return special.stdtr(freedom, -np.asarray(t))
 
 
 def anytime_p(t: ArrayLike, n: ArrayLike) -> Vector:
@@ -245,8 +263,15 @@ def moderated(variances: ArrayLike, freedom: ArrayLike) -> tuple[Vector, Vector]
 
 def _inverse_trigamma(y: float) -> float:
     """The x > 0 with trigamma(x) = y; trigamma falls from infinity to 0, about 1/x + 1/(2x²)."""
-    root: Any = optimize.brentq(lambda log_x: float(special.polygamma(1, math.exp(log_x))) - y, -40, 40)
-    return math.exp(float(root))
+    return math.exp(root(lambda log_x: float(special.polygamma(1, math.exp(log_x))) - y, -40, 40))
+
+
+def root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that changes its sign between low and high is zero (Brent 1973)."""
+    from scipy import optimize  # pyright: ignore[reportMissingTypeStubs]  # here, for commands that need none
+
+    found: Any = optimize.brentq(function, low, high)
+    return float(found)
 
 
 def mean_interval(values: ArrayLike, *, overlap: float = 0.0) -> Estimate:
@@ -261,12 +286,14 @@ def prediction_interval(values: ArrayLike, *, level: float = LEVEL) -> tuple[flo
     n = len(given)
     if n < 2:
         return math.nan, math.nan
-    half = float(stats.t.ppf((1 + level) / 2, n - 1) * given.std(ddof=1) * math.sqrt(1 + 1 / n))
+    half = float(t_quantile((1 + level) / 2, n - 1) * given.std(ddof=1) * math.sqrt(1 + 1 / n))
     return float(given.mean()) - half, float(given.mean()) + half
 
 
 def sign_flip_p(differences: ArrayLike, rng: np.random.Generator) -> float:
     """Two-sided p of the sign-flip test of a zero mean; exact up to 13 blocks, else by 9,999 draws of `rng`. Shape (n,), no NaN, n ≥ 2."""
+    from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # here: it takes half a second
+
     given = np.asarray(differences, np.float64)
     exact = len(given) <= EXACT_UP_TO
     result = stats.permutation_test(
@@ -311,11 +338,11 @@ def holm(p: ArrayLike) -> Vector:
 def deciding(low: float, high: float, n: int, rule: Rule) -> tuple[float, float]:
     """Of a 95% t interval of n paired differences, the one by which they are tested; infinite if that can tell nothing."""
     alpha, freedom = float(rule.alpha), n - 1
-    critical = float(anytime_factor(n, alpha)) if rule.anytime else float(stats.t.ppf(1 - alpha / 2, freedom))
+    critical = float(anytime_factor(n, alpha)) if rule.anytime else float(t_quantile(1 - alpha / 2, freedom))
     if math.isinf(critical):
         return -math.inf, math.inf
     middle, half = (low + high) / 2, (high - low) / 2
-    wider = critical / float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+    wider = critical / float(t_quantile((1 + LEVEL) / 2, freedom))
     return middle - wider * half, middle + wider * half
 
 

@@ -24,7 +24,7 @@ from regstudy.data.sources import Source
 from regstudy.design.design import Trial
 from regstudy.design.labels import labels
 from regstudy.errors import ConfigError, RegstudyError, ResumeError
-from regstudy.machine import cores
+from regstudy.machine import cores, memory
 from regstudy.run import figures, progress, provenance
 from regstudy.run.note import describe
 from regstudy.run.task import Assignment
@@ -174,6 +174,7 @@ def _fill(
     saved = checkpoint.load(run_id)
     # Another number of threads would change the last bits.
     torch.set_num_threads(saved.threads if saved else config.threads or share())
+    memory.keep()
     _be_repeatable(device)
     if source.warning:
         terminal.warn(f"WARNING: {source.warning}")

@@ -8,6 +8,7 @@ import torch
 from regstudy.config import RunConfig
 from regstudy.data import datasets
 from regstudy.data.sources import Source
+from regstudy.machine import memory
 from regstudy.training.loop import Learner, fit
 from regstudy.training.network import build
 
@@ -20,6 +21,7 @@ def epoch_seconds(source: Source, config: RunConfig, threads: int) -> float:
     """Seconds that an epoch of this configuration will take on so many threads, evaluation included; measured once."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    memory.keep()
     try:
         data = datasets.load(source, config)
         images = min(len(data.train), STEPS * config.batch_size)

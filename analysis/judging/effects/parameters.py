@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # it has none
+from scipy import special  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 from ...reading.anybody.values import is_number
 from .. import statistics
@@ -47,13 +47,17 @@ def _response(name: str, values: "pd.Series[Any]", scores: "pd.Series[float]") -
 def _by_number(x: np.ndarray, y: np.ndarray) -> dict[str, object]:
     if np.ptp(y) == 0:
         return {"kind": NUMBER, "strength": math.nan, "low": math.nan, "high": math.nan, "p": math.nan}
+    from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # here: it takes half a second
+
     rho, p = map(float, stats.spearmanr(x, y))
-    half = float(stats.norm.ppf((1 + statistics.LEVEL) / 2)) * math.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    half = float(special.ndtri((1 + statistics.LEVEL) / 2)) * math.sqrt((1 + rho**2 / 2) / (len(x) - 3))
     z = math.atanh(min(max(rho, -1 + 1e-12), 1 - 1e-12))
     return {"kind": NUMBER, "strength": rho, "low": math.tanh(z - half), "high": math.tanh(z + half), "p": p}
 
 
 def _by_category(levels: "pd.Series[str]", y: np.ndarray) -> dict[str, object]:
+    from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # here: it takes half a second
+
     groups = [y[(levels == level).to_numpy()] for level in sorted(set(levels))]
     if np.ptp(y) == 0:
         strength = p = math.nan
