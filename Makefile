@@ -56,7 +56,7 @@ calibrate: $(READY) ## simulate studies whose truth is known: how often is the a
 	@python -m benchmarks.calibrate > benchmarks/.calibration || { rm benchmarks/.calibration; exit 2; }
 	@mv benchmarks/.calibration benchmarks/CALIBRATION.md && cat benchmarks/CALIBRATION.md
 
-check: lint ## everything that CI checks, but for the tests with markers
+check: lint docs ## everything that CI checks, but for the tests with markers
 	@$(MAKE) --no-print-directory test PYTEST_FLAGS="--cov --cov-report=term"
 
 lint: $(READY) ## format, rules, types, layers

@@ -70,7 +70,8 @@ def separates(values: Array, looked: Looks) -> Flags:
             statistics.paired(np.broadcast_to(values[np.arange(len(values)), leaders][:, None], own.shape), own, rule=rule)
         )
     pairs = [np.stack([np.full(k - 1, leader), rest], 1) for leader, rest in zip(leaders, others, strict=True)]
-    return np.array([_apart(ranking.moderated(own, index, rule)) for own, index in zip(values, pairs, strict=True)])
+    borrowed = [ranking.moderated(own, index, rule) for own, index in zip(values, pairs, strict=True)]
+    return np.array([found is not None and bool(_apart(found)) for found in borrowed])
 
 
 def _apart(found: Estimates) -> Flags:

@@ -113,7 +113,10 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
 
     l1: Annotated[NonNegative, Strength("L1")] = Field(default=0.0, description="L1 factor")
     l2: Annotated[NonNegative, Strength("L2")] = Field(default=0.0, description="L2 factor, applied as weight decay")
-    seed: Natural = Field(default=0, description="block: fixes split, initialisation, batch order, augmentation and dropout")
+    seed: Natural = Field(
+        default=0,
+        description="random seed, the block that pairs runs: fixes split, initialisation, batch order, augmentation and dropout",
+    )
     epochs: Count = Field(default=40, description="passes over the training images")
     recipe: Recipe = Field(
         default="published", description="named defaults: the study to the letter, or as the literature means it"
@@ -188,9 +191,11 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
         default=None,
         description="side in pixels of your own images; default: as they are, or the median of their shorter sides",
     )
-    unreadable: Literal["refuse", "skip"] = Field(default="refuse", description="files of a folder of images that are none")
+    unreadable: Literal["refuse", "skip"] = Field(
+        default="refuse", description="what to do with files of a folder that cannot be read as images"
+    )
     split_seed: Natural = Field(
-        default=0, description="decides which of your own images test, where nobody said which; the same for all blocks"
+        default=0, description="draws the test images from your own, where the folder has no test/; the same for all blocks"
     )
     images: Literal["all", "none"] = Field(
         default="all", description="whether pictures of images go into the store; none: numbers only"
@@ -346,7 +351,7 @@ def anchored(text: str, folder: Path | None = None) -> str:
     """A data set or code of the user's, as whoever is in another folder than this (None: where the user is) names it; other text as it is."""
     for kind in (FOLDER, ARRAYS):
         if text.startswith(kind):
-            return f"{kind}{((folder or Path()) / Path(text.removeprefix(kind)).expanduser()).absolute()}"
+            return f"{kind}{((folder or Path()) / own_code.expanded(text.removeprefix(kind))).absolute()}"
     return own_code.absolute(text, folder) if own_code.is_reference(text) else text
 
 

@@ -62,10 +62,20 @@ def failed(reference: str, when: str, error: BaseException) -> ConfigError:
     return ConfigError(f"{reference!r} {when} ({type(error).__name__}: {next(iter(str(error).splitlines()), '')}): mend it")
 
 
+def expanded(path: str) -> Path:
+    """A path with its ~ filled in; ConfigError if nobody is called so."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"{path!r}: there is no user {path.partition('/')[0][1:]!r} whose home that is: write it out"
+        ) from None
+
+
 def absolute(reference: str, folder: Path | None = None) -> str:
     """The same, for whoever is in another folder than this (None: where the user is): a file's whole path."""
     place, _, attribute = reference.rpartition(":")
-    whole = ((folder or Path()) / Path(place).expanduser()).absolute()
+    whole = ((folder or Path()) / expanded(place)).absolute()
     return f"{whole}:{attribute}" if place.endswith(".py") else reference
 
 
@@ -153,7 +163,7 @@ def origin(reference: str) -> Path:
     """The file that the code is in."""
     place = reference.rpartition(":")[0]
     if place.endswith(".py"):
-        path = Path(place).expanduser().absolute()
+        path = expanded(place).absolute()
         if not path.is_file():
             raise ConfigError(f"{reference!r}: there is no file {str(path)!r}")
         return path

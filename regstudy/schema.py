@@ -14,6 +14,8 @@ METRICS_VERSION = 1
 """Raised whenever a metric below is defined otherwise: runs that differ in it are not compared."""
 
 LAST_EPOCHS = 5
+MOST_STEPS, MOST_PLANNED = 10**15, 100_000
+"""The largest step that a curve may have, or so many to be averaged; the largest number of blocks that anybody plans."""
 """The endpoint is a mean over this many last epochs: an estimate without selection."""
 
 TRIAL = "trial"

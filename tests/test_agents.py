@@ -10,6 +10,7 @@ import anyio
 import jsonschema
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT, use_store
 from mcp import Client, StdioServerParameters
@@ -216,6 +217,9 @@ def test_what_is_refused_is_refused_in_the_commands_words(scores, capsys, option
         ("verdicts", {"claims_file": "gone.yaml"}, "gone.yaml"),
         ("plan", {"margin": 1}, "plan needs sd"),
         ("plan", {"margin": 1, "sd": -1}, "--sd '-1.0': expected a number above 0"),
+        ("plan", {"margin": -0.05, "sd": 0.1}, "margin -0.05: expected a number above 0"),
+        ("plan", {"margin": 1, "sd": 0.1, **RUNS}, "metric and group_by, or sd: give one of the two"),
+        ("plan", {"design": "published", "sd": 0.1, "comparisons": 50}, "comparisons: a design says its own"),
         ("plan", {**RUNS, "margin": 1, "where": "seed=0"}, "a pilot needs 3 seeds of two configurations that differ"),
         ("list_experiments", {"experiments": ["gone"]}, "experiment 'gone' is not in the store"),
     ],
@@ -315,3 +319,15 @@ def test_nothing_but_the_protocol_is_on_stdout_and_new_runs_are_seen(workspace):
         served.stdin.close()
         assert served.stdout.read() == ""
     assert served.returncode == 0
+
+
+def test_files_of_results_are_listed_and_claims_are_of_what_is_asked_for(scores):
+    pd.DataFrame({"lr": [0.1, 0.2] * 3, "seed": [0, 0, 1, 1, 2, 2], "val_acc": [0.9, 0.8] * 3}).to_csv("r.csv", index=False)
+    of_table, judged = asked(
+        ("list_experiments", {"read_from": ["r.csv"]}),
+        ("verdicts", {"claims_file": "claims.yaml", "read_from": ["mlflow.db"], "where": ["lr=0.01,0.1"]}),
+    )
+    assert [there["name"] for there in of_table["experiments"][0]["metrics"]] == ["val_acc", "lr", "seed"] or "val_acc" in str(
+        of_table
+    )
+    assert judged["claims_total"]

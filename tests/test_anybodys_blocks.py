@@ -375,6 +375,6 @@ def test_the_best_of_a_claimed_metric_is_by_its_own_direction(workspace):
         "metric: acc\ngroup_by: params.model\nvalue: best\nclaims:\n"
         "  - {id: x, text: x, contrasts: [{metric: loss, of: {model: a}, against: {model: b}, expect: lower, margin: 0.01}]}\n"
     )
-    runs = foreign.read(Asked.by(claims_file.load("claims.yaml"), (), None)).runs
+    runs = foreign.read(Asked.by(claims_file.load("claims.yaml"), None)).runs
     assert sorted(set(runs["loss"])) == [0.1, 0.2]
     assert sorted(set(runs["acc"])) == [0.8, 0.9]

@@ -395,3 +395,51 @@ def test_each_published_number_stands_beside_the_same_of_ours():
     assert words["V1", "L1 0.001 + L2 0.0005", "its epoch"] == "out of our range", "12, where ours are 20 to 38"
     for other in ({"schedule": "step"}, {"lr": 0.01}, {"l1_kind": "proximal"}, {"epochs": 3}, {"dataset": "fashion-mnist"}):
         assert published.beside(replace(trials, runs=runs.assign(**other))).empty, other
+
+
+def changed(trials, which, **columns):
+    """With these columns in some of the runs."""
+    runs = trials.runs.copy()
+    runs.loc[which(runs), list(columns)] = list(columns.values())
+    return replace(trials, runs=runs)
+
+
+def lost(trials, which):
+    return changed(trials, which, **{KEY: math.nan, "diverged": True})
+
+
+def test_nothing_is_called_closed_where_claims_are_open():
+    one_seed = opening.opening(findings.find(synthetic.trials(4, 1)))
+    assert one_seed.deck == "Of 9 claims 9 are open."
+    assert one_seed.next_step.startswith("1 seed does not tell how many are needed. Run about 9 more")
+    never = lost(synthetic.trials(4, 6), lambda runs: runs["configuration"] == "L1 0.001")
+    assert "Nothing is open" not in opening.opening(findings.find(never)).next_step
+
+
+def test_where_every_configuration_diverged_no_number_of_seeds_is_promised():
+    trials = lost(synthetic.trials(3, 8, claims=False), lambda runs: runs["seed"] == 0)
+    found = findings.find(trials)
+    assert methods.advice(found) == "These runs allow no recommendation: every configuration has runs that diverged."
+    assert "will probably say" not in opening.opening(found).next_step
+
+
+def test_one_configuration_with_few_seeds_does_not_speak_for_all():
+    name = "L1 0.001 + L2 0.0005"
+    trials = lost(synthetic.trials(4, 10), lambda runs: (runs["configuration"] == name) & (runs["seed"] > 1))
+    found = findings.find(replace(trials, plan=Plan(10)))
+    assert found.power.seeds == 10
+    said = opening.opening(found)
+    assert "allow intervals and tests" not in " ".join(said.sure)
+    assert "2 seeds" not in said.next_step
+    assert said.headline.count(name) <= 1
+
+
+def test_of_overlapping_folds_more_find_less_more():
+    trials = replace(synthetic.trials(2, 5, claims=False), pairing=findings.measures.Pairing(overlap=1 / 4))
+    power = findings.find(trials).power
+    table = power.table.set_index("seeds")["difference"]
+    plain = table[5] / power.sd * power.sd
+    assert table[20] / plain > 0.5, "independent blocks would find less than half as much"
+    assert table[20] == pytest.approx(
+        findings.find(trials).looked.as_planned(20).detectable(power.sd * math.sqrt((1 + 20 / 4) / (1 + 5 / 4)), 20, 1)
+    )

@@ -219,3 +219,19 @@ def test_the_guides_files_are_yaml_and_its_numbers_hold():
     assert seeds_for(0.007) == 9
     for line in (line for line in guide.splitlines() if line.startswith("python -m analysis gate")):
         assert parse(shlex.split(line)[3:]).command == "gate"
+
+
+def test_sides_without_a_seed_in_common_are_told_so(workspace, capsys):
+    for name, seeds in (("main.csv", range(4)), ("lr=0.2.csv", range(5, 9))):
+        pd.DataFrame({"seed": seeds, "acc": [0.9, 0.91, 0.92, 0.93]}).to_csv(name, index=False)
+    asked = ["gate", "--baseline", "main.csv", "--candidate", "lr=0.2.csv", "--metric", "acc", "--margin", "0.01"]
+    assert cli.main([*asked, "--json", "told.json"]) == 3
+    said = capsys.readouterr().out
+    assert "0.915 against 0.915, but no seed in common" in said
+    assert "diverged" not in said
+    assert json.loads(Path("told.json").read_text())["metrics"][0]["candidate"] == pytest.approx(0.915)
+    before = Path("main.csv").read_bytes()
+    for written in (["--json", "main.csv"], ["--json", "x", "--junit", "./x"]):
+        assert cli.main([*asked, *written]) == 2
+        assert "would be written over" in capsys.readouterr().err
+    assert Path("main.csv").read_bytes() == before

@@ -1,5 +1,6 @@
 """Anybody's runs: the guide's own script and commands, and what a store without order does to them."""
 
+import json
 import re
 import shlex
 import shutil
@@ -257,7 +258,7 @@ def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys
     assert cli.main(["claims", "--design", "claims.yaml"]) == 0
     said = capsys.readouterr().out
     assert "Of 2 claims, 2 supported." in said
-    trials = foreign.read(Asked.by(claims_file.load("claims.yaml"), (), Plan(6)))
+    trials = foreign.read(Asked.by(claims_file.load("claims.yaml"), Plan(6)))
     better, cheap = findings.find(trials).judged
     runs = trials.runs.pivot(index="seed", columns="configuration", values="val_acc")
     difference = runs["lr 0.1, opt adam"] - runs["lr 0.1, opt sgd"]
@@ -266,6 +267,26 @@ def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys
     assert better.p == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
     assert cheap.verdict == "supported"
     assert cheap.deciding.plain.n == 6
+
+
+def test_claims_are_of_the_runs_that_the_options_choose(claimed, capsys):
+    (claimed / "claims.yaml").write_text(CLAIMS)
+    runs = foreign.read(Asked.by(claims_file.load("claims.yaml"), None)).runs
+    opt = runs["configuration"].str.partition("opt ")[2]
+    columns = {"lr": 0.1, "opt": opt, "seed": runs["seed"], "val_acc": runs["val_acc"], "seconds": runs["seconds"]}
+    runs[[]].assign(**columns).to_csv("r.csv", index=False)
+
+    def judged(*options):
+        assert cli.main(["claims", "--design", "claims.yaml", *options, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)["claims"]
+
+    in_store, five = judged(), judged("--where", "seed=0,1,2,3,4")
+    assert judged("--from", "r.csv") == in_store
+    assert judged("--from", "r.csv", "--where", "seed=0,1,2,3,4") == five != in_store
+    shutil.move("mlflow.db", "other.db")
+    assert judged("--from", "other.db", "--experiment", "Default") == in_store
+    assert cli.main(["report", "--design", "claims.yaml", "--from", "r.csv", "--format", "csv"]) == 0
+    assert cli.main(["verify", "report"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -289,6 +310,8 @@ def test_claims_about_anybodys_runs_are_judged_in_their_own_unit(claimed, capsys
         (("planned: 6", "value: step:99"), "claims.yaml, line 5: value 'step:99': no run has a point of val_acc there"),
         (("metric: val_acc\n", "metric: seconds\n"), "claims.yaml, line 2: metric 'seconds': its name does not say which way is better: add better: higher or better: lower"),
         (("planned: 6", "value: best"), "claims.yaml, line 12: claims.1.contrasts.0.metric 'seconds': its name does not say which way is better: its best is not known: say value: min, max or last"),
+        (("planned: 6", "planned: 99999999999"), "claims.yaml, line 5: planned: input should be less than or equal to 100000"),
+        (("margin: 0.01\nplanned", "margin: .inf\nplanned"), "claims.yaml, line 4: margin: input should be a finite number"),
         (("planned: 6", "endpoint: 6"), "claims.yaml, line 5: endpoint: unknown field, expected one of metric, group_by, block"),
     ],
 )  # fmt: skip
@@ -349,7 +372,59 @@ def test_a_metric_that_is_called_like_a_column_is_a_metric(workspace, name):
         f"metric: '{name}'\nbetter: higher\ngroup_by: params.lr\nclaims:\n"
         f"  - {{id: a, text: a, contrasts: [{{metric: '{name}', of: {{lr: 0.1}}, against: {{lr: 0.2}}, expect: higher, margin: 0.01}}]}}\n"
     )
-    found = findings.find(foreign.read(Asked.by(claims_file.load("claims.yaml"), (), None)))
+    found = findings.find(foreign.read(Asked.by(claims_file.load("claims.yaml"), None)))
     assert found.judged[0].deciding.plain.mean == pytest.approx(0.2)
     assert list(found.table["mean"]) == pytest.approx([0.215, 0.015])
     assert cli.main(["compare", "--metric", name, "--better", "higher", "--group-by", "params.lr"]) == 0
+
+
+def test_a_claim_against_all_others_needs_another(workspace, capsys):
+    pd.DataFrame({"opt": ["sgd"] * 3, "seed": range(3), "acc": [0.9, 0.91, 0.92]}).to_csv("one.csv", index=False)
+    claim = "{metric: acc, of: {opt: sgd}, against: every other, expect: higher, margin: 0.01}"
+    (workspace / "c.yaml").write_text(
+        f"metric: acc\ngroup_by: params.opt\nclaims:\n  - id: a\n    text: It is best\n    contrasts: [{claim}]\n"
+    )
+    assert cli.main(["claims", "--design", "c.yaml", "--from", "one.csv"]) == 2
+    said = capsys.readouterr().err
+    assert "c.yaml, line 6: claims.0.contrasts.0.against: these runs have one configuration only, opt sgd" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,0.1,1,acc,0.9,0\na,0.1,1,acc,0.91,\n", "'' in row 2 of the column step is no step: expected a whole number"),
+        ("a,0.1,1,acc,0.9,0\na,0.1,1,acc,0.91,0.5\n", "'0.5' in row 2 of the column step is no step"),
+    ],
+)
+def test_a_step_that_is_none_is_named(workspace, capsys, rows, message):
+    (workspace / "long.csv").write_text("run_id,lr,seed,metric,value,step\n" + rows)
+    assert cli.main(["compare", "--from", "long.csv", "--metric", "acc", "--group-by", "params.lr"]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) == 1
+
+
+def test_what_only_runs_of_any_code_have_is_refused_beside_two_configurations(workspace, capsys):
+    for option in (["--output", "report"], ["--better", "lower"], ["--value", "max"], ["--last", "3"], ["--block", "none"]):
+        assert cli.main(["compare", "none", "L1 0.001", *option]) == 2
+        assert f"{option[0]} is for runs of any code, which --metric names" in capsys.readouterr().err
+    assert not (workspace / "report").exists()
+
+
+def test_a_parameter_with_an_exponent_that_no_number_has_is_a_text(workspace, capsys):
+    frame = pd.DataFrame(
+        {
+            "lr": [0.1, 0.2] * 3,
+            "seed": [0, 0, 1, 1, 2, 2],
+            "wd": "1e9999999999999999999",
+            "acc": [0.9, 0.8, 0.91, 0.8, 0.92, 0.81],
+        }
+    )
+    frame.to_csv("odd.csv", index=False)
+    assert cli.main(["compare", "--from", "odd.csv", "--metric", "acc", "--group-by", "params.lr", "--margin", "0.01"]) == 0
+    frame.assign(lr=pd.array([1, 2, None, 2, 1, 2], dtype="Int64")).to_parquet("odd.parquet")
+    assert cli.main(["compare", "--from", "odd.parquet", "--metric", "acc", "--group-by", "params.lr"]) == 0
+    said = capsys.readouterr().out
+    assert "1 run without params.lr or params.seed, left out" in said
+    assert "NA" not in said

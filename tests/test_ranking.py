@@ -235,3 +235,31 @@ def test_nothing_is_called_best_where_the_order_is_not_known():
     assert wording.order(ranked, "10 seeds") == "Which of 3 configurations is best is not known with 10 seeds"
     assert "better than all others" in standing(ranked)
     assert math.isfinite(ranked.table["mean"].sum())
+
+
+@pytest.mark.parametrize("configurations", [8, 9])
+def test_differences_that_do_not_vary_are_no_certainty_among_however_many(configurations):
+    base = np.array([0.1, 0.5, 0.2, 0.9, 0.3])
+    parallel = ranking.rank(pd.DataFrame({f"c{i}": base + i / 1000 for i in range(configurations)}), Scale(margin=5e-4))
+    assert parallel.pairs["p"].isna().all()
+    assert parallel.advised == ()
+    counts = pd.DataFrame({f"c{i}": np.full(5, (900 + i) / 1000) for i in range(configurations)})
+    of_images = ranking.rank(counts, Scale(margin=5e-4, unit=Unit(resolution=1e-3)))
+    np.testing.assert_allclose(of_images.pairs["sd"], 1e-3 / math.sqrt(6), err_msg="rounding has that much")
+
+
+def test_among_many_who_leads_was_tested():
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({f"c{i}": 0.9 + rng.normal(0, 1e-3, 8) for i in range(10)})
+    data["c4"] = [0.95, 0.96, *[NAN] * 6]
+    ranked = ranking.rank(data, Scale(margin=5e-4))
+    assert ranked.table.set_index("configuration")["standing"].loc["c4"] == ranking.UNTESTED
+    assert ranked.table["standing"].value_counts()[ranking.UNTESTED] == 1
+    assert (ranked.pairs["seeds"] == 8).sum() == 8
+
+
+def test_nobody_is_advised_where_all_others_diverged_untested():
+    data = pd.DataFrame({"a": 0.9 + NOISE[:5, 0], "b": [NAN] * 5})
+    ranked = ranking.rank(data, Scale(margin=5e-4), diverged={"b": 5})
+    assert wording.untested(ranked)
+    assert ranked.advised == ()

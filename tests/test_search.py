@@ -58,6 +58,11 @@ def test_a_search_ends_with_a_study_that_names_it(workspace, capsys):
         ("constant, cosine", "constant, linear", "schedule: expected one of"),
         ("baseline: {l1: 0}", "baseline: {}", "baseline: expected at least one value"),
         ("epochs: 1,", "epochs: 1, l1: 0,", "is searched too"),
+        ("epochs: 1,", "epochs: 1, threads: 2,", "overrides.threads: the study that is to confirm the choice cannot have that"),
+        ("baseline: {l1: 0}", "baseline: {l1: 0, seed: 3}", "baseline.seed: the study that is to confirm"),
+        ("baseline: {l1: 0}", "baseline: {l1: 0, epochs: 3}", "overrides.epochs: the study that is to confirm"),
+        ("margin: 1", "margin: .inf", "margin: input should be a finite number"),
+        ("confirm_seeds: 3", "confirm_seeds: 60000", "confirm_seeds: input should be less than or equal to 1000"),
     ],
 )
 def test_a_search_that_cannot_be_is_one_line(workspace, capsys, old, new, told):

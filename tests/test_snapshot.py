@@ -267,3 +267,11 @@ def test_a_damaged_one_is_refused(taken, own_copy, damage, capsys):
 def test_a_store_and_a_snapshot_at_once_are_refused(taken, capsys):
     assert cli.main(["rank", "--from", "snap", "--experiment", "Default"]) == 2
     assert "give one of the two" in capsys.readouterr().err
+
+
+def test_the_folder_that_one_is_in_is_not_replaced(taken, own_copy, capsys, monkeypatch):
+    Path("here").mkdir()
+    monkeypatch.chdir("here")
+    assert cli.main(["snapshot", ".", "--from", str(taken)]) == 2
+    assert "is the folder that you are in" in capsys.readouterr().err
+    assert not list(Path().iterdir())

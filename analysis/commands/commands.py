@@ -147,9 +147,9 @@ def snapshot(arguments: argparse.Namespace, _command: str) -> Document | None:
 
 def source(arguments: argparse.Namespace) -> Records:
     """The store or snapshots that a command's options name."""
-    files = arguments.snapshots if getattr(arguments, "metric", "") else ()
-    if files or len(arguments.experiments) > 1:
-        return stores.of_anybody(arguments.experiments, files)
+    anybodys = getattr(arguments, "metric", "") or getattr(arguments, "claims_file", "")
+    if anybodys or len(arguments.experiments) > 1:
+        return stores.of_anybody(arguments.experiments, arguments.snapshots if anybodys else ())
     return query.open_source(_wanted(arguments))
 
 
@@ -284,7 +284,8 @@ def statuses(arguments: argparse.Namespace) -> tuple[str, ...]:
 def _read_asserted(arguments: argparse.Namespace, source: Records | None) -> Trials:
     file = claims_file.load(arguments.claims_file)
     plan = planned(file.planned if arguments.planned is None else arguments.planned)
-    return foreign.read(Asked.by(file, tuple(arguments.experiments), plan), source)
+    which = {"experiments": arguments.experiments, "where": arguments.where, "files": arguments.snapshots}
+    return foreign.read(Asked.by(file, plan, **{name: tuple(given) for name, given in which.items()}), source)
 
 
 def read(arguments: argparse.Namespace, source: Records | None = None) -> Trials:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from regstudy.console import terminal
 from regstudy.console.terminal import plural
+from regstudy.console.text import visible
 from regstudy.errors import NothingToAnalyse, UsageError
 
 from ..files import places
@@ -133,7 +134,12 @@ def gate(arguments: argparse.Namespace, _command: str) -> None:
     """Judge each metric; SystemExit has the status of the worst."""
     values.check_names([] if tuple(arguments.block) == commands.NOT_PAIRED else arguments.block, "--block")
     points.check_value(arguments.value)
-    for path in filter(None, (arguments.summary, arguments.junit, arguments.json)):
+    written = [path for path in (arguments.summary, arguments.junit, arguments.json) if path]
+    for place, path in enumerate(written):
+        if Path(path).resolve() in {
+            Path(other).resolve() for other in [*written[:place], *arguments.baseline, *arguments.candidate]
+        }:
+            raise UsageError(f"{path!r} would be written over what is read or written as well: name another file")
         if not Path(path).absolute().parent.is_dir():
             raise UsageError(f"{path!r} cannot be written: its folder is not there; make it, or name another")
     sides = _sides(arguments)
@@ -206,7 +212,8 @@ def _judge(sides: Sides, metric: str, arguments: argparse.Namespace) -> Judged:
     status = verdict(found, arguments.margin, diverged=_diverged(trials))
     rule = looked.rule(found.n)
     low, high = (found.low, found.high) if found.n >= LEAST else (math.nan, math.nan)
-    shown = scores[[BASELINE, CANDIDATE]].dropna() if trials.pairing.paired else scores
+    together = scores[[BASELINE, CANDIDATE]].dropna()
+    shown = together if trials.pairing.paired and len(together) else scores
     return Judged(
         metric, WORDS[status], float(shown[BASELINE].mean()), float(shown[CANDIDATE].mean()), found.mean, low, high, 1 - float(rule.alpha), arguments.margin,
         found.n, trials.words.block, _further(found, looked, arguments.margin) if status == Verdict.OPEN else None, trials.notices[:-1],
@@ -259,6 +266,9 @@ def said(judged: Judged) -> str:
     )
     if not math.isfinite(judged.candidate):
         return f"{judged.metric}: {judged.verdict}; all runs of the candidate diverged"
+    if not judged.n:
+        means = f"{judged.candidate:.5g} against {judged.baseline:.5g}"
+        return f"{judged.metric}: {judged.verdict}; {means}, but no {judged.block} in common: the candidate needs runs with the baseline's {judged.block}s"
     told = f"{judged.metric}: {judged.verdict}; {judged.candidate:.5g} against {judged.baseline:.5g}, better by {judged.better_by:+.4g} ({interval}margin {judged.margin:g}, {plural(judged.n, judged.block)} each)"
     if judged.verdict != WORDS[Verdict.OPEN]:
         return told
@@ -298,9 +308,9 @@ def junit(judged: Sequence[Judged]) -> str:
     of_kind = {name: str(sum(own.status == status for own in judged)) for name, status in counts.items()}
     suite = ET.Element("testsuite", {"name": "regstudy gate", "tests": str(len(judged)), **of_kind})
     for own in judged:
-        case = ET.SubElement(suite, "testcase", {"classname": "gate", "name": own.metric})
+        case = ET.SubElement(suite, "testcase", {"classname": "gate", "name": visible(own.metric)})
         if own.status != Verdict.NOT_WORSE:
-            ET.SubElement(case, "failure" if own.status == Verdict.WORSE else "skipped", {"message": said(own)})
+            ET.SubElement(case, "failure" if own.status == Verdict.WORSE else "skipped", {"message": visible(said(own))})
     return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
 

@@ -52,7 +52,7 @@ def is_address(place: str) -> bool:
 
 def is_place(word: str) -> bool:
     """Whether a word that may be a condition, FIELD=VALUE, is a place: an address, a file of results, or what is there."""
-    return is_address(word) or ("=" not in word and (is_table(word) or Path(word).exists()))
+    return is_address(word) or Path(word).exists() or ("=" not in word and is_table(word))
 
 
 def check(place: str, option: str) -> None:

@@ -363,7 +363,7 @@ def _pairs(questions: Questions, contrast: Contrast, names: Sequence[str]) -> li
 def _judge(claim: Claim, results: tuple[Compared, ...], looked: Looks, family: int) -> Judged:
     each = [result.verdict for result in results]
     outcome = together(each)
-    concerned = [result for result, own in zip(results, each, strict=True) if own in _DECIDING.get(outcome, {outcome})]
+    concerned = [result for result, own in zip(results, each, strict=True) if own in hanging_on(outcome)]
     deciding = min(concerned, key=_t)
     base = Judged(claim.id, _sentence(claim), outcome, strongly=False, contrasts=results, deciding=deciding)
     if not all(result.tested.decidable for result in results):
@@ -410,13 +410,18 @@ def _sentence(claim: Claim) -> str:
 
 def together(verdicts: Collection[Verdict]) -> Verdict:
     """What can be said of all at once: supported if each is, equivalent if each is one or the other, not by the margin if any cannot be."""
-    there = set(verdicts)
+    there = set(verdicts) or {Verdict.NONE}
     if there <= {Verdict.SUPPORTED, Verdict.EQUIVALENT}:
         return Verdict.EQUIVALENT if Verdict.EQUIVALENT in there else Verdict.SUPPORTED
     for outcome in (Verdict.REFUTED, Verdict.NONE):
         if outcome in there:
             return outcome
     return Verdict.NOT_BY_MARGIN if there & _DECIDING[Verdict.NOT_BY_MARGIN] else Verdict.INCONCLUSIVE
+
+
+def hanging_on(outcome: Verdict) -> frozenset[Verdict]:
+    """The verdicts of parts that the verdict on the whole hangs on."""
+    return _DECIDING.get(outcome, frozenset({outcome}))
 
 
 _DECIDING = {Verdict.NOT_BY_MARGIN: frozenset({Verdict.NOT_BY_MARGIN, Verdict.EQUIVALENT})}

@@ -16,7 +16,7 @@ from ..files.rows import rows, visible_names
 from ..reading import measures
 from ..reading.anybody.values import in_order
 from ..reading.errors import Errors
-from ..reading.measures import Measure, Scale, Unit
+from ..reading.measures import PAIRED, Measure, Pairing, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
 from . import claims, ranking, single_runs, statistics
 from .claims import Judged, OnData, Questions
@@ -168,7 +168,7 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
         errors=errors,
         new_images=new,
         comparisons=_comparisons(runs, reference, by_measure),
-        sharpness=_sharpness(runs, reference, list(dict.fromkeys([key, *measures.COMPARED]))),
+        sharpness=_sharpness(runs, reference, list(dict.fromkeys([key, *measures.COMPARED])), trials.pairing),
         effects=factorial.effects(runs, key, looked),
         power=_power(first, looked),
         contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
@@ -362,24 +362,24 @@ def _compared(scores: pd.DataFrame, reading: Measure, reference: str, by_measure
     return compared
 
 
-def _sharpness(runs: pd.DataFrame, reference: str, keys: Sequence[str]) -> pd.DataFrame:
+def _sharpness(runs: pd.DataFrame, reference: str, keys: Sequence[str], pairing: Pairing) -> pd.DataFrame:
     """The larger, the fewer seeds a measure needs to tell the two apart."""
     rows: list[dict[str, object]] = []
     for key in (key for key in keys if key in runs):
         scores, reading = score_table(runs, key), measures.measure(key)
         values = statistics.log(scores.where(scores > 0)) if reading.ratio else scores
-        for name, found in _against(values, reference).items():
+        for name, found in _against(values, reference, pairing=pairing).items():
             if name != reference and found.decidable and found.n >= LEAST:
                 standardised = abs(found.mean) / found.sd
                 rows.append({"measure": key, "configuration": name, "seeds": found.n, "standardised": standardised})
     return pd.DataFrame(rows, columns=SHARPNESS)
 
 
-def _against(values: pd.DataFrame, reference: str, resolution: float = 0.0) -> dict[Any, Estimate]:
+def _against(values: pd.DataFrame, reference: str, resolution: float = 0.0, pairing: Pairing = PAIRED) -> dict[Any, Estimate]:
     """Each configuration's difference from the reference, all at once."""
     own = np.ascontiguousarray(values.to_numpy(float).T)  # a row each, added up as it would be by itself
     names = list(values.columns)
-    found = statistics.paired(own, own[names.index(reference)][None], resolution=resolution)
+    found = statistics.compare(own, own[names.index(reference)][None], pairing, resolution=resolution)
     return {name: statistics.one(found, place) for place, name in enumerate(names)}
 
 
@@ -394,7 +394,13 @@ def _for_new_images(table: pd.DataFrame, new: NewImages | None, scores: pd.DataF
     """With columns new_low and new_high, of the mean; none where nothing is known."""
     if new is None:
         return table
-    ends = [new.of_mean(scores[name]) for name in table["configuration"]]
+    # A mean that is moved to agree with the pairs takes its interval along.
+    moved = table["mean"].to_numpy(float) - np.array([scores[name].mean() for name in table["configuration"]])
+    moved[abs(moved) <= statistics.SAME] = 0.0  # that is rounding
+    ends = [
+        (low + by, high + by)
+        for (low, high), by in zip((new.of_mean(scores[name]) for name in table["configuration"]), moved, strict=True)
+    ]
     return table.assign(new_low=[low for low, _ in ends], new_high=[min(high, 1.0) for _, high in ends])
 
 
@@ -418,10 +424,12 @@ def _power(ranked: Ranking, looked: Looks) -> Power | None:
     usable = ranked.pairs[ranked.pairs["seeds"].ge(2) & ranked.pairs["sd"].gt(0)]
     if usable.empty:
         return None
+    if usable["seeds"].ge(LEAST).any():
+        usable = usable[usable["seeds"].ge(LEAST)]  # what could not be tested says nothing of what is found
     sd, seeds = math.sqrt((usable["sd"] ** 2).mean()), int(usable["seeds"].min())
     tests, counts = max(1, ranked.tests), range(LEAST, max(FURTHEST, 2 * seeds) + 1)
     here = looked.detectable(sd, seeds, tests) if seeds >= LEAST else math.inf
-    found = [looked.as_planned(n).detectable(sd, n, tests) for n in counts]
+    found = [looked.as_planned(n).detectable(looked.sd_of(sd, seeds, n), n, tests) for n in counts]
     table = pd.DataFrame({"seeds": counts, "difference": found})
     return Power(sd, seeds, here, table[np.isfinite(table["difference"])])
 

@@ -94,13 +94,18 @@ def between(wrong: pd.DataFrame, first: str, second: str) -> Between | None:
     if table.empty:
         return None
     seeds, models = int(table["seeds"].iloc[0]), mcnemar(wrong, first, second)["p_adjusted"]
+    a, b = (wrong.loc[name] for name in (first, second))
+    common = a.index.intersection(b.index)
+    tested = int(
+        (a.loc[common].to_numpy(bool) | b.loc[common].to_numpy(bool)).any(0).sum()
+    )  # as `fixed_and_broken` has it: those that differ in no seed, too
     return Between(
         seeds,
         len(table),
         int(table["only_first"].sum()),
         int(table["only_second"].sum()),
         tuple(int(image) for image in table.index[table["p_adjusted"] < CERTAIN]),
-        len(table) * 2.0 ** (1 - seeds) < CERTAIN,  # the smallest p that so many seeds allow
+        tested * 2.0 ** (1 - seeds) < CERTAIN,  # the smallest p that so many seeds allow
         int((models < CERTAIN).sum()),
         float(models.min()),
     )

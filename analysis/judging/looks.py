@@ -79,13 +79,13 @@ class Looks:
 
     def blocks_for(self, difference: float, sd: float, tests: float = 1, *, after: int = 0) -> int | None:
         """The fewest blocks, more than `after`, at which a true difference is found with 80% power; None if 1,000 do not do."""
-        return self._fewest(lambda looks, n: looks.power(difference, self._sd(sd, after, n), n, tests), after)
+        return self._fewest(lambda looks, n: looks.power(difference, self.sd_of(sd, after, n), n, tests), after)
 
     def blocks_for_equivalence(self, margin: float, sd: float, tests: float = 1, *, after: int = 0) -> int | None:
         """The fewest blocks, more than `after`, at which equivalence is shown with 80% power, if there is no difference."""
-        return self._fewest(lambda looks, n: looks.equivalence(margin, self._sd(sd, after, n), n, tests), after)
+        return self._fewest(lambda looks, n: looks.equivalence(margin, self.sd_of(sd, after, n), n, tests), after)
 
-    def _sd(self, sd: float, seen: int, blocks: int) -> float:
+    def sd_of(self, sd: float, seen: int, blocks: int) -> float:
         """What a standard deviation from so many blocks will be of others."""
         return sd * math.sqrt((1 + blocks * self.overlap) / (1 + seen * self.overlap))
 

@@ -86,16 +86,15 @@ def rank(
     there = (scores.notna() if run is None else run.reindex(columns=scores.columns))[order]
     compared = "reference" if reference else "each" if len(order) <= MANY else "leader"
     tests = len(order) - 1 if reference else len(order) * (len(order) - 1) // 2
+    if compared == "leader":
+        # Who leads must be somebody who can be tested.
+        enough = set(table.loc[table["seeds"] >= LEAST, "configuration"])
+        leader = next((name for name in order if name in enough and not lost[name]), order[0])
+        order = [leader, *(name for name in order if name != leader)]
     index = _index(order, compared, reference)
     many = len(order) > MANY and pairing == PAIRED
-    pairs = _pairs(scores[order], there, index, scale, looked, max(1, tests), pairing, borrowing=many)
+    pairs = _pairs(scores[order], there[order], index, scale, looked, max(1, tests), pairing, borrowing=many)
     untested = _untested(pairs, lost)
-    if order[0] in untested and compared == "leader":
-        # Who leads must be somebody who can be tested.
-        order = sorted(order, key=lambda name: name in untested)
-        pairs = _pairs(
-            scores[order], there[order], _index(order, compared, None), scale, looked, max(1, tests), pairing, borrowing=many
-        )
     order = sorted(order, key=lambda name: name in untested)
     ranked = [name for name in order if name not in untested]
     better = _known(ranked, pairs, lost, higher_is_better=scale.higher_is_better)
@@ -199,7 +198,8 @@ def _pairs(
     rule = looked.rule(together, tests)
     found = statistics.compare(values[first], values[second], pairing, resolution=scale.unit.resolution, rule=rule)
     if borrowing and not rule.anytime.any() and np.isfinite(values).all() and values.shape[1] >= LEAST:
-        found = moderated(values, index, rule)
+        borrowed = moderated(values, index, rule, resolution=scale.unit.resolution)
+        found = found if borrowed is None else borrowed
     said, ends = found.decidable & (found.n >= LEAST), (found.low, found.high, found.inner_low, found.inner_high)
     columns: dict[str, Any] = {
         "first": [names[i] for i in index[:, 0]],
@@ -220,16 +220,22 @@ def _pairs(
     return pd.DataFrame(columns)
 
 
-def moderated(values: NDArray[np.float64], index: NDArray[np.int64], rule: Rule) -> Estimates:
+def moderated(
+    values: NDArray[np.float64], index: NDArray[np.int64], rule: Rule, *, resolution: float = 0.0
+) -> Estimates | None:
     """Differences of configurations, `values` (configurations, blocks) without a gap, `index` (pairs, 2), by variances that are moderated across configurations.
 
     A configuration's own variance is of what is left of its values without their block's mean. It is drawn towards what all have in common (Smyth 2004), but never
-    below what it was: one that is rougher than the rest stays so. A pair's variance is the sum of both, with Satterthwaite's degrees of freedom.
+    below what it was: one that is rougher than the rest stays so. A pair's variance is the sum of both, with Satterthwaite's degrees of freedom. `resolution` is the step in which
+    the values come: none varies by less than its rounding. None where one does not vary: nothing can be drawn from that, or towards it.
     """
     k, n = values.shape
     left = values - values.mean(0)
     own = left.var(-1, ddof=1) * k / (k - 1)
-    drawn, freedom = statistics.moderated(np.maximum(own, np.finfo(float).tiny), n - 1)
+    own = np.maximum(np.where(np.sqrt(own) <= statistics.SAME * abs(values).max(), 0.0, own), resolution**2 / 12)
+    if not own.all():
+        return None
+    drawn, freedom = statistics.moderated(own, n - 1)
     freedom = np.where(drawn >= own, np.minimum(freedom, (n - 1) * (k - 1)), n - 1)
     drawn = np.maximum(drawn, own)
     first, second = index.T
@@ -300,16 +306,16 @@ def _advised(
 
     Without a margin, only who is separated from all others.
     """
-    if len(order) < 2 or lost[order[0]]:
+    if len(order) < 2 or lost[order[0]] or not concluded(pairs).any():
         return ()
     margin, sign = scale.margin or 0.0, 1 if scale.higher_is_better else -1
     interval = ("low", "high") if scale.margin is None else ("inner_low", "inner_high")
     holds: dict[str, dict[str, bool]] = {name: {} for name in order}
     for row in rows(pairs):
         low, high = sorted(sign * row[end] for end in interval)
-        concluded = math.isfinite(row["p"]) and row["seeds"] >= LEAST
-        holds[row["first"]][row["second"]] = concluded and low > -margin
-        holds[row["second"]][row["first"]] = concluded and -high > -margin
+        said = math.isfinite(row["p"]) and row["seeds"] >= LEAST
+        holds[row["first"]][row["second"]] = said and low > -margin
+        holds[row["second"]][row["first"]] = said and -high > -margin
     whole = [name for name in order if not lost[name]]
     leader, rivals = order[0], set(whole[1:])
     if not rivals <= holds[leader].keys():

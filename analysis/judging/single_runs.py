@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..reading.measures import Scale
 from . import statistics
+from .statistics import Rule
 
 TIED = "tied"
 ROUNDING = 1e-9
@@ -38,7 +39,8 @@ def against_itself(
         return None
     half = n // 2
     drawn = rng.permuted(np.tile(scores, (SPLITS, 1)), axis=1)
-    found = statistics.paired(drawn[:, :half], drawn[:, half : 2 * half], resolution=scale.unit.resolution)
+    rule = Rule(np.array(alpha), np.array(False))
+    found = statistics.paired(drawn[:, :half], drawn[:, half : 2 * half], resolution=scale.unit.resolution, rule=rule)
     equivalent = (
         statistics.is_equivalent(found.inner_low, found.inner_high, scale.margin)
         if scale.margin is not None

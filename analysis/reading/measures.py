@@ -103,7 +103,7 @@ class Measure:
         if not (math.isfinite(low) and math.isfinite(high)):
             return MISSING
         if self.ratio:
-            return f"{math.exp(low):.2f} to {math.exp(high):.2f}"
+            return f"{_ratio(low)} to {_ratio(high)}"
         decimals = self.decimals + self.finer
         return f"{_signed(low * self.factor, decimals)} to {_signed(high * self.factor, decimals)}"
 
@@ -192,6 +192,12 @@ def _number(value: float, decimals: int) -> str:
 
 def _digits(value: float, decimals: int) -> str:
     return f".{decimals}f" if abs(value) < MANY else ".6g"
+
+
+def _ratio(logarithm: float) -> str:
+    """With two decimals; what is far beyond any that matters by its power of ten."""
+    ten = math.log(10)
+    return f"{math.exp(logarithm):.2f}" if logarithm < 6 * ten else f"10^{int(logarithm / ten)}"
 
 
 def _signed(value: float, decimals: int) -> str:

@@ -88,8 +88,8 @@ def _simpler(found: Findings, one: str, other: str) -> bool:
 
 def _no_advice(found: Findings) -> str:
     """Why nothing is advised, and how many blocks more will probably allow it."""
-    ranked, block = found.ranking, _block(found)
-    if found.scale.margin is None or ranked.compared == "reference":
+    block = _block(found)
+    if not more_may_advise(found):
         return why_none(found)
     wanted = further_for_advice(found)
     more = f"more than {looks.MOST:,} further {block}s" if wanted is None else f"about {plural(wanted, f'further {block}')}"
@@ -102,9 +102,18 @@ def why_none(found: Findings) -> str:
     if found.scale.margin is None:
         return "These runs allow no recommendation: none is shown to be better than all others, and without a margin that none is needlessly worse cannot be shown. Add --margin."
     leader = ranked.leader
+    if (ranked.table["diverged"] > 0).all():
+        return "These runs allow no recommendation: every configuration has runs that diverged."
     if ranked.compared == "reference":
         return f"These runs allow no recommendation of the best: {leader} leads, and the design compares all with its reference only."
     return f"No recommendation yet: {leader} leads, and no configuration is shown not to be worse than it, and than all others, by {found.endpoint.margin(found.scale.margin)}."
+
+
+def more_may_advise(found: Findings) -> bool:
+    """Whether nothing is advised, and further blocks may change that."""
+    ranked = found.ranking
+    whole = (ranked.table["diverged"] == 0).any()
+    return bool(not ranked.advised and found.scale.margin is not None and ranked.compared != "reference" and whole)
 
 
 def further_for_advice(found: Findings) -> int | None:
@@ -360,16 +369,15 @@ def _if_not_fixed(found: Findings) -> str:
     block, otherwise = _block(found), found.otherwise
     if otherwise is None or found.table["seeds"].max() < LEAST:
         return ""
-    fewer = [
-        judged.text
-        for judged, other in zip(found.judged, otherwise.judged, strict=True)
-        if wording.ANSWERS[judged.verdict] != wording.ANSWERS[other.verdict]
-    ]
+    changing: dict[str, list[str]] = {}
+    for judged, other in zip(found.judged, otherwise.judged, strict=True):
+        if wording.ANSWERS[judged.verdict] != (then := wording.ANSWERS[other.verdict]):
+            changing.setdefault(then, []).append(judged.text)
     changed = (found.ranking.pairs["relation"] != otherwise.ranking.pairs["relation"]).any()
     beginning = f"This holds if the number of {block}s was fixed before any was looked at"
-    if not fewer and not changed:
+    if not changing and not changed:
         return f"{beginning}, and also if {block}s were added while looking."
-    lost = [f"{wording.quoted(fewer)} {'is' if len(fewer) == 1 else 'are'} open"] if fewer else []
+    lost = [f"{wording.quoted(texts)} {wording.HOLDS[then][len(texts) > 1]}" for then, texts in changing.items()]
     lost += [wording.within(wording.standing(otherwise.ranking, wording.blocks_in_words(found), block))] if changed else []
     return f"{beginning}. If {block}s were added while looking, {'; '.join(lost)}."
 

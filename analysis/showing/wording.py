@@ -9,7 +9,7 @@ import pandas as pd
 from regstudy.console.terminal import plural
 
 from ..judging import looks
-from ..judging.claims import Compared, Judged, Verdict
+from ..judging.claims import Compared, Judged, Verdict, hanging_on
 from ..judging.findings import Findings
 from ..judging.ranking import UNTESTED, Ranking, Relation
 from ..judging.statistics import LEAST
@@ -25,6 +25,9 @@ ANSWERS: Mapping[Verdict, Literal["Yes", "No", "Open"]] = {
     Verdict.INCONCLUSIVE: "Open",
 }
 """What is true of the claim, if one may say only one word."""
+
+HOLDS = {"Yes": ("holds", "hold"), "No": ("does not", "do not"), "Open": ("is open", "are open")}
+"""What is said of a claim with that answer, and of several."""
 
 SIGNS = {"Yes": "✓", "No": "✗", "Open": "?"}
 """Beside an answer, so that it does not hang on colour; the same wherever it stands."""
@@ -70,10 +73,16 @@ def sentence(judged: Judged, block: str = "seed") -> str:
         return _no_verdict(result, reading, block) + _left_out(result, block)
     said = _PHRASES[judged.verdict](result, reading)
     if judged.verdict == Verdict.SUPPORTED and judged.strongly:
-        said += f" Even the interval at half that share of α lies beyond the margin, {_margin(result, reading)}."
+        said += f" Even the interval at half that share of α lies {_strongly(result, reading)}."
     if judged.verdict == Verdict.INCONCLUSIVE:
         said += f"{_corrected(judged, result)} {further(judged, block)}"
     return said + _left_out(result, block)
+
+
+def _strongly(result: Compared, reading: Measure) -> str:
+    if result.not_worse:
+        return f"on the other side of {'no difference' if not reading.ratio else 'a factor of 1'}: it is even {'higher' if result.expect == 'not lower' else 'lower'}"
+    return f"beyond the margin, {_margin(result, reading)}"
 
 
 def further(judged: Judged, block: str = "seed") -> str:
@@ -118,7 +127,7 @@ def estimate(judged: Judged) -> str:
     """The deciding contrast with its estimate and the interval that decides, for a table; of a claim made of others, which of them decides."""
     result = judged.deciding
     if result is None:
-        return f"as “{next((part.text for part in judged.parts if part.verdict == judged.verdict), judged.parts[0].text)}”"
+        return f"as “{next(part.text for part in judged.parts if part.verdict in hanging_on(judged.verdict))}”"
     reading = measure(result.metric).as_ratio(ratio=result.scale == "ratio")
     if not result.plain.decidable:
         return f"{contrast(result, 'vs')}: not available"
@@ -135,7 +144,8 @@ def deciding(result: Compared) -> tuple[float, float, float]:
     What is said against a claim is held to the stricter level. Equivalence, and that something is not worse, are one-sided tests: their interval is that at twice the share of α.
     """
     verdict = result.verdict
-    strict = verdict in {Verdict.REFUTED, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN}
+    against = verdict == Verdict.INCONCLUSIVE and result.tested.mean < 0  # what could have been said is that
+    strict = against or verdict in {Verdict.REFUTED, Verdict.EQUIVALENT, Verdict.NOT_BY_MARGIN}
     own, alpha = (result.strict_plain, result.strict_alpha) if strict else (result.plain, result.alpha)
     if verdict == Verdict.EQUIVALENT or (result.not_worse and not strict):
         return own.inner_low, own.inner_high, 2 * alpha
@@ -150,11 +160,7 @@ def contrast(result: Compared, between: str = "compared with") -> str:
 def so_many_hold(judged: Sequence[Judged]) -> list[str]:
     """How many claims have each answer, as halves of sentences: '3 hold', '1 is open'."""
     answers = [ANSWERS[own.verdict] for own in judged]
-    return [
-        f"{n} {one if n == 1 else many}"
-        for answer, one, many in (("Yes", "holds", "hold"), ("No", "does not", "do not"), ("Open", "is open", "are open"))
-        if (n := answers.count(answer))
-    ]
+    return [f"{n} {one if n == 1 else many}" for own, (one, many) in HOLDS.items() if (n := answers.count(own))]
 
 
 def standing(ranking: Ranking, seeds: str, block: str = "seed") -> str:
@@ -410,8 +416,9 @@ def _numbers(result: Compared, reading: Measure) -> str:
 def _no_verdict(result: Compared, reading: Measure, block: str) -> str:
     if result.plain.n < LEAST:
         there = (f"no {block} has", f"only one {block} has", f"only two {block}s have")[result.plain.n]
+        it = "a ratio of it" if result.scale == "ratio" and result.left_out else "it"
         both = f"{result.subject}" if result.against_number else f"both {result.subject} and {result.rival}"
-        return f"{reading.words.capitalize()} cannot be compared: {there} it for {both}; {LEAST} are needed."
+        return f"{reading.words.capitalize()} cannot be compared: {there} {it} for {both}; {LEAST} are needed."
     return (
         f"{reading.words.capitalize()} differs by the same amount, {reading.difference(result.plain.mean)}{reading.difference_unit}, in all "
         f"n = {result.plain.n} {block}s: without variation there is no interval."
@@ -420,7 +427,11 @@ def _no_verdict(result: Compared, reading: Measure, block: str) -> str:
 
 def _left_out(result: Compared, block: str) -> str:
     n = len(result.left_out)
-    return f" {plural(n, block)} could not be paired, since a run is missing or diverged." if n else ""
+    return (
+        f" {plural(n, block)} could not be paired, since a run is missing or diverged{', or a value is not above 0' if result.scale == 'ratio' else ''}."
+        if n
+        else ""
+    )
 
 
 def names(given: Sequence[str]) -> str:

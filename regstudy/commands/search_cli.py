@@ -44,7 +44,11 @@ def _search(search: Search, trials: int, data_root: str | None, threads: int | N
     terminal.say(
         f"best: {told}, {found.value:.2%} on held-out images. The best of many looks better than it is: confirm it with fresh seeds"
     )
-    search_file.write(search.confirming(found.best, found.configurations, found.runs), output)
+    is_baseline = search.is_baseline(found.best)
+    if is_baseline:
+        terminal.say("that is the baseline itself: nothing that was tried is better, and there is nothing to confirm")
+    else:
+        search_file.write(search.confirming(found.best, found.configurations, found.runs), output)
     counts = {"configurations": found.configurations, "runs": found.runs}
     result = {"best": dict(found.best), "metric": search_file.METRIC, "value": found.value, **counts}
-    return {"search": search.name, **result, "design": str(output), "notices": []}
+    return {"search": search.name, **result, "design": None if is_baseline else str(output), "notices": []}

@@ -151,7 +151,7 @@ def _seeds(text: str) -> list[int] | None:
         return None
     wrong = UsageError(f"--seeds: expected a number of seeds ≥ 1, or a list such as 1,2,7, got {text!r}")
     parts = text.removesuffix(",").split(",")
-    if not all(part.strip().isascii() and part.strip().isdigit() for part in parts):
+    if not all(part.strip().isascii() and part.strip().isdigit() and len(part) <= terminal.DIGITS for part in parts):
         raise wrong
     numbers = [int(part) for part in parts]
     if "," in text:
@@ -237,7 +237,7 @@ def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -
 
 def _is_of(page: Path, run_id: str) -> bool:
     """Whether a report is this study's: another may have the name."""
-    return page.is_file() and run_id in page.read_text(encoding="utf-8")
+    return page.is_file() and run_id in page.read_text(encoding="utf-8", errors="replace")
 
 
 def _heard() -> int | None:

@@ -210,10 +210,14 @@ def warn(line: str) -> None:
     print(shown(redacted(line), on_stderr=True), file=sys.stderr, flush=True)
 
 
+DIGITS = 18
+"""Of a whole number that anybody means."""
+
+
 def whole_number(text: str, option: str, most: int, takes: str = "a whole number ≥ 1") -> int | None:
     """An option's number, from 1 to `most`; None for no text. UsageError says what it takes."""
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS or not 1 <= int(text) <= most:
         raise UsageError(f"{option}: expected {takes}, got {text!r}")
     return int(text)

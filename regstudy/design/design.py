@@ -16,7 +16,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    PositiveFloat,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
@@ -112,10 +111,16 @@ SCALED_IN_POINTS = frozenset(
 ) - {Summary.ROUGHNESS_TEST_ACCURACY}
 """Their values are given in percent, their differences and margins in points (0.01 of an accuracy); others in the metric's own unit."""
 
+Margin = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""The smallest difference that matters."""
+
 ANY_DATA = "auto"
 """A configuration whose data set is not resolved yet: it has no digest."""
 
 ALL_OTHERS = "every other"
+
+LEAST_ALPHA = 1e-9
+"""Below which no number of seeds that anybody runs would show anything."""
 
 
 class Contrast(BaseModel, frozen=True, extra="forbid"):
@@ -132,9 +137,7 @@ class Contrast(BaseModel, frozen=True, extra="forbid"):
     )
     expect: Literal["higher", "lower", "not lower", "not higher"] = Field(description="what the claim says of the first")
     scale: Literal["difference", "ratio"] = Field(default="difference", description="how the two are compared")
-    margin: PositiveFloat = Field(
-        description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit"
-    )
+    margin: Margin = Field(description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit")
     on: str | None = Field(default=None, description="one of the design's data sets; null: each of them")
     minus: str | None = Field(
         default=None, description="another of them: the claim is about how much larger the effect is on the first"
@@ -227,10 +230,8 @@ class Design(BaseModel, frozen=True, extra="forbid"):
     )
     seeds: Seeds = Field(description="a number of seeds, or a list of them: each is a block, in which every configuration runs")
     endpoint: Endpoint = Field(default="endpoint/test_accuracy", description="the per-run number that ranks configurations")
-    margin: PositiveFloat = Field(
-        default=0.05, description="smallest difference of the endpoint that matters; accuracies: points"
-    )
-    alpha: float = Field(default=0.05, gt=0, lt=1, description="level of the tests, shared out among the claims")
+    margin: Margin = Field(default=0.05, description="smallest difference of the endpoint that matters; accuracies: points")
+    alpha: float = Field(default=0.05, ge=LEAST_ALPHA, lt=1, description="level of the tests, shared out among the claims")
     claims: tuple[Claim, ...] = ()
     reference: Fields | Called | None = Field(
         default=None,

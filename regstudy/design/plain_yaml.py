@@ -152,7 +152,7 @@ def _check_number(node: yaml.ScalarNode, loader: Any) -> None:
         raise _wrong(f"a number may have {LONGEST_NUMBER} characters; this one has {len(node.value):,}", node)
     try:
         yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, IndexError):
         raise _wrong(f"{node.value!r} is not {NUMBERS[node.tag]}", node) from None
 
 

@@ -1,20 +1,24 @@
 """A search, as data: which fields are searched in which ranges, on which seeds, and which study is to confirm the choice. Reads YAML; imports neither torch nor optuna."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, Field, FiniteFloat, PositiveInt, ValidationError, model_validator
 
 from regstudy.config import RunConfig, anchored
 from regstudy.console.terminal import plain
 from regstudy.design import design_file
-from regstudy.design.design import OF_ALL, Design, Fields, Name, Searched, Seed, Value, at
+from regstudy.design.design import OF_ALL, Design, Fields, Margin, Name, Searched, Seed, Value, at
 from regstudy.errors import DesignError
 from regstudy.schema import Summary
 
 METRIC = Summary.ENDPOINT_VALIDATION_ACCURACY
 """What configurations are chosen by: never a test image."""
+
+MOST_SEEDS = 1_000
+"""Of each configuration, in the search and in the study that confirms it."""
 
 FIRST_SEED = 1_000_000
 """Seeds of a search, far from those that studies use."""
@@ -23,8 +27,8 @@ FIRST_SEED = 1_000_000
 class Range(BaseModel, frozen=True, extra="forbid"):
     """Numbers from low to high; on a logarithmic scale, or whole ones."""
 
-    low: float
-    high: float
+    low: FiniteFloat
+    high: FiniteFloat
     log: bool = False
     whole: bool = False
 
@@ -44,9 +48,9 @@ class Search(BaseModel, frozen=True, extra="forbid"):
     overrides: dict[str, Value] = {}
     space: Annotated[dict[str, Range | Annotated[tuple[Value, ...], Field(min_length=2)]], Field(min_length=1)]
     baseline: Fields = Field(description="fields of the configuration that the choice is confirmed against")
-    seeds_each: PositiveInt = 3
-    confirm_seeds: PositiveInt = 10
-    margin: PositiveFloat = 0.05
+    seeds_each: Annotated[PositiveInt, Field(le=MOST_SEEDS)] = 3
+    confirm_seeds: Annotated[PositiveInt, Field(le=MOST_SEEDS)] = 10
+    margin: Margin = 0.05
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -62,7 +66,26 @@ class Search(BaseModel, frozen=True, extra="forbid"):
         for name, own in self.space.items():
             for value in (own.low, own.high) if isinstance(own, Range) else own:
                 self.config({name: round(value) if isinstance(own, Range) and own.whole else value})
+        self._check_confirming()
         return self
+
+    def _check_confirming(self) -> None:
+        """What the confirming study would refuse is known before anything is trained, not after."""
+        ends = (
+            {name: plain_end(own, last=last) for name, own in self.space.items()} for last in (False, True)
+        )  # of two different choices one is not the baseline
+        try:
+            next(self.confirming(best, 1, 1) for best in ends if not self.is_baseline(best))
+        except ValidationError as error:
+            first = error.errors()[0]
+            top, *rest = first.get("ctx", {}).get("place", first["loc"]) or ("baseline",)
+            if top == "configurations":
+                top, rest = ("baseline", "space")[rest[:1] == [1]], rest[1:]
+            raise at((top, *rest), f"the study that is to confirm the choice cannot have that: {first['msg']}") from None
+
+    def is_baseline(self, fields: Mapping[str, Any]) -> bool:
+        """Whether these fields give the configuration that the choice is confirmed against."""
+        return self.config(fields) == self.config(dict(self.baseline))
 
     @property
     def seeds(self) -> list[Seed]:
@@ -78,6 +101,9 @@ class Search(BaseModel, frozen=True, extra="forbid"):
         """With other epochs or another data set than the file's."""
         given = {"epochs": epochs, "dataset": None if dataset is None else anchored(dataset)}
         changes = {name: value for name, value in given.items() if value is not None}
+        for name in changes.keys() & {*self.space, *self.baseline}:
+            where = "is searched" if name in self.space else "the baseline has its own"
+            raise DesignError(f"--{name} {given[name]}: {where}: leave it out, or change it in the file")
         return self.model_copy(update={"overrides": {**self.overrides, **changes}})
 
     def confirming(self, best: Mapping[str, Any], tried: int, runs: int) -> Design:
@@ -126,8 +152,12 @@ def load(path: str) -> Search:
 
 
 def require_place(path: Path, search: Search) -> None:
-    """DesignError if a file is there that this search has not written: better before it begins than at its end."""
+    """DesignError if a file is there that this search has not written, or none can be: better before it begins than at its end."""
     if not path.exists():
+        if not os.access(path.absolute().parent, os.W_OK):
+            raise DesignError(
+                f"{path} cannot be written: there is no folder {str(path.absolute().parent)!r} that can; name another file with --output"
+            )
         return
     try:
         searched = design_file.load(str(path)).searched
@@ -146,7 +176,20 @@ def write(design: Design, path: Path) -> None:
         raise DesignError(
             f"{path} is there already, and says something else: remove it, or name another file with --output, and search again, which trains nothing anew"
         )
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DesignError(
+            f"{path} cannot be written ({error.strerror}): name another file with --output, and search again, which trains nothing anew"
+        ) from None
+
+
+def plain_end(own: Range | Sequence[Any], *, last: bool) -> Any:
+    """The first or the last of what may be chosen."""
+    if not isinstance(own, Range):
+        return own[-1 if last else 0]
+    end = own.high if last else own.low
+    return round(end) if own.whole else end
 
 
 def names(values: Sequence[object]) -> list[str]:

@@ -4,6 +4,7 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from regstudy.design import design_file
 from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import STUDY, Tag
 
+from ...files import folders
 from ...judging import findings
 from ...judging.claims import Judged
 from ...reading import measures
@@ -92,18 +94,15 @@ class Tools:
 
         With a metric and group_by: runs of any code. Without: trials of regstudy, whose configurations are named as `python -m analysis rank` shows them.
         """
+        if margin is not None and not metric:
+            raise UsageError(
+                "margin: with trials of regstudy it is their design's; leave it out, or name a metric and group_by"
+            )
         options = self._options(metric, group_by, block, margin, better, value, where, experiments, read_from, planned)
         options += [f"--study={study}"] if study else []
         options += [f"--dataset={dataset}"] if dataset else []
         arguments = self.parse(["compare", *options, *([] if metric else ["--", a, b])])
-        if metric:
-            found = commands.found(arguments)
-        elif margin is not None:
-            raise UsageError(
-                "margin: with trials of regstudy it is their design's; leave it out, or name a metric and group_by"
-            )
-        else:
-            found = commands.found_for_two(arguments)
+        found = commands.found(arguments) if metric else commands.found_for_two(arguments)
         commands.known([a, b], found.trials)
         return question.answer(question.ask(found, a, b, comparisons))
 
@@ -111,12 +110,13 @@ class Tools:
         self,
         study: Study = "",
         claims_file: Annotated[str, Field(description="a YAML file of claims about runs of any code, instead of a study")] = "",
+        where: Where = NO_TEXTS,
         experiments: Experiment = NO_TEXTS,
         read_from: ReadFrom = NO_TEXTS,
         planned: PlannedFor = None,
     ) -> Verdicts:
         """The verdict on each claim of a study, or of a file of claims: sentence, Yes, No or Open, n, interval, and how many more seeds it will probably take."""
-        options = self._where(experiments, read_from, planned)
+        options = [*_conditions(where), *self._where(experiments, read_from, planned)]
         options += [f"--study={study}"] if study else []
         options += [f"--design={claims_file}"] if claims_file else []
         found = commands.found(self.parse(["claims", *options]))
@@ -155,6 +155,12 @@ class Tools:
         comparisons: Annotated[int, Field(ge=1, le=100_000, description="how many comparisons will share α = 0.05")] = 1,
     ) -> Planned:
         """How many seeds to run, before they are run: so that a difference as large as the margin is found, and none is shown to be none, in 80% of studies each. Give the number to `compare` as planned."""
+        if margin is not None and not 0 < margin < math.inf:
+            raise UsageError(f"margin {margin:g}: expected a number above 0, in the metric's unit")
+        if (design or sd is not None) and (metric or group_by):
+            raise UsageError(f"metric and group_by, or {'design' if design else 'sd'}: give one of the two")
+        if design and comparisons != 1:
+            raise UsageError("comparisons: a design says its own by its claims; leave one of the two out")
         if design:
             return self._plan_of(design, margin, sd, [*self._where(experiments, read_from, None), *_conditions(where)])
         if sd is None and not metric:
@@ -180,9 +186,11 @@ class Tools:
         return (experiments, read_from) if experiments or read_from else (self.experiments, self.read_from)
 
     def _records(self, files: Sequence[str]) -> Records:
-        """Snapshots, or files of results."""
-        arguments = self.parse(["compare", *(f"--from={name}" for name in files)])
-        return commands.source(argparse.Namespace(**{**vars(arguments), "metric": ""}))
+        """Snapshots, or what `compare` reads of anybody's."""
+        options = [f"--from={name}" for name in files]
+        if all((Path(name) / folders.SNAPSHOT_MANIFEST).is_file() for name in files):
+            return commands.source(self.parse(["rank", *options]))
+        return stores.of_anybody((), self.parse(["compare", *options]).snapshots)
 
     def _where(self, experiments: Sequence[str], read_from: Sequence[str], planned: int | str | None) -> list[str]:
         names, files = self._source(experiments, read_from)

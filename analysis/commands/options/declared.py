@@ -159,7 +159,7 @@ def _source() -> terminal.Parser:
         "--from",
         metavar="WHERE",
         dest="snapshots",
-        help="read a snapshot instead; or, with compare --metric, another store, a CSV or Parquet file of results, or a folder that TensorBoard or Weights & Biases wrote; may be repeated",
+        help="read a snapshot instead; or, with compare --metric and --design, another store, a CSV or Parquet file of results, or a folder that TensorBoard or Weights & Biases wrote; may be repeated",
     )
     shared.add_argument(
         "--planned",

@@ -5,14 +5,16 @@ import math
 import os
 from collections.abc import Sequence
 
+from regstudy.console import terminal
 from regstudy.errors import UsageError
+from regstudy.schema import LAST_EPOCHS, MOST_PLANNED, MOST_STEPS
 
 from ...files import places
 from ...reports import formats
 from .declared import ALLOWED, PROGRAM, REPORT, parser
 
 PLANNED_WORDS = {"": None, "none": 0}
-MOST_PLANNED = 100_000
+ANYBODYS = "reads an experiment as it is: of the other options it takes --experiment, --from, --where and --planned only"
 CHOICES = "choices"
 """What `compare` does where nobody says what to compare: it says what there is."""
 
@@ -39,8 +41,8 @@ def parse(given: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
     arguments.metric = arguments.metrics[0] if getattr(arguments, "metrics", []) else ""
     _check_experiments(arguments)
     _check_from(arguments)
-    if getattr(arguments, "claims_file", "") and _narrows(arguments):
-        raise UsageError("--design reads an experiment as it is: of the other options it takes --experiment and --planned only")
+    if getattr(arguments, "claims_file", "") and (arguments.study or arguments.dataset or arguments.allow):
+        raise UsageError(f"--design {ANYBODYS}")
     if arguments.command == "compare":
         _check_compare(arguments)
     return arguments
@@ -80,12 +82,13 @@ def _check_experiments(arguments: argparse.Namespace) -> None:
 
 def _check_from(arguments: argparse.Namespace) -> None:
     """Files of results and stores are for runs of any code; all else reads snapshots."""
-    anybodys = arguments.command == "compare" and not arguments.configurations and not _narrows_to_ours(arguments)
-    for place in arguments.snapshots if arguments.metric or anybodys else ():
+    choices = arguments.command == "compare" and not arguments.configurations and not _narrows_to_ours(arguments)
+    anybodys = arguments.metric or choices or getattr(arguments, "claims_file", "")
+    for place in arguments.snapshots if anybodys else ():
         places.check(place, "--from")
     if not arguments.experiment or not arguments.snapshots:
         return
-    if not (arguments.metric or anybodys):
+    if not anybodys:
         raise UsageError("--experiment names one of the store's, --from a snapshot: give one of the two")
     if all(places.is_results(place) for place in arguments.snapshots):
         raise UsageError("--experiment names one of a store's, --from a file of results: give one of the two")
@@ -95,7 +98,7 @@ def _planned(text: str) -> int | None:
     """The number; 0 if none was fixed, None if the user does not say."""
     if text in PLANNED_WORDS:
         return PLANNED_WORDS[text]
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_PLANNED):
+    if not (text.isascii() and text.isdigit() and len(text) <= terminal.DIGITS and 0 < int(text) <= MOST_PLANNED):
         raise UsageError(f"--planned {text!r}: expected a number of seeds (blocks) from 1 to {MOST_PLANNED:,}, or none")
     return int(text)
 
@@ -109,11 +112,6 @@ def _check_report(arguments: argparse.Namespace) -> None:
         raise UsageError("--publish writes into the store that is read, and --from reads a snapshot: leave one of the two out")
 
 
-def _narrows(arguments: argparse.Namespace) -> bool:
-    """Whether it names what only runs of regstudy have."""
-    return bool(arguments.snapshots or arguments.study or arguments.where or arguments.dataset or arguments.allow)
-
-
 def _check_compare(arguments: argparse.Namespace) -> None:
     formats.read(arguments.format)
     if (arguments.format or arguments.card) and not (arguments.metric and arguments.output):
@@ -124,11 +122,24 @@ def _check_compare(arguments: argparse.Namespace) -> None:
         _check_what_is_read(arguments)
         _check_how(arguments)
     elif not arguments.configurations and not _narrows_to_ours(arguments):
+        _check_of_metric(arguments)
         arguments.command = CHOICES
     elif len(arguments.configurations) != 2:
         raise UsageError(
             f"expected two configurations, got {len(arguments.configurations)}: name them as the ranking does, in quotes; or give --metric"
         )
+    else:
+        _check_of_metric(arguments)
+
+
+def _check_of_metric(arguments: argparse.Namespace) -> None:
+    """UsageError for an option that would have no effect without --metric."""
+    given = {
+        "--group-by": arguments.group_by, "--status": arguments.status, "--block": arguments.block, "--output": arguments.output,
+        "--better": arguments.better, "--margin": arguments.margin is not None, "--value": arguments.value != "last", "--last": arguments.last != LAST_EPOCHS,
+    }  # fmt: skip
+    for option in (option for option, there in given.items() if there):
+        raise UsageError(f"{option} is for runs of any code, which --metric names: give it too, or leave {option} out")
 
 
 def _narrows_to_ours(arguments: argparse.Namespace) -> bool:
@@ -143,9 +154,7 @@ def _check_what_is_read(arguments: argparse.Namespace) -> None:
     if arguments.configurations:
         raise UsageError(f"A and B ({', '.join(arguments.configurations)}) or --metric: give one of the two")
     if arguments.study or arguments.dataset or arguments.allow:
-        raise UsageError(
-            "--metric reads an experiment as it is: of the other options it takes --experiment, --from, --where and --planned only"
-        )
+        raise UsageError(f"--metric {ANYBODYS}")
 
 
 def _check_how(arguments: argparse.Namespace) -> None:
@@ -166,5 +175,5 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         raise UsageError("--block none and another --block: give one of the two")
     if arguments.margin is not None and not 0 < arguments.margin < math.inf:
         raise UsageError(f"--margin {arguments.margin:g}: expected a number above 0, in the metric's unit")
-    if arguments.last < 1:
-        raise UsageError(f"--last {arguments.last}: expected a number of steps from 1 on")
+    if not 1 <= arguments.last <= MOST_STEPS:
+        raise UsageError(f"--last {arguments.last}: expected a number of steps from 1 to {MOST_STEPS:,}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from regstudy.design.design import Contrast
@@ -71,6 +72,7 @@ def _over(
     firsts: Sequence[Sequence[object]],
 ) -> _Over:
     frame, pairing = measured.frame, measured.pairing
+    runs = measured.there.reindex(frame.index, fill_value=False)
     if contrast.target is not None:
         pairing = Pairing(overlap=pairing.overlap)
     other = frame[rival] if rival else claims.target(contrast, frame.index)
@@ -78,7 +80,7 @@ def _over(
     if claims.sign_of(contrast) < 0:
         first, second = second, first
     inside = np.array([frame.index.isin(list(own)) for own in firsts], bool)
-    blocks = _blocks(measured, [subject, rival] if rival else [subject], inside)
+    blocks = _blocks(runs, [subject, rival] if rival else [subject], inside)
     rules = [looked.rule(blocks, each) for each in tests]
     rules.append(Rule(rules[0].alpha / 2, rules[0].anytime))
     tested, strict, half = (
@@ -90,7 +92,7 @@ def _over(
     return _Over(claims.margin_of(contrast, measured.unit), least, contrast.expect.startswith("not "), each)
 
 
-def _blocks(measured: Measured, names: list[str], inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _blocks(runs: pd.DataFrame, names: list[str], inside: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Each time, in how many blocks there were runs of all of these."""
-    there = measured.there[names].to_numpy(bool).all(axis=1)
+    there = runs[names].to_numpy(bool).all(axis=1)
     return (inside & there).sum(axis=1)

@@ -1,6 +1,6 @@
 """What to read of anybody's runs, as the options of `compare --metric` or a file of claims ask for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from regstudy.design.history import Plan
 from regstudy.schema import LAST_EPOCHS
@@ -35,11 +35,10 @@ class Asked:
     files: tuple[str, ...] = ()
 
     @classmethod
-    def by(cls, file: ClaimsFile, experiments: tuple[str, ...], plan: Plan | None) -> "Asked":
-        """What a file of claims asks for."""
-        return cls(
-            file.metric, file.group_by, file.block, file.better, file.margin, file.last, experiments, plan, file, file.value
-        )
+    def by(cls, file: ClaimsFile, plan: Plan | None, **which: tuple[str, ...]) -> "Asked":
+        """What a file of claims asks for, of the runs that `experiments`, `where` and `files` choose."""
+        said = file.metric, file.group_by, file.block, file.better, file.margin, file.last
+        return replace(cls(*said, plan=plan, claims=file, value=file.value), **which)
 
     def said(self, field: str, value: str) -> str:
         """How a message names what was asked for: as the option, or by its place in the file of claims."""

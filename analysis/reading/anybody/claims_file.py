@@ -11,8 +11,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     PrivateAttr,
     StringConstraints,
@@ -21,10 +19,10 @@ from pydantic import (
 
 from regstudy.config import RunConfig
 from regstudy.design import design_file
-from regstudy.design.design import Claim, Contrast, Design, Fields, Place, at, check_order
+from regstudy.design.design import ALL_OTHERS, Claim, Contrast, Design, Fields, Margin, Place, at, check_order
 from regstudy.design.design_file import Places
 from regstudy.errors import DesignError, UsageError
-from regstudy.schema import LAST_EPOCHS, Summary
+from regstudy.schema import LAST_EPOCHS, MOST_PLANNED, MOST_STEPS, Summary
 
 from . import values
 from .points import VALUES, check_value
@@ -125,12 +123,12 @@ class ClaimsFile(BaseModel, frozen=True, extra="forbid"):
         description="what pairs runs, or a list of that; none: nothing does; default: params.seed, where runs have it",
     )
     better: Literal["higher", "lower"] | None = None
-    margin: PositiveFloat | None = Field(default=None, description="smallest difference that matters, in the metric's unit")
+    margin: Margin | None = Field(default=None, description="smallest difference that matters, in the metric's unit")
     value: Annotated[str, AfterValidator(_value)] = Field(
         default="last", description=f"which number of a curve counts: {VALUES}"
     )
-    last: PositiveInt = Field(default=LAST_EPOCHS, description="mean over the last so many steps")
-    planned: NonNegativeInt | None = Field(
+    last: PositiveInt = Field(default=LAST_EPOCHS, le=MOST_STEPS, description="mean over the last so many steps")
+    planned: Annotated[int, Field(ge=0, le=MOST_PLANNED)] | None = Field(
         default=None, description="blocks that were fixed before any was looked at; 0: none were"
     )
     alpha: float = Field(default=float(Design.model_fields["alpha"].default), gt=0, lt=1)
@@ -198,6 +196,10 @@ class Asserted:
             subject = self._pick(contrast.of, (*place, "of"))
             if isinstance(contrast.against, dict) and self._pick(contrast.against, (*place, "against")) == subject:
                 raise DesignError(f"{self.file.said((*place, 'against'))}: {self.names[subject]} is compared with itself")
+            if contrast.against == ALL_OTHERS and len(self.names) == 1:
+                raise DesignError(
+                    f"{self.file.said((*place, 'against'))}: these runs have one configuration only, {self.names[subject]}: there is no other"
+                )
 
     @property
     def claims(self) -> Sequence[Claim]:

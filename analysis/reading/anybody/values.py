@@ -35,7 +35,10 @@ def canonical(text: str) -> str:
     text = text.strip()
     if not NUMBER.fullmatch(text):
         return text
-    exact = Decimal(text)
+    try:
+        exact = Decimal(text)
+    except ArithmeticError:  # an exponent that none has
+        return text
     if exact.adjusted() >= LONGEST:
         return text
     return str(int(exact)) if exact == exact.to_integral_value() else repr(float(exact))

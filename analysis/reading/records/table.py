@@ -13,6 +13,7 @@ from pandas.api import types
 
 from regstudy.console.text import visible
 from regstudy.errors import SnapshotError
+from regstudy.schema import MOST_STEPS
 
 from .record import FINISHED, Record
 
@@ -99,7 +100,7 @@ def _frame(path: str) -> pd.DataFrame:
         frame = pd.read_parquet(path) if Path(path).suffix.lower() == ".parquet" else _csv(path)
     except UnicodeDecodeError:
         raise SnapshotError(f"{path!r} is not UTF-8: save it as that") from None
-    except (OSError, ValueError) as error:  # pyarrow's own are of these
+    except (OSError, ValueError, csv.Error) as error:  # pyarrow's own are of these
         reason = error.strerror if isinstance(error, OSError) and error.strerror else next(iter(str(error).splitlines()), "")
         raise SnapshotError(f"{path!r} cannot be read: {visible(reason)}") from None
     if frame.empty:
@@ -151,15 +152,23 @@ def _long(path: str, texts: pd.DataFrame, beginning: str) -> tuple[list[Record],
     groups = texts.groupby([RUN_ID] if RUN_ID in texts else of_run or [METRIC], sort=False, dropna=False).ngroup()
     first = texts.loc[~groups.duplicated(), of_run]
     ids = _ids(first, range(len(first)), beginning)
-    step = steps if steps is not None else texts.groupby([groups, METRIC]).cumcount()
-    points = pd.DataFrame(
-        {"run_id": groups.map(dict(enumerate(ids))), "metric": texts[METRIC], "step": step.astype("int64"), "value": values}
-    )
+    step = texts.groupby([groups, METRIC]).cumcount() if steps is None else _whole(path, steps, texts[STEP])
+    points = pd.DataFrame({"run_id": groups.map(dict(enumerate(ids))), "metric": texts[METRIC], "step": step, "value": values})
     last = points.dropna().sort_values("step", kind="stable").groupby(["run_id", "metric"])["value"].last()
     held: dict[str, dict[str, float]] = {run_id: {} for run_id in ids}
     for (run_id, metric), value in last.items():  # pyright: ignore[reportGeneralTypeIssues]  # pandas' index of two levels
         held[run_id][metric] = float(value)
     return [_record(path, ids[place], place, first.iloc[place], held[ids[place]]) for place in range(len(first))], points
+
+
+def _whole(path: str, steps: "pd.Series[float]", texts: "pd.Series[str]") -> "pd.Series[int]":
+    bad = ~((steps % 1 == 0) & (steps.abs() < MOST_STEPS))
+    if bad.any():
+        place = int(bad.to_numpy().argmax())
+        raise SnapshotError(
+            f"{path!r}: {visible(texts.iloc[place])!r} in row {place + 1} of the column {STEP} is no step: expected a whole number; 0 for what has none"
+        )
+    return steps.astype("int64")
 
 
 def _record(path: str, run_id: str, place: int, row: "pd.Series[str]", metrics: dict[str, float]) -> Record:
@@ -201,4 +210,4 @@ def _odd(path: str, frame: pd.DataFrame) -> dict[str, str]:
 def _text(value: object) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else repr(value)
-    return "" if value is None else str(value)
+    return "" if value is None or value is pd.NA or value is pd.NaT else str(value)

@@ -181,6 +181,7 @@ def _contrasts(material: Material) -> list[Grid]:
 
 def _contrast(result: Compared, new_images: NewImages | None) -> tuple[str, ...]:
     reading, plain = _measure(result), result.plain
+    said = plain.decidable and plain.n >= LEAST  # of fewer nothing may be concluded, and no interval invites it
     told = f"{reading.difference(plain.mean)}{reading.difference_unit}" if plain.n else NONE
     new = [] if new_images is None else [_for_new_images(result, new_images, reading)]
     interval = [reading.interval(plain.low, plain.high), wording.level(result.alpha), *new]
@@ -189,12 +190,12 @@ def _contrast(result: Compared, new_images: NewImages | None) -> tuple[str, ...]
         wording.p_value(result.p_sign_flip),
         NONE if result.effect_size is None else f"{result.effect_size:+.2f}".replace("-", measures.MINUS),
         f"{result.won:.0%}",
-    ] if plain.decidable else [NONE] * 4  # fmt: skip
+    ] if said else [NONE] * 4  # fmt: skip
     return (
         wording.contrast(result),
         reading.words,
         told,
-        *(interval if plain.decidable else [NONE] * len(interval)),
+        *(interval if said else [NONE] * len(interval)),
         reading.margin(result.margin),
         str(plain.n),
         *tested,

@@ -6,6 +6,7 @@ from ...files.rows import rows as each
 from ...judging.effects import factorial
 from ...judging.findings import Findings, Response
 from ...judging.ranking import Relation
+from ...judging.statistics import LEAST
 from .. import grids, plots, wording
 from ..figures import Drawing, both, quantity
 from ..grids import Column, Grid, is_number
@@ -93,9 +94,12 @@ def _factors(material: Material) -> list[str]:
         if crossed
         else []
     )
-    n = plural(int(found.effects["blocks"].max()), found.trials.words.block)
-    told += [] if crossed or not rows else [f"no interaction that {n} can see"]
-    if not rows:
+    blocks = int(found.effects["blocks"].max())
+    n = plural(blocks, found.trials.words.block)
+    tested = any(CROSS in str(row["effect"]) for row in rows)
+    told += [f"no interaction that {n} can see"] if tested and not crossed else []
+    told = told or [f"no effect that {n} can see"]
+    if not rows or blocks < LEAST:
         return [f"Factors: too few {found.trials.words.block}s to tell"]
     shown = "; ".join(
         f"{row['effect']} {reading.difference(row['estimate'])}{reading.difference_unit} ({reading.interval(row['low'], row['high'])})"

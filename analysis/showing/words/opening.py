@@ -124,17 +124,26 @@ def _use_and_cost(found: Findings) -> str:
     chosen = found.ranking.advised[0]
     name = "no regularisation" if chosen == NOTHING_ON and any(found.trials.has(field) for field in strengths()) else chosen
     if compared_with(found) != chosen:
-        return f"Use {name}, the simplest shown not to be worse than {found.ranking.leader}" if _simplest(found) else ""
+        return (
+            f"Use {name}, the simplest shown not to be worse than {found.ranking.leader}{_by_the_margin(found)}"
+            if _simplest(found)
+            else ""
+        )
+    diverged = [str(name) for name in found.table.loc[found.table["diverged"] > 0, "configuration"]]
     table = against(found, chosen)
-    rest = Relation.UNRESOLVED not in set(table["relation"]) and not found.table["diverged"].any()
+    table = table[~table["configuration"].isin(diverged)]
+    rest = Relation.UNRESOLVED not in set(table["relation"]) and not diverged
     told = [
         text
         for relation in (Relation.EQUIVALENT, Relation.SEPARATED, Relation.UNRESOLVED)
         for text in _beside(found, table[table["relation"] == relation], relation, rest=rest)
     ]
-    diverged = [str(name) for name in found.table.loc[found.table["diverged"] > 0, "configuration"]]
     told += [f"{wording.names(diverged)} diverged"] if diverged else []
     return f"Use {name}: {', '.join(told)}" if told else f"Use {name}"
+
+
+def _by_the_margin(found: Findings) -> str:
+    return f" by {size(found, found.scale.margin)} or more" if found.scale.margin is not None else ""
 
 
 def _simplest(found: Findings) -> bool:
@@ -201,9 +210,7 @@ def _use(found: Findings) -> str:
         interval += f"; for new images {reading.value(row['new_low'])} to {reading.value(row['new_high'])}"
     unit = {"%": "%", "": ""}.get(reading.unit, f" {reading.unit}")
     also = [name for name in found.ranking.advised if name != chosen]
-    others = (
-        f" {wording.names(also).capitalize() if also[0].islower() else wording.names(also)} would do as well." if also else ""
-    )
+    others = f" As good: {wording.names(also)}." if also else ""
     return f"{chosen}: {reading.words} {reading.value(row['mean'])}{unit}{f' ({interval})' if interval else ''}.{others}"
 
 
@@ -252,17 +259,18 @@ def _next(found: Findings) -> tuple[str, str]:
     """What to do next, and the command that does it."""
     block = found.trials.words.block
     still = [judged for judged in found.judged if judged.verdict == Verdict.INCONCLUSIVE]
-    if found.power is not None and found.power.seeds < LEAST:
-        few, more = plural(found.power.seeds, block), ENOUGH_TO_PLAN - found.power.seeds
-        told = f"{few.capitalize()} do not tell how many are needed. Run about {more} more, then look again."
+    most = int(found.table["seeds"].max())
+    if len(found.table) > 1 and 0 < most < LEAST:
+        few, more = plural(most, block), ENOUGH_TO_PLAN - most
+        told = f"{few.capitalize()} {'does' if most == 1 else 'do'} not tell how many are needed. Run about {more} more, then look again."
         return told, methods.command_for(found, more)
-    if not found.ranking.advised and found.power is not None and found.scale.margin is not None:
+    if found.power is not None and methods.more_may_advise(found):
         wanted = methods.further_for_advice(found)
         if wanted is None:
             return f"More than 1,000 further {block}s would be needed to say which to use: nothing within reach decides it.", ""
         return f"About {plural(wanted, f'further {block}')} will probably say which to use.", methods.command_for(found, wanted)
     if not still:
-        return ("Nothing is open." if found.judged or found.ranking.advised else ""), ""
+        return _nothing_to_run(found), ""
     further = [judged.further for judged in still if judged.further is not None]
     is_open = f"“{still[0].text}” is open" if len(still) == 1 else f"{len(still)} claims are open"
     if not further:
@@ -271,6 +279,16 @@ def _next(found: Findings) -> tuple[str, str]:
     more = f"{plural(max(further), f'further {block}')} ({plural(max(further) * len(found.table) * (1 + len(found.beside)), 'run')})"
     told = f"About {more} would settle {it} in 4 studies of 5, if an effect is as large as its margin"
     return f"{_without(found)}{is_open}. {told}.{_stricter(found)}", methods.command_for(found, max(further))
+
+
+def _nothing_to_run(found: Findings) -> str:
+    """What is said where no further block would answer anything."""
+    unanswered = [judged for judged in found.judged if judged.verdict == Verdict.NONE]
+    if unanswered:
+        return f"{_without(found)}{wording.quoted([judged.text for judged in unanswered[: wording.FEW]])} cannot be judged by these runs: the evidence says why."
+    if found.ranking.advised:
+        return "Nothing is open."
+    return "No claim is open." if found.judged else ""
 
 
 def _stricter(found: Findings) -> str:
