@@ -259,10 +259,10 @@ def _next(found: Findings) -> tuple[str, str]:
     """What to do next, and the command that does it."""
     block = found.trials.words.block
     still = [judged for judged in found.judged if judged.verdict == Verdict.INCONCLUSIVE]
-    most = int(found.table["seeds"].max())
-    if len(found.table) > 1 and 0 < most < LEAST:
-        few, more = plural(most, block), ENOUGH_TO_PLAN - most
-        told = f"{few.capitalize()} {'does' if most == 1 else 'do'} not tell how many are needed. Run about {more} more, then look again."
+    there = int(found.table["seeds"].max()) if found.power is None else found.power.seeds
+    if len(found.table) > 1 and 0 < there < LEAST:
+        few, more = plural(there, block), ENOUGH_TO_PLAN - there
+        told = f"{few.capitalize()} {'does' if there == 1 else 'do'} not tell how many are needed. Run about {more} more, then look again."
         return told, methods.command_for(found, more)
     if found.power is not None and methods.more_may_advise(found):
         wanted = methods.further_for_advice(found)
