@@ -8,7 +8,7 @@ import analysis as an
 from analysis.judging import findings
 from analysis.showing import methods
 from regstudy.commands import cli
-from regstudy.design import design_file
+from regstudy.design import design_file, search_file
 from regstudy.schema import Tag
 
 SEARCH = """
@@ -98,3 +98,11 @@ def test_a_study_confirms_with_fresh_seeds_only(workspace, capsys):
     (workspace / "d.yaml").write_text(f"name: d\nabout: x\nconfigurations: [{{l1: 0}}]\nseeds: [0, 1]\n{searched}\n")
     assert cli.main(["study", "plan", "d.yaml"]) == 2
     assert "seed 1 was used by the search s: a study confirms with fresh ones" in capsys.readouterr().err
+
+
+def test_a_choice_among_the_baseline_alone_is_none_that_a_study_could_refuse():
+    search = search_file.Search.model_validate(
+        {"name": "s", "about": "x", "recipe": "corrected", "space": {"l1": [0, 0]}, "baseline": {"l1": 0}}
+    )
+    assert search.is_baseline({"l1": 0})
+    assert not search.is_baseline({"l1": 1e-3})

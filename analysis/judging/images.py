@@ -6,6 +6,7 @@
 import itertools
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,10 +61,7 @@ def fixed_and_broken(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFra
     Columns only_first, only_second, seeds (common), p (exact sign test over the seeds in which they differ), p_adjusted (Holm, over all
     images that either gets wrong in any common seed); the largest differences first.
     """
-    a, b = (wrong.loc[name] for name in (first, second))
-    seeds = a.index.intersection(b.index)
-    a, b = a.loc[seeds], b.loc[seeds]
-    one, other = a.to_numpy(bool), b.to_numpy(bool)
+    seeds, one, other = _common(wrong, first, second)
     candidates = np.asarray((one | other).any(axis=0), bool)
     only_first, only_second = (one & ~other).sum(0)[candidates], (other & ~one).sum(0)[candidates]
     p = [_sign_test(int(n), int(m)) for n, m in zip(only_first, only_second, strict=True)]
@@ -94,11 +92,8 @@ def between(wrong: pd.DataFrame, first: str, second: str) -> Between | None:
     if table.empty:
         return None
     seeds, models = int(table["seeds"].iloc[0]), mcnemar(wrong, first, second)["p_adjusted"]
-    a, b = (wrong.loc[name] for name in (first, second))
-    common = a.index.intersection(b.index)
-    tested = int(
-        (a.loc[common].to_numpy(bool) | b.loc[common].to_numpy(bool)).any(0).sum()
-    )  # as `fixed_and_broken` has it: those that differ in no seed, too
+    _, one, other = _common(wrong, first, second)
+    tested = int((one | other).any(0).sum())  # as `fixed_and_broken` has it: those that differ in no seed, too
     return Between(
         seeds,
         len(table),
@@ -121,13 +116,20 @@ def mcnemar(wrong: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
 
     The exact test of McNemar (1947): a two-sided binomial test on the images that one of the two gets wrong.
     """
-    a, b = (wrong.loc[name] for name in (first, second))
-    seeds = a.index.intersection(b.index)
-    one, other = a.loc[seeds].to_numpy(bool), b.loc[seeds].to_numpy(bool)
+    seeds, one, other = _common(wrong, first, second)
     only_first, only_second = (one & ~other).sum(1), (other & ~one).sum(1)
     p = [_sign_test(int(n), int(m)) for n, m in zip(only_first, only_second, strict=True)]
     columns = {"only_first": only_first, "only_second": only_second, "p": p, "p_adjusted": statistics.holm(np.array(p))}
     return pd.DataFrame(columns, index=seeds)
+
+
+def _common(
+    wrong: pd.DataFrame, first: str, second: str
+) -> "tuple[pd.Index[Any], np.ndarray[Any, np.dtype[np.bool_]], np.ndarray[Any, np.dtype[np.bool_]]]":
+    """The common seeds, and which images each of the two gets wrong in them, (seeds, images)."""
+    a, b = (wrong.loc[name] for name in (first, second))
+    seeds = a.index.intersection(b.index)
+    return seeds, a.loc[seeds].to_numpy(bool), b.loc[seeds].to_numpy(bool)
 
 
 @cache

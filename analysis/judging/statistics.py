@@ -201,7 +201,7 @@ def _by_rule(anytime: NDArray[np.bool_], valid: Callable[[], Vector], fixed: Cal
 
 
 def t_quantile(p: ArrayLike, freedom: ArrayLike) -> Any:
-    """Of Student's t. The number that `scipy.stats.t.ppf` gives, which takes a hundred times as long for one, and half a second to load."""
+    """Of Student's t. The number that `scipy.stats.t.ppf` gives, which takes sixty times as long for one, and half a second to load."""
     return special.stdtrit(freedom, p)
 
 

@@ -11,7 +11,7 @@ from regstudy.config import RunConfig, anchored
 from regstudy.console.terminal import plain
 from regstudy.design import design_file
 from regstudy.design.design import OF_ALL, Design, Fields, Margin, Name, Searched, Seed, Value, at
-from regstudy.errors import DesignError
+from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import Summary
 
 METRIC = Summary.ENDPOINT_VALIDATION_ACCURACY
@@ -71,11 +71,14 @@ class Search(BaseModel, frozen=True, extra="forbid"):
 
     def _check_confirming(self) -> None:
         """What the confirming study would refuse is known before anything is trained, not after."""
-        ends = (
-            {name: plain_end(own, last=last) for name, own in self.space.items()} for last in (False, True)
-        )  # of two different choices one is not the baseline
         try:
-            next(self.confirming(best, 1, 1) for best in ends if not self.is_baseline(best))
+            for last in (False, True):  # of two different choices one is not the baseline
+                best = {name: plain_end(own, last=last) for name, own in self.space.items()}
+                if not self.is_baseline(best):
+                    self.confirming(best, 1, 1)
+                    return
+        except ConfigError:
+            return  # these ends do not go together, which says nothing of what is chosen
         except ValidationError as error:
             first = error.errors()[0]
             top, *rest = first.get("ctx", {}).get("place", first["loc"]) or ("baseline",)

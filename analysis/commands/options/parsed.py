@@ -121,15 +121,14 @@ def _check_compare(arguments: argparse.Namespace) -> None:
     if arguments.metric:
         _check_what_is_read(arguments)
         _check_how(arguments)
-    elif not arguments.configurations and not _narrows_to_ours(arguments):
-        _check_of_metric(arguments)
+        return
+    if not arguments.configurations and not _narrows_to_ours(arguments):
         arguments.command = CHOICES
     elif len(arguments.configurations) != 2:
         raise UsageError(
             f"expected two configurations, got {len(arguments.configurations)}: name them as the ranking does, in quotes; or give --metric"
         )
-    else:
-        _check_of_metric(arguments)
+    _check_of_metric(arguments)
 
 
 def _check_of_metric(arguments: argparse.Namespace) -> None:

@@ -110,9 +110,9 @@ class SnapshotRecords:
 def write(records: Sequence[Record], source: Records, folder: Path) -> None:
     """Write runs and all that belongs to them, in place of an earlier snapshot; SnapshotError if the folder holds anything else."""
     folders.check_snapshot(folder)
-    if Path.cwd().is_relative_to(folder.resolve()):
-        raise SnapshotError(f"{folder} is the folder that you are in, which cannot be replaced: name one in it, or another")
     try:
+        if Path.cwd().is_relative_to(folder.resolve()):
+            raise SnapshotError(f"{folder} is the folder that you are in, which cannot be replaced: name one in it, or another")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
             new = Path(scratch) / "new"
