@@ -9,7 +9,7 @@ from analysis.judging.ranking import Relation
 from analysis.reading.trials import Trials
 from analysis.showing import wording
 from analysis.showing.words import opening
-from regstudy.design.design import Claim, Contrast
+from regstudy.design.claim import Claim, Contrast
 
 
 def only(trials: Trials, blocks: Sequence[object], times: float = 1.0) -> Trials:

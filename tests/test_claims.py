@@ -17,7 +17,8 @@ from analysis.reading import measures
 from analysis.reading.measures import Unit
 from analysis.showing import wording
 from regstudy.design import design_file
-from regstudy.design.design import Claim, Contrast, Design
+from regstudy.design.claim import Claim, Contrast
+from regstudy.design.design import Design
 
 PUBLISHED = design_file.load("published")
 NAMES = ["none", "L1 0.001", "L2 0.0005", "L1 0.001 + L2 0.0005"]

@@ -8,6 +8,7 @@ from conftest import ROOT
 
 from regstudy.config import RunConfig
 from regstudy.design import design, design_file, plain_yaml
+from regstudy.design.trial import trial_digest
 from regstudy.errors import DesignError
 
 SMALL = """\
@@ -67,16 +68,16 @@ def test_the_shipped_designs_are_the_published_studies():
 def test_published_trials_are_what_a_single_run_of_the_recipe_is():
     trial = design_file.load("published").trials({"mnist": "digest"})[1]
     assert trial.config == RunConfig(l1=0.001, dataset="mnist", seed=0)
-    assert trial.digest == design.trial_digest(RunConfig(l1=0.001, dataset="mnist"), "digest")
+    assert trial.digest == trial_digest(RunConfig(l1=0.001, dataset="mnist"), "digest")
 
 
 def test_identity_is_configuration_data_and_numerics(monkeypatch):
     base = RunConfig(l1=0.001, dataset="mnist")
-    digests = {design.trial_digest(base, "a"), design.trial_digest(base, "b")}
-    digests.add(design.trial_digest(base.model_copy(update={"seed": 1}), "a"))
-    assert design.trial_digest(base.model_copy(update={"threads": 1, "device": "cpu", "data_root": "/x"}), "a") in digests
-    monkeypatch.setattr(design, "NUMERICS_VERSION", 0)
-    digests.add(design.trial_digest(base, "a"))
+    digests = {trial_digest(base, "a"), trial_digest(base, "b")}
+    digests.add(trial_digest(base.model_copy(update={"seed": 1}), "a"))
+    assert trial_digest(base.model_copy(update={"threads": 1, "device": "cpu", "data_root": "/x"}), "a") in digests
+    monkeypatch.setattr("regstudy.design.trial.NUMERICS_VERSION", 0)
+    digests.add(trial_digest(base, "a"))
     assert len(digests) == 4
 
 

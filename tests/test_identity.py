@@ -21,7 +21,7 @@ from analysis.reading.query import Wanted
 from regstudy import config
 from regstudy.config import RunConfig
 from regstudy.design import design_file
-from regstudy.design.design import trial_digest
+from regstudy.design.trial import trial_digest
 from regstudy.schema import Tag
 
 SNAPSHOTS = sorted(

@@ -12,7 +12,8 @@ from regstudy.console.document import Document
 from regstudy.console.screen import Table
 from regstudy.console.terminal import in_words, plain, plural
 from regstudy.design import design_file
-from regstudy.design.design import SCALED_IN_POINTS, Design
+from regstudy.design.claim import SCALED_IN_POINTS
+from regstudy.design.design import Design
 from regstudy.errors import NotComparable, NothingToAnalyse, TrackingError, UsageError
 from regstudy.schema import Summary
 

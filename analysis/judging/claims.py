@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from regstudy.design.design import ALL_OTHERS, Claim, Contrast
+from regstudy.design.claim import ALL_OTHERS, Claim, Contrast
 
 from ..reading.measures import PAIRED, Pairing, Unit, measure
 from . import looks, statistics

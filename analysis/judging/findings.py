@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from regstudy.config import strengths
-from regstudy.design.design import SCALED_IN_POINTS, Design
+from regstudy.design.claim import SCALED_IN_POINTS
+from regstudy.design.design import Design
 from regstudy.schema import Summary
 
 from ..files.rows import rows, visible_names

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from regstudy.design.design import Contrast
+from regstudy.design.claim import Contrast
 
 from ..reading import measures
 from ..reading.measures import Measure

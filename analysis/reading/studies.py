@@ -10,8 +10,9 @@ from pathlib import Path
 from regstudy.config import RunConfig, dataset_name
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
-from regstudy.design.design import ANY_DATA, Design, trial_digest
+from regstudy.design.design import ANY_DATA, Design
 from regstudy.design.history import History
+from regstudy.design.trial import trial_digest
 from regstudy.errors import ConfigError, DesignError, NothingToAnalyse
 from regstudy.schema import COMPLETED, DIVERGED, STUDY, TRIAL, Tag
 

@@ -15,7 +15,8 @@ from regstudy.console import document, invocation, streams, terminal
 from regstudy.console.document import Document
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
-from regstudy.design.design import MOST_TRIALS, Design
+from regstudy.design.design import Design
+from regstudy.design.fields import MOST_TRIALS
 from regstudy.errors import UsageError
 from regstudy.schema import Tag
 

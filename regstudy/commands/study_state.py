@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from regstudy.console import invocation, screen, terminal
 from regstudy.console.document import Document
 from regstudy.console.terminal import in_words, plural
-from regstudy.design.design import Trial, described
+from regstudy.design.design import described
+from regstudy.design.trial import Trial
 from regstudy.schema import NUMERICS_VERSION, Tag
 
 if TYPE_CHECKING:

@@ -1,207 +1,47 @@
 """What a study is, as data: configurations, seeds, endpoint, margin, claims. Reads no files; imports neither torch nor mlflow."""
 
-import hashlib
 import itertools
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    StringConstraints,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from regstudy import identity, own_code
-from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, Dataset, RunConfig, anchored, dataset_name, quoted
+from regstudy.config import Dataset, RunConfig, anchored, dataset_name, quoted
 from regstudy.console.terminal import plain, plural
 from regstudy.design import labels
+from regstudy.design.claim import ALL_OTHERS, Claim, Contrast, Endpoint, Metric, check_order
+from regstudy.design.fields import (
+    MOST_TRIALS,
+    NAME,
+    NOT_HERE,
+    OF_ALL,
+    Called,
+    Fields,
+    Margin,
+    Name,
+    Place,
+    Seed,
+    Seeds,
+    Setting,
+    Value,
+    at,
+    check_fields,
+)
+from regstudy.design.reasons import first_reason
+from regstudy.design.trial import Trial
 from regstudy.errors import ConfigError, DesignError
-from regstudy.schema import FIRST_NAMES, HELD_OUT, HIGHER_IS_BETTER, NUMERICS_VERSION, Summary
-from regstudy.schema import Metric as PerEpoch
-
-MOST_TRIALS = 100_000
-"""More is a slip of the pen: a grid with a value too many on each axis."""
-
-NOT_HERE = frozenset({"recipe", "seed", "data_root", "device", "threads"}) | FILLED_IN
-"""Fields that no configuration of a design sets: said once for all of them, or where it is run."""
-
-OF_ALL = NOT_HERE | {"dataset"} | (WHERE_NOT_WHAT - {"recipe"})
-"""Fields in which the configurations of a design, or of a search, cannot differ."""
-
-Place = tuple[int | str, ...]
-"""Where something stands in a design file: keys and positions from the top."""
-
-
-def _scalar(given: object) -> object:
-    if isinstance(given, (int, float, str)) and not isinstance(given, bool):
-        return given
-    raise ValueError("expected a number or a word")
-
-
-def _open_or_scalar(given: object) -> object:
-    return None if given is None else _scalar(given)
-
-
-_SCALAR_SCHEMA = {"type": ["number", "string"]}
-Value = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema(_SCALAR_SCHEMA)]
-"""A field's value as YAML gives it; RunConfig says what each field takes."""
-
-Setting = Annotated[Any, BeforeValidator(_open_or_scalar), WithJsonSchema({"type": ["number", "string", "null"]})]
-"""A value, or null: left open until the study is run."""
-
-Fields = Annotated[dict[str, Setting], Field(min_length=1)]
-Called = Annotated[str, StringConstraints(min_length=1)]
-"""A configuration by the name that the design gives it."""
-
-NAME = "name"
-"""The one key of a configuration here that is no field of it: what it is called, whatever its values."""
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
-RECORDED = tuple(metric.value for metric in (*Summary, *PerEpoch))
-"""Numbers that runs record: per run, or per epoch, of which the last counts; braces stand for a threshold, a layer or a class."""
-
-RANKING = tuple(name for name in RECORDED if name in HIGHER_IS_BETTER)
-"""Of these, the ones of which it is known which way is better."""
-
-
-def _one_of(names: Sequence[str]) -> re.Pattern[str]:
-    """Any of these, by either of their names, whatever stands in the braces."""
-    either = [*names, *(other for other, name in FIRST_NAMES.items() if name in names)]
-    return re.compile("|".join(re.escape(name).replace(r"\{\}", "[^{}]+") for name in either))
-
-
-_RECORDED, _RANKING = _one_of(RECORDED), _one_of(RANKING)
-
-
-def _recorded(given: str) -> str:
-    if _RECORDED.fullmatch(given):
-        return FIRST_NAMES.get(given, given)
-    raise ValueError(f"expected a number that runs record, one of {', '.join(RECORDED)}")
-
-
-def _ranks(given: str) -> str:
-    name = _recorded(given)
-    if _RANKING.fullmatch(name):
-        return name
-    raise ValueError(f"expected a number of which it is known which way is better, one of {', '.join(RANKING)}")
-
-
-Metric = Annotated[str, AfterValidator(_recorded), WithJsonSchema({"type": "string", "pattern": f"^({_RECORDED.pattern})$"})]
-"""What can be claimed about."""
-
-Endpoint = Annotated[str, AfterValidator(_ranks), WithJsonSchema({"type": "string", "pattern": f"^({_RANKING.pattern})$"})]
-"""What configurations can be ranked by."""
-
-SCALED_IN_POINTS = frozenset(
-    name
-    for name in RECORDED
-    if name.endswith(("/test_accuracy", "/validation_accuracy", "/accuracy", "best_epoch_test_accuracy"))
-) - {Summary.ROUGHNESS_TEST_ACCURACY}
-"""Their values are given in percent, their differences and margins in points (0.01 of an accuracy); others in the metric's own unit."""
-
-Margin = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-"""The smallest difference that matters."""
+from regstudy.schema import HELD_OUT
 
 ANY_DATA = "auto"
 """A configuration whose data set is not resolved yet: it has no digest."""
 
-ALL_OTHERS = "every other"
-
 LEAST_ALPHA = 1e-9
 """Below which no number of seeds that anybody runs would show anything."""
-
-
-class Contrast(BaseModel, frozen=True, extra="forbid"):
-    """One comparison: a configuration against one rival, against each of the others, or against a number."""
-
-    metric: Metric = Field(description="recorded number that is compared")
-    of: Fields | Called = Field(description="fields, or the name, that pick the configuration that the claim is about")
-    against: Fields | Literal["every other"] | Called | None = Field(
-        default=None, description="fields, or the name, that pick the rival, or 'every other'"
-    )
-    target: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
-        default=None,
-        description="instead of a rival, a number that the mean is compared with: percent for accuracies, or the metric's unit",
-    )
-    expect: Literal["higher", "lower", "not lower", "not higher"] = Field(description="what the claim says of the first")
-    scale: Literal["difference", "ratio"] = Field(default="difference", description="how the two are compared")
-    margin: Margin = Field(description="smallest effect that matters: points for accuracies, a ratio, or the metric's unit")
-    on: str | None = Field(default=None, description="one of the design's data sets; null: each of them")
-    minus: str | None = Field(
-        default=None, description="another of them: the claim is about how much larger the effect is on the first"
-    )
-
-    @property
-    def in_points(self) -> bool:
-        """Whether its numbers are given in percent and points, while runs record fractions."""
-        return self.metric in SCALED_IN_POINTS
-
-    @model_validator(mode="after")
-    def _has_a_rival(self) -> Self:
-        if (self.against is None) == (self.target is None):
-            raise PydanticCustomError("design", "give either 'against' or 'target'")
-        if self.scale == "ratio" and self.target is not None and self.target <= 0:
-            raise PydanticCustomError("design", "a ratio to a target needs one above 0")
-        if self.minus is not None and (self.on is None or self.on == self.minus or self.target is not None):
-            raise PydanticCustomError("design", "'minus' needs a rival, and 'on', another data set")
-        return self
-
-
-class Claim(BaseModel, frozen=True, extra="forbid"):
-    """A sentence that the study may support or refute: true if all its contrasts, and all the claims it rests on, are."""
-
-    id: Name
-    text: str = Field(min_length=1, description="the claim in a sentence")
-    contrasts: tuple[Contrast, ...] = ()
-    together: tuple[Name, ...] = Field(default=(), description="ids of claims that this one is made of")
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if bool(self.contrasts) == bool(self.together):
-            raise PydanticCustomError("design", "give either 'contrasts' or 'together'")
-        return self
-
-
-def check_order(claims: Sequence[Claim]) -> None:
-    """Hold each id to be there once, and claims to be made of those before them."""
-    seen = set[str]()
-    for number, claim in enumerate(claims):
-        if claim.id in seen:
-            raise at(("claims", number, "id"), f"the claim {claim.id!r} is there twice")
-        unknown = set(claim.together) - seen
-        if unknown:
-            raise at(("claims", number, "together"), f"{min(unknown)!r} is no claim before this one")
-        seen.add(claim.id)
-
-
-_SEEDS_SCHEMA = {
-    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}]
-}
-
-
-def _seed_list(given: object) -> object:
-    """A number n of seeds means 0 to n − 1."""
-    if isinstance(given, int) and not isinstance(given, bool) and 0 < given <= MOST_TRIALS:
-        return list(range(given))
-    if isinstance(given, (list, tuple)) and given:
-        return cast("object", given)
-    raise ValueError(f"expected a number of seeds from 1 to {MOST_TRIALS:,}, or a list of seeds")
-
-
-Seed = Annotated[int, Field(ge=0, lt=SEEDS, strict=True)]
-Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), WithJsonSchema(_SEEDS_SCHEMA)]
 
 
 class Searched(BaseModel, frozen=True, extra="forbid"):
@@ -256,11 +96,11 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             raise at(
                 ("seeds",), f"seed {min(used)} was used by the search {self.searched.name}: a study confirms with fresh ones"
             )
-        _check_fields(self.grid or {}, ("grid",), OF_ALL)
+        check_fields(self.grid or {}, ("grid",), OF_ALL)
         self._check_number()
-        _check_fields(self.overrides, ("overrides",), NOT_HERE)
+        check_fields(self.overrides, ("overrides",), NOT_HERE)
         for number, fields in enumerate(self.configurations or ()):
-            _check_fields(_without_name(fields), ("configurations", number), OF_ALL)
+            check_fields(_without_name(fields), ("configurations", number), OF_ALL)
         self._check_names()
         self._check_datasets()
         twice = self.overrides.keys() & {name for fields in self.cells() for name in fields}
@@ -332,7 +172,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             return
         if self.reference is not None:
             if isinstance(self.reference, dict):
-                _check_fields(self.reference, ("reference",), OF_ALL)
+                check_fields(self.reference, ("reference",), OF_ALL)
             self._find(self.reference, ("reference",))
         for number, claim in enumerate(self.claims):
             for position, contrast in enumerate(claim.contrasts):
@@ -346,7 +186,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
                 raise at((*place, side), f"expected {told}, got {quoted(name)}")
         for side, fields in {"of": contrast.of, "against": contrast.against}.items():
             if isinstance(fields, dict):
-                _check_fields(fields, (*place, side), OF_ALL)
+                check_fields(fields, (*place, side), OF_ALL)
         subject = self._find(contrast.of, (*place, "of"))
         rival = contrast.against
         if rival is not None and rival != ALL_OTHERS and self._find(rival, (*place, "against")) == subject:
@@ -491,7 +331,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         try:
             return type(self).model_validate(self.model_dump() | changes)
         except (ValidationError, ConfigError) as error:
-            reason = first_reason(error)[1] if isinstance(error, ValidationError) else str(error)
+            reason = first_reason(error, type(self))[1] if isinstance(error, ValidationError) else str(error)
             raise DesignError(f"{self.name}: {reason}") from None
 
     @cached_property
@@ -508,7 +348,7 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         shown = {name: value for name, value in content.items() if name not in silent}
         return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
 
-    def trials(self, data: Mapping[str, str]) -> list["Trial"]:
+    def trials(self, data: Mapping[str, str]) -> list[Trial]:
         """What is to run, block by block, so that an interrupted study has complete blocks; `data` has the digest of each data set."""
         names = self.called()
         return [
@@ -517,25 +357,6 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             for dataset, digest in data.items()
             for name, config in zip(names, self.configs(dataset, seed), strict=True)
         ]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One configuration in one block: what one MLflow run trains."""
-
-    config: RunConfig
-    configuration: str
-    data_digest: str
-
-    @cached_property
-    def digest(self) -> str:
-        """Its identity: configuration, data and numerics version."""
-        return trial_digest(self.config, self.data_digest)
-
-
-def trial_digest(config: RunConfig, data_digest: str, numerics: str | None = None) -> str:
-    """SHA-256, in hex, of what decides a run's numbers: configuration, data, numerics version (as recorded; None: this one's)."""
-    return hashlib.sha256(f"{config.digest()}/{data_digest}/{numerics or NUMERICS_VERSION}".encode()).hexdigest()
 
 
 def _without_name(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -571,44 +392,3 @@ def described(design: Design) -> str:
     """The size of a study in words."""
     cells, data = len(design.cells()), f" × {len(design.datasets)} data sets" if design.datasets else ""
     return f"{plural(cells, 'configuration')}{data} × {plural(len(design.seeds), 'seed')}"
-
-
-def first_reason(error: ValidationError, top: type[BaseModel] = Design) -> tuple[Place, str]:
-    """Where in the file, and what is wrong there, in words; `top` is what the file is."""
-    first = error.errors(include_url=False)[0]
-    place: Place = first.get("ctx", {}).get("place", first["loc"])
-    place = tuple(part for part in place if "[" not in str(part))  # pydantic names one of several types so
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        message += f", got {quoted(first['input'])}"
-    field = ".".join(str(part) for part in place)
-    if first["type"] == "extra_forbidden":
-        message = f"unknown field, expected one of {', '.join(_siblings(place, top))}"
-    elif first["type"] == "missing":
-        message = "is missing"
-    elif first["type"] in {"tuple_type", "list_type"}:
-        message = f"expected a list, such as [0, 0.001], got {quoted(first['input'])}"
-    elif first["type"] == "literal_error":
-        message = f"expected {first.get('ctx', {}).get('expected')}, got {quoted(first['input'])}"
-    elif first["type"] == "too_short":
-        message = "expected at least one value, got none"
-    elif first["type"] not in {"value_error", "design"}:
-        message = f"{message[0].lower()}{message[1:]}, got {quoted(first['input'])}"
-    return place, f"{field}: {message}" if field else message
-
-
-def at(place: Place, message: str) -> PydanticCustomError:
-    """An error of the design as a whole that belongs to one place in it."""
-    return PydanticCustomError("design", "{message}", {"message": message, "place": place})
-
-
-def _check_fields(fields: Mapping[str, Any], place: Place, reserved: frozenset[str]) -> None:
-    for name in fields:
-        if name not in RunConfig.model_fields or name in reserved:
-            known = ", ".join(field for field in RunConfig.model_fields if field not in reserved)
-            raise at((*place, name), f"expected one of {known}")
-
-
-def _siblings(place: Place, top: type[BaseModel]) -> list[str]:
-    owner = Contrast if "contrasts" in place else Claim if "claims" in place else top
-    return list(owner.model_fields)

@@ -12,7 +12,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from regstudy.design import plain_yaml
-from regstudy.design.design import Design, Place, first_reason
+from regstudy.design.design import Design
+from regstudy.design.fields import Place
+from regstudy.design.reasons import first_reason
 from regstudy.errors import ConfigError, DesignError
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field, FiniteFloat, PositiveInt, ValidationError
 from regstudy.config import RunConfig, anchored
 from regstudy.console.terminal import plain
 from regstudy.design import design_file
-from regstudy.design.design import OF_ALL, Design, Fields, Margin, Name, Searched, Seed, Value, at
+from regstudy.design.design import Design, Searched
+from regstudy.design.fields import OF_ALL, Fields, Margin, Name, Seed, Value, at
 from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import Summary
 

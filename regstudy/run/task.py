@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from regstudy.data.sources import Source
-from regstudy.design.design import Trial
+from regstudy.design.trial import Trial
 
 
 @dataclass(frozen=True)

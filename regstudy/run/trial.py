@@ -21,8 +21,8 @@ from regstudy.console import invocation, terminal
 from regstudy.data import datasets, finding
 from regstudy.data.datasets import DIGIT_NAMES, Splits
 from regstudy.data.sources import Source
-from regstudy.design.design import Trial
 from regstudy.design.labels import labels
+from regstudy.design.trial import Trial
 from regstudy.errors import ConfigError, RegstudyError, ResumeError
 from regstudy.machine import cores, memory
 from regstudy.run import figures, progress, provenance

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy.console import terminal
 from regstudy.design import history
-from regstudy.design.design import Trial
+from regstudy.design.trial import Trial
 from regstudy.errors import StudyError, TrackingError, UsageError
 from regstudy.machine import cores, locks
 from regstudy.patience import patience

@@ -10,7 +10,7 @@ from regstudy.console import screen
 from regstudy.console.redaction import redacted
 from regstudy.console.terminal import in_words, plural, shown, width
 from regstudy.console.text import wrapped
-from regstudy.design.design import Trial
+from regstudy.design.trial import Trial
 from regstudy.patience import patience
 from regstudy.schema import Summary
 from regstudy.store import store

@@ -13,7 +13,8 @@ from regstudy import identity
 from regstudy.config import RunConfig, dataset_name
 from regstudy.data import finding
 from regstudy.data.sources import Source
-from regstudy.design.design import Design, Trial
+from regstudy.design.design import Design
+from regstudy.design.trial import Trial
 from regstudy.errors import ConfigError
 from regstudy.machine import locks
 from regstudy.schema import Metric, Summary, Tag

@@ -16,9 +16,9 @@ import optuna
 from regstudy.config import RunConfig
 from regstudy.data import finding
 from regstudy.data.sources import Source
-from regstudy.design.design import Trial
 from regstudy.design.labels import labels
 from regstudy.design.search_file import METRIC, Range, Search, names
+from regstudy.design.trial import Trial
 from regstudy.errors import StudyError
 from regstudy.patience import patience
 from regstudy.run.task import Assignment

@@ -35,7 +35,7 @@ from regstudy.config import RunConfig, dataset_name
 from regstudy.console.redaction import redacted
 from regstudy.console.terminal import Interrupted, warn
 from regstudy.data.datasets import Splits
-from regstudy.design.design import Trial
+from regstudy.design.trial import Trial
 from regstudy.errors import LostRun, TrackingError
 from regstudy.machine import locks
 from regstudy.patience import patience

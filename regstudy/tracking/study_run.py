@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from regstudy.console.terminal import Interrupted, warn
 from regstudy.design import history as looks
-from regstudy.design.design import SCALED_IN_POINTS, Design, described
+from regstudy.design.claim import SCALED_IN_POINTS
+from regstudy.design.design import Design, described
 from regstudy.design.history import History, Plan
 from regstudy.errors import TrackingError
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag

@@ -23,7 +23,7 @@ def log_a_run(number: int, folder: str) -> None:
 
     from regstudy.config import RunConfig
     from regstudy.data.datasets import Split, Splits
-    from regstudy.design.design import Trial
+    from regstudy.design.trial import Trial
     from regstudy.schema import Metric
     from regstudy.store import store
     from regstudy.tracking import recorder

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from regstudy.console.terminal import plural
-from regstudy.design.design import Claim
+from regstudy.design.claim import Claim
 
 from ...judging import claims, findings
 from ...judging.claims import Compared, Judged, OnData, Verdict

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regstudy.design.design import Contrast
+from regstudy.design.claim import Contrast
 
 from ...reading.measures import Pairing
 from .. import claims, statistics

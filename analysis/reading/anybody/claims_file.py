@@ -19,8 +19,10 @@ from pydantic import (
 
 from regstudy.config import RunConfig
 from regstudy.design import design_file
-from regstudy.design.design import ALL_OTHERS, Claim, Contrast, Design, Fields, Margin, Place, at, check_order
+from regstudy.design.claim import ALL_OTHERS, Claim, Contrast, check_order
+from regstudy.design.design import Design
 from regstudy.design.design_file import Places
+from regstudy.design.fields import Fields, Margin, Place, at
 from regstudy.errors import DesignError, UsageError
 from regstudy.schema import LAST_EPOCHS, MOST_PLANNED, MOST_STEPS, Summary
 
