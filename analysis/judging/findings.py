@@ -21,10 +21,12 @@ from ..reading.measures import PAIRED, Measure, Pairing, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
 from . import claims, ranking, single_runs, statistics
 from .claims import Judged, OnData, Questions
-from .effects import factorial, parameters
+from .effects import factorial, parameters, response
+from .effects.response import Response
 from .looks import Looks
 from .populations import NewImages
 from .ranking import Ranking
+from .single_runs import BEST, Contest
 from .statistics import LEAST, Estimate
 
 ALPHA = float(Design.model_fields["alpha"].default)
@@ -33,8 +35,6 @@ REFERENCE = "none"
 FURTHEST = 40
 """Seeds up to which the power of the study is drawn, at least."""
 
-TWO_IMAGES = 2
-BEST = Summary.BEST_TEST_ACCURACY.value
 DETAILS = (Summary.ENDPOINT_TEST_ACCURACY.value, Summary.ENDPOINT_TEST_LOSS.value, BEST, AVERAGED, TEST_IMAGES)
 """Columns of what stands beside the ranking."""
 
@@ -54,27 +54,6 @@ class Power:
     seeds: int
     found_here: float
     table: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Winners of one-seed contests: by the best epoch, with any lead; `clear`: how often the winner leads by two test images or more.
-
-    `itself`: each configuration of at least ten runs against itself: configuration and what `single_runs.against_itself` gives.
-    """
-
-    table: pd.DataFrame
-    clear: float
-    itself: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Response:
-    """How the endpoint follows one factor, all else equal: `scores` value, seed, score; `summary` value, seeds, mean, low, high."""
-
-    factor: str
-    scores: pd.DataFrame
-    summary: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -172,8 +151,8 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
         sharpness=_sharpness(runs, reference, list(dict.fromkeys([key, *measures.COMPARED])), trials.pairing),
         effects=factorial.effects(runs, key, looked),
         power=_power(first, looked),
-        contest=_contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
-        responses=_responses(runs, key, scale),
+        contest=single_runs.contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
+        responses=response.responses(runs, key, scale),
         parameters=_parameters(trials, key),
         beside=tuple(
             find(_without_claims(other), beside[place] if beside else None) for place, other in enumerate(trials.beside)
@@ -435,51 +414,8 @@ def _power(ranked: Ranking, looked: Looks) -> Power | None:
     return Power(sd, seeds, here, table[np.isfinite(table["difference"])])
 
 
-def _contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contest | None:
-    best = {
-        str(name): own[BEST].dropna().to_numpy(float)
-        for name, own in runs.groupby("configuration", sort=False)
-        if own[BEST].notna().any()
-    }
-    if len(best) < 2:
-        return None
-    two_images = TWO_IMAGES / int(runs[TEST_IMAGES].iloc[0])
-    lead = single_runs.wins(best, two_images)
-    itself: list[dict[str, object]] = []
-    for name, own in runs[runs[key].notna()].groupby("configuration", sort=False):
-        scores, epochs = (own[column].to_numpy(float) for column in (key, BEST))
-        split = single_runs.against_itself(scores, epochs, scale, alpha, two_images, np.random.default_rng(0))
-        if split is not None:
-            itself.append({"configuration": str(name), **split})
-    return Contest(single_runs.wins(best), float(1 - lead["share"].iloc[-1]), pd.DataFrame(itself))
-
-
-def _responses(runs: pd.DataFrame, key: str, scale: Scale) -> tuple[Response, ...]:
-    """For each regulariser with three strengths or more, of the runs that are otherwise like the simplest."""
-    found: list[Response] = []
-    varying = [name for name in factorial.FIELDS if name in runs and len(set(runs[name])) > 1]
-    base = runs.sort_values([name for name in strengths() if name in runs], kind="stable").iloc[0]
-    for factor in (name for name in strengths() if name in varying):
-        alike = [runs[other] == base[other] for other in varying if other != factor]
-        own = runs[np.logical_and.reduce([runs[key].notna(), *alike])]
-        if own[factor].nunique() < 3:
-            continue
-        scores = pd.DataFrame({"value": own[factor], "seed": own["seed"], "score": own[key]}).reset_index(drop=True)
-        found.append(Response(factor, scores, _summarised(scores, scale)))
-    return tuple(found)
-
-
 def _parameters(trials: Trials, key: str) -> pd.DataFrame | None:
     """What the parameters do, of runs that are each a configuration of their own; None of others."""
     if trials.varied is None:
         return None
     return parameters.responses(trials.varied.reindex(trials.runs["run_id"]), trials.runs.set_index("run_id")[key])
-
-
-def _summarised(scores: pd.DataFrame, scale: Scale) -> pd.DataFrame:
-    summary = []
-    for value, own in scores.groupby("value"):
-        interval = statistics.mean_interval(own["score"].to_numpy(float))
-        ends = {"low": scale.bounded(interval.low), "high": scale.bounded(interval.high)}
-        summary.append({"value": value, "seeds": interval.n, "mean": interval.mean, **ends})
-    return pd.DataFrame(summary)

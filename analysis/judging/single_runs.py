@@ -1,11 +1,15 @@
 """What single runs, judged by the best epoch, would have concluded of several configurations, and of one against itself."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from regstudy.schema import Summary
+
 from ..reading.measures import Scale
+from ..reading.trials import TEST_IMAGES
 from . import statistics
 from .statistics import Rule
 
@@ -13,6 +17,41 @@ TIED = "tied"
 ROUNDING = 1e-9
 SPLIT_FROM, SPLITS = 10, 10_000
 """Runs from which a configuration is split into two groups, and how often."""
+
+TWO_IMAGES = 2
+BEST = Summary.BEST_TEST_ACCURACY.value
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Winners of one-seed contests: by the best epoch, with any lead; `clear`: how often the winner leads by two test images or more.
+
+    `itself`: each configuration of at least ten runs against itself: configuration and what `against_itself` gives.
+    """
+
+    table: pd.DataFrame
+    clear: float
+    itself: pd.DataFrame
+
+
+def contest(runs: pd.DataFrame, key: str, scale: Scale, alpha: float) -> Contest | None:
+    """Of runs that have the accuracy of their best epoch, on so many test images, and the endpoint in the column `key`; None of fewer than two configurations."""
+    best = {
+        str(name): own[BEST].dropna().to_numpy(float)
+        for name, own in runs.groupby("configuration", sort=False)
+        if own[BEST].notna().any()
+    }
+    if len(best) < 2:
+        return None
+    two_images = TWO_IMAGES / int(runs[TEST_IMAGES].iloc[0])
+    lead = wins(best, two_images)
+    itself: list[dict[str, object]] = []
+    for name, own in runs[runs[key].notna()].groupby("configuration", sort=False):
+        scores, epochs = (own[column].to_numpy(float) for column in (key, BEST))
+        split = against_itself(scores, epochs, scale, alpha, two_images, np.random.default_rng(0))
+        if split is not None:
+            itself.append({"configuration": str(name), **split})
+    return Contest(wins(best), float(1 - lead["share"].iloc[-1]), pd.DataFrame(itself))
 
 
 def wins(scores: Mapping[str, np.ndarray], lead: float = 0.0) -> pd.DataFrame:

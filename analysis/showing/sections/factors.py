@@ -4,7 +4,8 @@ from regstudy.console.terminal import plain, plural
 
 from ...files.rows import rows as each
 from ...judging.effects import factorial
-from ...judging.findings import Findings, Response
+from ...judging.effects.response import Response
+from ...judging.findings import Findings
 from ...judging.ranking import Relation
 from ...judging.statistics import LEAST
 from .. import grids, plots, wording

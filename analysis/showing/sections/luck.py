@@ -4,9 +4,9 @@ import pandas as pd
 
 from ...files.rows import rows as each
 from ...judging import published, single_runs
-from ...judging.findings import BEST, Contest, Findings
+from ...judging.findings import Findings
 from ...judging.ranking import Relation
-from ...judging.single_runs import TIED
+from ...judging.single_runs import BEST, TIED, Contest
 from ...reading.trials import TEST_IMAGES
 from .. import plots, wording
 from ..figures import Drawing, both, by_rank, wide
