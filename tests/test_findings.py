@@ -319,7 +319,7 @@ def test_how_small_a_difference_is_found_is_said_by_the_test_that_ranks():
 
 def test_what_going_on_costs_stands_beside_its_command():
     trials = synthetic.trials(seeds=12)
-    stricter = "Beyond the plan of 12 all is judged more strictly"
+    stricter = "Beyond the plan of 12 answers may open again"
     assert stricter in opening.opening(findings.find(replace(trials, plan=Plan(12)))).next_step
     assert stricter not in opening.opening(findings.find(replace(trials, plan=Plan(10)))).next_step
 
@@ -420,7 +420,7 @@ def test_where_every_configuration_diverged_no_number_of_seeds_is_promised():
     trials = lost(synthetic.trials(3, 8, claims=False), lambda runs: runs["seed"] == 0)
     found = findings.find(trials)
     assert methods.advice(found) == "These runs allow no recommendation: every configuration has runs that diverged."
-    assert "will probably say" not in opening.opening(found).next_step
+    assert "would say which" not in opening.opening(found).next_step
 
 
 def test_one_configuration_with_few_seeds_does_not_speak_for_all():

@@ -82,6 +82,30 @@ class Vector(Pull):
     def penalty(self, model):
         return torch.ones(3)
 
+def half_frozen(shape, classes):
+    network = small(shape, classes)
+    network[0].requires_grad_(False)
+    return network
+
+def weight_normalised(shape, classes):
+    conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(shape[0], 8, 3))
+    return nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, classes))
+
+def without_matrices(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(shape[1] * shape[2]), nn.AdaptiveAvgPool1d(classes))
+
+class Counting:
+    """Holds numbers from step to step, one of them drawn when it is made."""
+    def __init__(self, strength):
+        self.strength, self.steps, self.drawn = strength, torch.zeros(()), torch.rand(())
+    def penalty(self, model):
+        self.steps = self.steps + 1
+        return self.strength * self.steps * self.drawn * sum(p.square().sum() for p in model.parameters())
+    def state_dict(self):
+        return {"steps": self.steps}
+    def load_state_dict(self, state):
+        self.steps = state["steps"]
+
 class Idle:
     def __init__(self, strength):
         pass
@@ -173,6 +197,57 @@ def test_a_stopped_own_network_goes_on_to_the_same_numbers(mine):
     resumed = loop.Learner(build(c), c)
     resumed.restore(kept, 1)
     assert [numbers(metrics) for metrics in loop.fit(resumed, data(200))] == whole[1:]
+
+
+def test_a_regulariser_that_holds_something_goes_on_to_the_same_numbers(mine):
+    c = config(network=f"{mine}:small", regulariser=f"{mine}:Counting", strength=1e-4)
+    whole = trained(c)
+    first = loop.Learner(build(c), c)
+    next(loop.fit(first, data(200)))
+    kept = {name: tensor.clone() for name, tensor in first.state().items()}
+    torch.manual_seed(77)
+    resumed = loop.Learner(build(c), c)
+    resumed.restore(kept, 1)
+    assert [numbers(metrics) for metrics in loop.fit(resumed, data(200))] == whole[1:]
+
+
+ON_WEIGHTS = {"l1": 0.1, "l2": 0.1, "elastic_net": 0.1, "group_lasso": 0.1, "weight_decay": 0.1, "max_norm": 0.01}
+
+
+@pytest.mark.parametrize("name", ON_WEIGHTS)
+@pytest.mark.parametrize("kind", ["sum", "proximal"])
+def test_weights_that_are_frozen_stay_as_they_are(mine, name, kind):
+    given = {name: ON_WEIGHTS[name], "network": f"{mine}:half_frozen", "epochs": 1}
+    if name == "group_lasso":  # of convolutions, of which none is left
+        with pytest.raises(ConfigError, match=r"group_lasso: expected .* a network that trains none of these"):
+            trained(config(**given))
+        return
+    c = config(**given, l1_kind=kind)
+    learner = loop.Learner(build(c), c)
+    frozen, free = (learner.model.network[place].weight.clone() for place in (0, 5))
+    list(loop.fit(learner, data(200)))
+    assert torch.equal(learner.model.network[0].weight, frozen)
+    assert not torch.equal(learner.model.network[5].weight, free)
+
+
+@pytest.mark.parametrize(
+    ("network", "values"),
+    [
+        ("weight_normalised", {"l1": 0.1, "l1_scope": "convolutions"}),
+        ("weight_normalised", {"group_lasso": 0.1}),
+        ("weight_normalised", {"weight_decay": 0.1, "l2_scope": "convolutions"}),
+        ("without_matrices", {"weight_decay": 0.1, "l2_scope": "weights"}),
+        ("without_matrices", {"max_norm": 0.1}),
+    ],
+)
+def test_what_would_act_on_nothing_is_a_line(mine, network, values):
+    c = config(network=f"{mine}:{network}", **values)
+    with pytest.raises(ConfigError, match="expected something that acts on weights, got"):
+        loop.Learner(build(c), c)
+
+
+def test_normalised_weights_are_trained_under_a_penalty_of_all(mine):
+    assert trained(config(network=f"{mine}:weight_normalised", l2=0.01, epochs=1, l2_scope="weights"))
 
 
 @pytest.mark.parametrize(
@@ -301,6 +376,16 @@ class Detached(nn.Module):
     def forward(self, x):
         return self.last(x.flatten(1)).detach()
 
+class Squeezed(nn.Module):
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.last = nn.Linear(784, classes)
+    def forward(self, x):
+        return self.last(x.flatten(1)).squeeze()
+
+def normalises_batches(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, classes), nn.BatchNorm1d(classes))
+
 def softmax(shape, classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(784, classes), nn.Softmax(1))
 
@@ -313,6 +398,7 @@ def leaves(shape, classes):
     ("name", "told"),
     [
         ("double", "expected numbers of type torch.float32, got torch.float64"),
+        ("Squeezed", r"expected numbers of shape \(1, 10\) for one image, got \(10,\)"),
         ("Detached", "got what has no gradient"),
         ("softmax", "got probabilities from .*: leave its softmax out"),
         ("leaves", r"failed with the input shape .* \(SystemExit: 3\): mend it"),
@@ -334,6 +420,17 @@ def test_a_network_that_fails_while_it_trains_is_a_line_with_its_own(workspace, 
     assert "Traceback" not in said
     (run,) = mlflow.MlflowClient().search_runs(["0"])
     assert run.info.status == "FAILED"
+
+
+def test_a_network_of_torchs_own_layers_that_fails_while_it_trains_is_a_line(workspace, capsys):
+    (workspace / "odd.py").write_text(ODD)
+    options = ["--dataset", "mnist-5k", "--epochs", "1", "--threads", "1", "--network", "odd.py:normalises_batches"]
+    assert (
+        cli.main(["train", *options, "--batch-size", "4999"]) == 2 or cli.main(["train", *options, "--batch-size", "3999"]) == 2
+    )
+    said = capsys.readouterr().err
+    assert "odd.py:normalises_batches' failed in training (ValueError: Expected more than 1 value per channel" in said
+    assert "Traceback" not in said
 
 
 def test_what_a_file_imports_from_its_folder_is_part_of_it(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from ..reading.anybody.values import in_order
 from ..reading.errors import Errors
 from ..reading.measures import PAIRED, Measure, Pairing, Scale, Unit
 from ..reading.trials import AVERAGED, TEST_IMAGES, Trials
-from . import claims, ranking, single_runs, statistics
+from . import claims, looks, ranking, single_runs, statistics
 from .claims import Judged, OnData, Questions
 from .effects import factorial, parameters, response
 from .effects.response import Response
@@ -47,13 +47,15 @@ COMPARISON = ["measure", "configuration", "seeds", "mean", "difference", "low", 
 class Power:
     """What differences of the endpoint a number of seeds finds with 80% power, by the pairs' pooled standard deviation and the ranking's own test: α is shared by its comparisons.
 
-    `table`: seeds, difference: of studies that are planned with so many. `found_here`: the difference that this study's `seeds` find, infinite if they can show none.
+    `table`: seeds, difference: of studies that are planned with so many. `found_here`: the difference that this study's `seeds` find, infinite if they can show none. `enough`: the seeds to plan so that
+    a difference as large as the margin is found although the standard deviation may be at its upper 80% bound; None if there is no margin, or the table does not reach so far.
     """
 
     sd: float
     seeds: int
     found_here: float
     table: pd.DataFrame
+    enough: int | None
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def find(trials: Trials, errors: Errors | None = None, beside: Sequence[Errors] 
         comparisons=_comparisons(runs, reference, by_measure),
         sharpness=_sharpness(runs, reference, list(dict.fromkeys([key, *measures.COMPARED])), trials.pairing),
         effects=factorial.effects(runs, key, looked),
-        power=_power(first, looked),
+        power=_power(first, looked, scale.margin),
         contest=single_runs.contest(runs, key, scale, alpha) if trials.has(BEST, TEST_IMAGES) else None,
         responses=response.responses(runs, key, scale),
         parameters=_parameters(trials, key),
@@ -400,7 +402,7 @@ def _of_row(row: dict[str, Any]) -> Estimate:
     return Estimate(n=int(row["seeds"]), freedom=row["seeds"] - 1.0, **{name: row[name] for name in PAIR})
 
 
-def _power(ranked: Ranking, looked: Looks) -> Power | None:
+def _power(ranked: Ranking, looked: Looks, margin: float | None) -> Power | None:
     usable = ranked.pairs[ranked.pairs["seeds"].ge(2) & ranked.pairs["sd"].gt(0)]
     if usable.empty:
         return None
@@ -411,7 +413,10 @@ def _power(ranked: Ranking, looked: Looks) -> Power | None:
     here = looked.detectable(sd, seeds, tests) if seeds >= LEAST else math.inf
     found = [looked.as_planned(n).detectable(looked.sd_of(sd, seeds, n), n, tests) for n in counts]
     table = pd.DataFrame({"seeds": counts, "difference": found})
-    return Power(sd, seeds, here, table[np.isfinite(table["difference"])])
+    table = table[np.isfinite(table["difference"])]
+    wider = looks.sd_upper(sd, seeds) / sd  # what is found is as wide
+    enough = table.loc[table["difference"] * wider <= margin, "seeds"] if margin is not None else table["seeds"][:0]
+    return Power(sd, seeds, here, table, int(enough.min()) if len(enough) else None)
 
 
 def _parameters(trials: Trials, key: str) -> pd.DataFrame | None:

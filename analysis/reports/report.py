@@ -32,7 +32,7 @@ from ..showing.sections.section import Material
 from ..showing.sections.stability.what_if import STABILITY
 from ..showing.sections.trust import TRUST
 from ..showing.sections.weights import WEIGHTS
-from ..showing.words import checks, opening
+from ..showing.words import checks, opening, scope
 from . import bound, card, cite, formats, latex
 from .formats import CSV, JSON, LATEX, MARKDOWN, PDF, Contents
 
@@ -126,7 +126,7 @@ def _context(
         "opening": opening.opening(found),
         "checked": checks.verdict(checks.checks(found)),
         "summary": methods.summary(found),
-        "advice": methods.advice(found),
+        "advice": " ".join(filter(None, (methods.advice(found), scope.shared(found)))),
         "data_warning": _first(trials.runs, "data_warning"),
         "ranking": grids.ranking(found),
         "pairs": grids.pairs(found),

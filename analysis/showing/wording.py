@@ -213,11 +213,20 @@ def _relations(ranking: Ranking, leading: Sequence[str]) -> tuple[str, str]:
     every = len(among) == n * (n - 1) // 2 and bool((among["relation"] == Relation.EQUIVALENT).all())
     others = int((ranking.table["standing"] != UNTESTED).sum()) - n
     far = (
-        f"; {plural(others, 'other')} {'is' if others == 1 else 'are'} shown to be worse than at least one of them"
+        f"; {plural(others, 'other')} {'is' if others == 1 else 'are'} shown to be worse than {_which(ranking, leading, others)}"
         if others
         else ""
     )
     return (Relation.EQUIVALENT if every else Relation.UNRESOLVED), far
+
+
+def _which(ranking: Ranking, leading: Sequence[str], others: int) -> str:
+    """Of those that lead, which the others are shown to be worse than."""
+    pairs = ranking.pairs[ranking.pairs["relation"] == Relation.SEPARATED]
+    apart = int((pairs["first"].isin(leading) != pairs["second"].isin(leading)).sum())
+    if apart < others * len(leading):
+        return "at least one of them"
+    return "both" if len(leading) == 2 else "each of them"
 
 
 def within(sentence: str) -> str:

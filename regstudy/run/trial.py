@@ -45,6 +45,7 @@ from regstudy.schema import (
 from regstudy.store import store, tables
 from regstudy.tracking import checkpoint, ledger, machine_metrics, recorder
 from regstudy.tracking.checkpoint import Checkpoint
+from regstudy.training import network as networks
 from regstudy.training import regularisers, scores, summary
 from regstudy.training.loop import EpochMetrics, Learner, fit
 from regstudy.training.network import build, parameter_count
@@ -228,6 +229,9 @@ def _blame(config: RunConfig, error: Exception) -> None:
         path = str(own_code.origin(reference))
         if lines := [frame.lineno for frame in frames if frame.filename == path]:
             raise own_code.failed(reference, f"failed in training, in line {lines[-1]}", error) from error
+    # Made of torch's own layers, it has no line there.
+    if config.network in config.references() and any(frame.filename == networks.__file__ for frame in frames):
+        raise own_code.failed(config.network, "failed in training", error) from error
 
 
 def _train(learner: Learner, data: Splits, tracked: recorder.TrackedRun, saved: Checkpoint | None) -> Sequence[EpochMetrics]:

@@ -92,7 +92,7 @@ class Learner:
     def restore(self, state: dict[str, Tensor], next_epoch: int) -> None:
         """Go on from a state as `state` gave it, at this epoch."""
         self.model.load_state_dict({name: state[name] for name in self.model.state_dict()})
-        self.right = state[RIGHT].to(self.weights.device) if RIGHT in state else None
+        self.right = state[RIGHT].to(next(self.model.parameters()).device) if RIGHT in state else None
         optimizers.restore(self.optimizer, self.model, state)
         for own in self.regularisers:
             own.restore(state)

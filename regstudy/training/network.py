@@ -186,6 +186,7 @@ def _try_out(model: OwnNetwork, config: RunConfig, inputs: Inputs) -> None:
         given = model.network(model.standardised(pixels))
         with torch.enable_grad():
             learns = model.network(model.standardised(pixels))
+        alone = model.network(model.standardised(pixels[:1]))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's code
         shape = (CHECKED, inputs.channels, inputs.height, inputs.width)
         raise own_code.failed(config.network, f"failed on images of shape {shape}", error) from None
@@ -195,6 +196,10 @@ def _try_out(model: OwnNetwork, config: RunConfig, inputs: Inputs) -> None:
     got = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
     if got != wanted:
         raise ConfigError(f"network: expected logits or log-probabilities of shape {wanted}, got {got} from {config.network!r}")
+    if alone.shape != given[:1].shape:  # the last batch of a data set may be a single image
+        raise ConfigError(
+            f"network: expected numbers of shape {(1, inputs.classes)} for one image, got {tuple(alone.shape)} from {config.network!r}"
+        )
     if given.dtype != torch.float32:
         raise ConfigError(f"network: expected numbers of type torch.float32, got {given.dtype} from {config.network!r}")
     if not learns.requires_grad:

@@ -138,7 +138,7 @@ def _contrast_row(place: int, judged: Judged, result: Compared, *, turned: bool)
         "low": show(low),
         "high": show(high),
         "margin": show(result.margin),
-        "verdict": wording.verdict_words(judged),
+        "verdict": wording.verdict_words(judged) if decides else "",
         "answer": f"{place} {wording.answer(judged)}" if decides else "",
         "told": reading.difference(mean) + (f" ({reading.interval(low, high)})" if math.isfinite(low) else ""),
         "n": plain.n,

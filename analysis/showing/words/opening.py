@@ -16,7 +16,7 @@ from ...judging.ranking import UNTESTED, Relation
 from ...judging.statistics import LEAST
 from ...reading.trials import TEST_IMAGES
 from .. import methods, wording
-from . import dates
+from . import dates, scope
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
 ONE_CLAIM = {"Yes": "holds", "No": "does not hold", "Open": "is open"}
@@ -197,7 +197,7 @@ def _deck(found: Findings) -> str:
 
 
 def _use(found: Findings) -> str:
-    """The advised configuration with its value, or why there is none."""
+    """The advised configuration with its value, and what it holds for; or why there is none."""
     ranked = found.ranking
     if len(ranked.table) < 2 or ranked.table["seeds"].max() < LEAST or wording.untested(ranked, found.trials.words.block):
         return methods.advice(found)
@@ -211,7 +211,8 @@ def _use(found: Findings) -> str:
     unit = {"%": "%", "": ""}.get(reading.unit, f" {reading.unit}")
     also = [name for name in found.ranking.advised if name != chosen]
     others = f" As good: {wording.names(also)}." if also else ""
-    return f"{chosen}: {reading.words} {reading.value(row['mean'])}{unit}{f' ({interval})' if interval else ''}.{others}"
+    value = f"{reading.words} {reading.value(row['mean'])}{unit}{f' ({interval})' if interval else ''}"
+    return " ".join(filter(None, (f"{chosen}: {value}.{others}", scope.shared(found))))
 
 
 def _sure(found: Findings) -> list[str]:
@@ -241,11 +242,9 @@ def _finds(found: Findings) -> str:
         )
     told = methods.finds(found, lambda natural: size(found, natural))
     margin = found.scale.margin
-    enough = power.table.loc[power.table["difference"] <= margin, "seeds"] if margin is not None else pd.Series(dtype=int)
-    if margin is not None and power.found_here > margin and len(enough):
-        sequential = found.looked.sequential
-        a_study = "" if sequential else "a study planned with "
-        return f"{told}; {a_study}{enough.min():,} would find {size(found, margin)}, the least that matters."
+    if margin is not None and power.found_here > margin and power.enough is not None:
+        a_study = "" if found.looked.sequential else "a study planned with "
+        return f"{told}; {a_study}{power.enough:,} would find {size(found, margin)}, the least that matters."
     return f"{told}."
 
 
@@ -268,7 +267,11 @@ def _next(found: Findings) -> tuple[str, str]:
         wanted = methods.further_for_advice(found)
         if wanted is None:
             return f"More than 1,000 further {block}s would be needed to say which to use: nothing within reach decides it.", ""
-        return f"About {plural(wanted, f'further {block}')} will probably say which to use.", methods.command_for(found, wanted)
+        more = _and_runs(found, wanted)
+        return (
+            f"About {more} would say which to use in 4 studies of 5, if none of those that lead is better than another.{_stricter(found)}",
+            methods.command_for(found, wanted),
+        )
     if not still:
         return _nothing_to_run(found), ""
     further = [judged.further for judged in still if judged.further is not None]
@@ -276,9 +279,14 @@ def _next(found: Findings) -> tuple[str, str]:
     if not further:
         return f"{_without(found)}{is_open}: more than 1,000 further {block}s would be needed.", ""
     it = "it" if len(still) == 1 else "each" if len(further) == len(still) else "some"
-    more = f"{plural(max(further), f'further {block}')} ({plural(max(further) * len(found.table) * (1 + len(found.beside)), 'run')})"
-    told = f"About {more} would settle {it} in 4 studies of 5, if an effect is as large as its margin"
+    told = f"About {_and_runs(found, max(further))} would settle {it} in 4 studies of 5, if an effect is as large as its margin"
     return f"{_without(found)}{is_open}. {told}.{_stricter(found)}", methods.command_for(found, max(further))
+
+
+def _and_runs(found: Findings, further: int) -> str:
+    """So many more blocks, and what they cost."""
+    runs = further * len(found.table) * (1 + len(found.beside))
+    return f"{plural(further, f'further {found.trials.words.block}')} ({plural(runs, 'run')})"
 
 
 def _nothing_to_run(found: Findings) -> str:
@@ -292,11 +300,11 @@ def _nothing_to_run(found: Findings) -> str:
 
 
 def _stricter(found: Findings) -> str:
-    """What going on costs a study that is at its plan."""
+    """What going on costs a study that is at its plan, since all is judged more strictly then; and what does not."""
     looked, n = found.looked, found.blocks
     if looked.sequential or looked.planned != n:
         return ""
-    return f" Beyond the plan of {n} all is judged more strictly: answers may open again."
+    return f" Beyond the plan of {n} answers may open again: better a study of its own, with new seeds."
 
 
 def _without(found: Findings) -> str:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from regstudy.config import RunConfig
 from regstudy.data.datasets import Inputs
+from regstudy.errors import ConfigError
 from regstudy.training.network import convolutions
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
@@ -48,7 +49,21 @@ class Regulariser:
 
 
 def scoped(model: nn.Module, scope: str) -> list[Tensor]:
-    """The parameters that a penalty of this scope acts on: all, those of convolutions, or weights, which are matrices and larger."""
+    """The parameters that a penalty of this scope acts on: all, those of convolutions, or weights, which are matrices and larger.
+
+    Only what is trained, once each: a frozen weight stays as it is, and one that is computed of others, as weight normalisation has it, is no parameter.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if scope == "convolutions":
-        return list(convolutions(model).values())
-    return [parameter for parameter in model.parameters() if scope == "all" or parameter.dim() > 1]
+        of_convolutions = {id(weight) for weight in convolutions(model).values()}
+        return [parameter for parameter in trained if id(parameter) in of_convolutions]
+    return [parameter for parameter in trained if scope == "all" or parameter.dim() > 1]
+
+
+def some(parameters: list[Tensor], field: str, value: object) -> list[Tensor]:
+    """These; ConfigError if there are none, for then the field would do nothing."""
+    if not parameters:
+        raise ConfigError(
+            f"{field}: expected something that acts on weights, got {value} for a network that trains none of these"
+        )
+    return parameters

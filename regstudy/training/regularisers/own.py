@@ -1,5 +1,6 @@
-"""A regulariser of the user's own: a class that is called with its strength, and has any of three methods."""
+"""A regulariser of the user's own: a class that is called with its strength, and has any of three methods; one that holds something from step to step says so by `state_dict` and `load_state_dict`, as torch's modules do."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,9 +10,12 @@ from regstudy import own_code
 from regstudy.config import RunConfig
 from regstudy.data.datasets import Inputs
 from regstudy.errors import ConfigError
+from regstudy.training.network import own_randomness
 from regstudy.training.regularisers.base import Regulariser
 
 METHODS = ("penalty", "after_backward", "after_step")
+PREFIX = "own_regulariser/"
+"""Before the names of what the user's class holds, in the state that is kept."""
 
 
 class OwnRegulariser(Regulariser):
@@ -22,7 +26,8 @@ class OwnRegulariser(Regulariser):
         self.name, self.checked = config.regulariser, False
         kind = own_code.load(config.regulariser)
         try:
-            self.own: Any = kind(config.strength)
+            with own_randomness(config.seed, "regulariser"):
+                self.own: Any = kind(config.strength)
         except Exception as error:  # noqa: BLE001  # the user's code
             raise own_code.failed(self.name, "failed when it was called with its strength", error) from None
         if not any(callable(getattr(self.own, method, None)) for method in METHODS):
@@ -54,6 +59,19 @@ class OwnRegulariser(Regulariser):
     def after_step(self, learning_rate: float, /) -> None:
         """As the user's class has it."""
         self._call("after_step", learning_rate)
+
+    def state(self) -> dict[str, Tensor]:
+        """What the user's class says that it holds, if it says so."""
+        if not hasattr(self.own, "state_dict"):
+            return {}
+        return {f"{PREFIX}{name}": torch.as_tensor(held).detach().clone() for name, held in self.own.state_dict().items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Give it back."""
+        if hasattr(self.own, "state_dict"):
+            self.own.load_state_dict(
+                {name.removeprefix(PREFIX): held for name, held in state.items() if name.startswith(PREFIX)}
+            )
 
     @torch.no_grad()
     def _call(self, method: str, learning_rate: float) -> None:

@@ -15,9 +15,7 @@ from torch import Tensor, nn
 
 from regstudy.config import RunConfig
 from regstudy.data.datasets import Inputs
-from regstudy.errors import ConfigError
-from regstudy.training.network import convolutions
-from regstudy.training.regularisers.base import Regulariser, scoped
+from regstudy.training.regularisers.base import Regulariser, scoped, some
 
 
 class L1(Regulariser):
@@ -25,7 +23,7 @@ class L1(Regulariser):
 
     def __init__(self, config: RunConfig, model: nn.Module, inputs: Inputs) -> None:
         super().__init__(config, model, inputs)
-        self.parameters = _some(scoped(model, config.l1_scope), "l1_scope", config.l1_scope)
+        self.parameters = some(scoped(model, config.l1_scope), "l1_scope", config.l1_scope)
 
     def after_backward(self, _: float, /) -> None:
         """Add the gradient, but for the proximal kind."""
@@ -48,8 +46,8 @@ class GroupLasso(Regulariser):
         super().__init__(config, model, inputs)
         last = [module for module in model.modules() if [*module.parameters(recurse=False)]][-1]
         classes = getattr(last, "weight", None)
-        weights = [weight for weight in convolutions(model).values() if weight is not classes]
-        self.weights = _some(weights, "group_lasso", config.group_lasso)
+        weights = [weight for weight in scoped(model, "convolutions") if weight is not classes]
+        self.weights = some(weights, "group_lasso", config.group_lasso)
 
     @torch.no_grad()
     def after_step(self, learning_rate: float, /) -> None:
@@ -112,7 +110,7 @@ def parameter_groups(model: nn.Module, config: RunConfig) -> list[dict[str, Any]
     """Optimiser groups: L2's gradient on the parameters of its scope, none on the others."""
     decayed = scoped(model, config.l2_scope)
     if config.l2_factor > 0:
-        _some(decayed, "l2_scope", config.l2_scope)
+        some(decayed, "l2_scope", config.l2_scope)
     chosen = {id(p) for p in decayed}
     others = [p for p in model.parameters() if id(p) not in chosen]
     groups = [{"params": decayed, "weight_decay": config.l2_factor}, {"params": others, "weight_decay": 0.0}]
@@ -121,11 +119,3 @@ def parameter_groups(model: nn.Module, config: RunConfig) -> list[dict[str, Any]
 
 def _flat(parameters: list[Tensor]) -> Tensor:
     return torch.cat([p.flatten() for p in parameters]) if parameters else torch.zeros(0)
-
-
-def _some(parameters: list[Tensor], field: str, value: object) -> list[Tensor]:
-    if not parameters:
-        raise ConfigError(
-            f"{field}: expected a penalty on weights that the network has, got {value} for one that has no such convolutions"
-        )
-    return parameters

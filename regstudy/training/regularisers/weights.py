@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from regstudy.config import RunConfig
 from regstudy.data.datasets import Inputs
 from regstudy.randomness import generator
-from regstudy.training.regularisers.base import Regulariser, scoped
+from regstudy.training.regularisers.base import Regulariser, scoped, some
 
 NOISE_DECAY = 0.55
 """γ of Neelakantan et al. 2015, section 3."""
@@ -17,7 +17,7 @@ class WeightDecay(Regulariser):
 
     def __init__(self, config: RunConfig, model: nn.Module, inputs: Inputs) -> None:
         super().__init__(config, model, inputs)
-        self.parameters = scoped(model, config.l2_scope)
+        self.parameters = some(scoped(model, config.l2_scope), "weight_decay", config.weight_decay)
 
     @torch.no_grad()
     def after_backward(self, learning_rate: float, /) -> None:
@@ -31,7 +31,7 @@ class MaxNorm(Regulariser):
 
     def __init__(self, config: RunConfig, model: nn.Module, inputs: Inputs) -> None:
         super().__init__(config, model, inputs)
-        self.weights = scoped(model, "weights")
+        self.weights = some(scoped(model, "weights"), "max_norm", config.max_norm)
 
     @torch.no_grad()
     def after_step(self, _: float, /) -> None:

@@ -1,5 +1,6 @@
 """What if there were fewer blocks, or another margin? A table of how long each answer has stood, and how far the margin may move; on the page, both can be moved."""
 
+import math
 from collections.abc import Sequence
 
 from regstudy.console.terminal import plural
@@ -7,6 +8,7 @@ from regstudy.console.terminal import plural
 from ....judging.findings import Findings
 from ....judging.stability import what_if
 from ....judging.stability.what_if import TIMES, WhatIf
+from ....judging.statistics import LEAST
 from ...grids import NONE, Column, Grid
 from ...words import opening
 from ..section import Made, Material, Section
@@ -51,13 +53,19 @@ def _title(found: Findings, what: WhatIf, told: Sequence[Line]) -> str:
     opened = sum(said.is_open for said, _ in then)
     others = sum(said.answer != now.answer and not said.is_open for said, now in then)
     other = f", {others} another" if others else ""
-    parts = [
-        f"with the first {plural(sizes[half], block)} alone {opened or 'none'} of {plural(len(told), 'answer')} would be open{other}"
-    ]
+    parts: list[str] = []
+    if _could_show(found, sizes[half]):
+        of = plural(len(told), "answer")
+        parts += [f"with the first {plural(sizes[half], block)} alone {opened or 'none'} of {of} would be open{other}"]
     if _has_margin(found):
         halved, doubled = (_moved(told, len(sizes) - 1, TIMES.index(times)) for times in (0.5, 2.0))
         parts += [f"with half the margin {halved or 'none'} would differ, with twice the margin {doubled or 'none'}"]
-    return f"What if: {'; '.join(parts)}"
+    return f"What if: {'; '.join(parts)}" if parts else f"What if there were fewer {block}s?"
+
+
+def _could_show(found: Findings, blocks: int) -> bool:
+    """Whether so many can show anything: where they cannot, that every answer would be open says nothing of these data."""
+    return blocks >= LEAST and math.isfinite(found.looked.detectable(1.0, blocks, max(1, found.ranking.tests)))
 
 
 def _moved(told: Sequence[Line], place: int, times: int) -> int:
