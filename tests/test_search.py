@@ -61,6 +61,14 @@ def test_a_search_ends_with_a_study_that_names_it(workspace, capsys):
         ("epochs: 1,", "epochs: 1, threads: 2,", "overrides.threads: the study that is to confirm the choice cannot have that"),
         ("baseline: {l1: 0}", "baseline: {l1: 0, seed: 3}", "baseline.seed: the study that is to confirm"),
         ("baseline: {l1: 0}", "baseline: {l1: 0, epochs: 3}", "overrides.epochs: the study that is to confirm"),
+        ("whole: true}", "}", "cutout: expected whole numbers: add whole: true"),
+        ("low: 0, high: 8, whole", "low: 0.4, high: 8, log: true, whole", "low ≥ 1 on a logarithmic scale"),
+        ("validation_size: 80,", "", "a search chooses on held-out images"),
+        (
+            "validation_size: 80, batch_size: 8}\nspace:",
+            "batch_size: 8}\nspace:\n  validation_size: [0, 80]",
+            "space.validation_size: ",
+        ),
         ("margin: 1", "margin: .inf", "margin: input should be a finite number"),
         ("confirm_seeds: 3", "confirm_seeds: 60000", "confirm_seeds: input should be less than or equal to 1000"),
     ],
@@ -106,3 +114,32 @@ def test_a_choice_among_the_baseline_alone_is_none_that_a_study_could_refuse():
     )
     assert search.is_baseline({"l1": 0})
     assert not search.is_baseline({"l1": 1e-3})
+
+
+def test_choices_that_do_not_go_together_are_left_out_with_a_line(workspace, capsys):
+    few.put(
+        workspace,
+        SEARCH.replace("schedule: [constant, cosine]", "optimizer: [sgd, adamw]").replace(
+            "overrides: {", "overrides: {l1_kind: proximal, "
+        ),
+    )
+    assert cli.main(["search", "small.yaml", "--trials", "4", "--threads", "1"]) == 0
+    printed = capsys.readouterr()
+    assert "done: 4 configurations" in printed.out
+    assert "optimizer adamw: left out, l1_kind: expected one that goes with optimizer adamw" in printed.out
+    assert "Traceback" not in printed.err
+
+
+def test_paths_in_a_search_begin_at_its_file(workspace):
+    (workspace / "sub").mkdir()
+    space = SEARCH.replace("schedule: [constant, cosine]", "network: [squeeze-expand, net.py:small]").replace(
+        "{l1: 0}", "{l1: 0, network: net.py:small}"
+    )
+    (workspace / "sub" / "net.py").write_text(
+        "from torch import nn\n\ndef small(shape, classes):\n    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))\n"
+    )
+    (workspace / "sub" / "small.yaml").write_text(space)
+    search = search_file.load("sub/small.yaml")
+    whole = str(workspace / "sub" / "net.py:small")
+    assert search.space["network"] == ("squeeze-expand", whole)
+    assert search.baseline["network"] == whole

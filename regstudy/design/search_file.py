@@ -21,6 +21,7 @@ METRIC = Summary.ENDPOINT_VALIDATION_ACCURACY
 MOST_SEEDS = 1_000
 """Of each configuration, in the search and in the study that confirms it."""
 
+HELD_OUT = "validation_size"
 FIRST_SEED = 1_000_000
 """Seeds of a search, far from those that studies use."""
 
@@ -37,7 +38,13 @@ class Range(BaseModel, frozen=True, extra="forbid"):
     def _is_a_range(self) -> Self:
         if not self.low < self.high or (self.log and self.low <= 0):
             raise ValueError("expected low < high, and low > 0 on a logarithmic scale")
+        if self.whole and not (round(self.low) < round(self.high) and (round(self.low) >= 1 or not self.log)):
+            raise ValueError("expected two whole numbers, low < high, and low ≥ 1 on a logarithmic scale")
         return self
+
+    def ends(self) -> tuple[float, float]:
+        """The least and the most that may be chosen."""
+        return (round(self.low), round(self.high)) if self.whole else (self.low, self.high)
 
 
 class Search(BaseModel, frozen=True, extra="forbid"):
@@ -62,19 +69,26 @@ class Search(BaseModel, frozen=True, extra="forbid"):
         twice = self.overrides.keys() & self.space.keys()
         if twice:
             raise at(("overrides", min(twice)), "is searched too: say it in one of the two places")
-        if self.config(dict(self.baseline)).validation_size == 0:
-            raise at(("overrides",), "a search chooses on held-out images: give validation_size, or the recipe corrected")
-        for name, own in self.space.items():
-            for value in (own.low, own.high) if isinstance(own, Range) else own:
-                self.config({name: round(value) if isinstance(own, Range) and own.whole else value})
+        self.config(dict(self.baseline))
+        self._check_space()
         self._check_confirming()
         return self
+
+    def _check_space(self) -> None:
+        """What may be chosen are configurations that hold images out."""
+        for name, own in self.space.items():
+            for value in own.ends() if isinstance(own, Range) else own:
+                if self.config({name: value}).validation_size == 0:
+                    place = ("space", name) if name == HELD_OUT else ("overrides",)
+                    raise at(place, "a search chooses on held-out images: give validation_size, or the recipe corrected")
+            if isinstance(own, Range) and not own.whole and isinstance(RunConfig.model_fields[name].default, int):
+                raise at(("space", name), "expected whole numbers: add whole: true")
 
     def _check_confirming(self) -> None:
         """What the confirming study would refuse is known before anything is trained, not after."""
         try:
-            for last in (False, True):  # of two different choices one is not the baseline
-                best = {name: plain_end(own, last=last) for name, own in self.space.items()}
+            for end in (0, -1):  # of two different choices one is not the baseline
+                best = {name: (own.ends() if isinstance(own, Range) else own)[end] for name, own in self.space.items()}
                 if not self.is_baseline(best):
                     self.confirming(best, 1, 1)
                     return
@@ -148,11 +162,17 @@ def load(path: str) -> Search:
         Path(path), f"file {path!r}", "the path of a YAML file with fields name, about, space and baseline"
     )
     search = design_file.parse_as(Search, text, path, "is no search: expected fields such as name, about, space and baseline")
-    overrides = {
-        name: anchored(value, Path(path).parent) if isinstance(value, str) else value
-        for name, value in search.overrides.items()
+    folder = Path(path).parent
+    changes: dict[str, Any] = {part: _anchored(getattr(search, part), folder) for part in ("overrides", "baseline")}
+    space = {
+        name: own if isinstance(own, Range) else _anchored(dict(enumerate(own)), folder) for name, own in search.space.items()
     }
-    return search.model_copy(update={"overrides": overrides})
+    changes["space"] = {name: own if isinstance(own, Range) else tuple(own.values()) for name, own in space.items()}
+    return search.model_copy(update=changes)
+
+
+def _anchored(fields: Mapping[Any, Any], folder: Path) -> dict[Any, Any]:
+    return {name: anchored(value, folder) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def require_place(path: Path, search: Search) -> None:
@@ -186,14 +206,6 @@ def write(design: Design, path: Path) -> None:
         raise DesignError(
             f"{path} cannot be written ({error.strerror}): name another file with --output, and search again, which trains nothing anew"
         ) from None
-
-
-def plain_end(own: Range | Sequence[Any], *, last: bool) -> Any:
-    """The first or the last of what may be chosen."""
-    if not isinstance(own, Range):
-        return own[-1 if last else 0]
-    end = own.high if last else own.low
-    return round(end) if own.whole else end
 
 
 def names(values: Sequence[object]) -> list[str]:

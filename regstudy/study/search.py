@@ -19,7 +19,7 @@ from regstudy.data.sources import Source
 from regstudy.design.labels import labels
 from regstudy.design.search_file import METRIC, Range, Search, names
 from regstudy.design.trial import Trial
-from regstudy.errors import StudyError
+from regstudy.errors import ConfigError, StudyError
 from regstudy.patience import patience
 from regstudy.run.task import Assignment
 from regstudy.schema import Tag
@@ -55,11 +55,15 @@ class _Searching:
         """The mean over seeds; of what is given up, over those that it had."""
         fields = {name: _suggest(proposal, name, own) for name, own in self.search.space.items()}
         values: list[float] = []
-        for step, seed in enumerate(self.search.seeds):
-            config = self.search.config(fields, self.source.dataset, seed).resolved(self.source.dataset)
-            values.append(self.accuracy(config))
+        try:
+            configs = [self.search.config(fields, self.source.dataset, seed) for seed in self.search.seeds]
+        except ConfigError as error:  # each of these may be chosen, and not all of them together
+            self.say(f"{proposal.number + 1:>4}  {_told(fields)}: left out, {error}")
+            raise optuna.TrialPruned from None
+        for step, config in enumerate(configs):
+            values.append(self.accuracy(config.resolved(self.source.dataset)))
             proposal.report(values[-1], step)
-            if step + 1 < len(self.search.seeds) and proposal.should_prune():
+            if step + 1 < len(configs) and proposal.should_prune():
                 self.say(f"{proposal.number + 1:>4}  {_told(fields)}: given up after {step + 1} seeds at {_mean(values):.2%}")
                 raise optuna.TrialPruned
         self.say(f"{proposal.number + 1:>4}  {_told(fields)}: {_mean(values):.2%}")
