@@ -1,5 +1,7 @@
 """A checkpoint is what was written for its run, to the last bit, or nothing is trained on it."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from test_resume import TIMED, stopped_after, stopped_run  # noqa: F401  # a fix
 from test_study import HERE, planned
 
 from regstudy.commands import cli
-from regstudy.errors import DamagedCheckpoint
+from regstudy.errors import DamagedCheckpoint, UsageError
 from regstudy.schema import Metric, Tag, by_either_name
 from regstudy.study import coordinator
 from regstudy.tracking import checkpoint, ledger
@@ -152,3 +154,15 @@ def test_a_study_trains_the_trial_anew_and_doubles_nothing(workspace, stopped_af
     assert untimed == {
         name: value for name, value in by_either_name(mlflow.get_run(whole).data.metrics).items() if name not in TIMED
     }
+
+
+def test_a_disk_that_is_full_is_a_line_and_leaves_what_was(file, monkeypatch):
+    before = {path.name: path.read_bytes() for path in file.parent.iterdir()}
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UsageError, match=r"checkpoints cannot be kept in .* \(No space left on device\)"):
+        checkpoint.save_after_epoch(RUN, [], 1, {"weight": torch.zeros(6)})
+    assert {path.name: path.read_bytes() for path in file.parent.iterdir()} == before

@@ -9,6 +9,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import few
 import mlflow
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,12 +19,15 @@ from conftest import ROOT, train, use_store
 from PIL import Image
 from safetensors.torch import load_file
 
+from regstudy.commands import cli
 from regstudy.config import RunConfig
 from regstudy.data import datasets
 from regstudy.data.sources import Source
 from regstudy.errors import ConfigError
+from regstudy.machine import devices
 from regstudy.run import trial
 from regstudy.schema import NUMERICS_VERSION, STORED_AS, Artifact, Metric, Summary, Tag, by_either_name
+from regstudy.tracking import recorder
 from regstudy.training import network, scores
 
 
@@ -288,8 +292,8 @@ def test_a_signal_ends_the_run_killed(workspace, number, status):
 
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(ConfigError, match=r"device: expected one that this machine has \(auto, .*cpu\), got 'mps'"):
-        trial.choose_device("mps")
-    assert trial.choose_device("cpu") == torch.device("cpu")
+        devices.chosen("mps")
+    assert devices.chosen("cpu") == devices.CPU
 
 
 @pytest.mark.full_mnist
@@ -298,3 +302,59 @@ def test_three_epochs_of_full_mnist_reach_98_5_percent(workspace):
         pytest.fail("this test needs full MNIST: set REGSTUDY_DATA to a folder that holds it")
     metrics = mlflow.get_run(train(dataset="mnist", epochs=3)).data.metrics
     assert metrics[Metric.TEST_ACCURACY] >= 0.985
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("MLFLOW_TRACKING_URI", "sqlite:mlflow.db", "a SQLite file is sqlite:///path/to/it"),
+        ("MLFLOW_TRACKING_URI", "sqlite:/mlflow.db", "a SQLite file is sqlite:///path/to/it"),
+        ("MLFLOW_TRACKING_URI", "http://my server:5000", "does not answer"),
+        ("MLFLOW_TRACKING_URI", "http://.foo:5000", "does not answer"),
+        ("LOKY_MAX_CPU_COUNT", "abc", "LOKY_MAX_CPU_COUNT: expected a whole number of cores, got 'abc'"),
+        (
+            "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL",
+            "abc",
+            "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL: expected a number, got 'abc'",
+        ),
+    ],
+)
+def test_a_variable_that_cannot_be_is_one_line(workspace, monkeypatch, capsys, variable, value, told):
+    few.put(workspace)
+    before = {path.name for path in workspace.iterdir()}
+    monkeypatch.setenv(variable, value)
+    if variable == "MLFLOW_TRACKING_URI":
+        mlflow.set_tracking_uri(value)
+    assert cli.main(["train", "--dataset", few.DATASET, "--epochs", "1", "--system-metrics"]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "Traceback" not in said
+    assert {path.name for path in workspace.iterdir()} == before
+
+
+def test_where_there_is_no_store_nothing_is_resumed_and_none_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    assert cli.main(["resume", "1" * 32]) == 2
+    assert "there is no store" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_somebody_deletes_while_it_trains_is_one_line(workspace, monkeypatch, capsys):
+    few.put(workspace)
+    log = recorder.TrackedRun.log_epoch
+
+    def deleted(self: recorder.TrackedRun, *given: object) -> None:
+        mlflow.MlflowClient().delete_run(self.run_id)
+        log(self, *given)
+
+    monkeypatch.setattr(recorder.TrackedRun, "log_epoch", deleted)
+    assert cli.main(["train", "--dataset", few.DATASET, "--epochs", "1", "--threads", "1"]) == 2
+    said = capsys.readouterr().err
+    assert "does not take what was to be written" in said
+    assert "Traceback" not in said
+    (run_id,) = (
+        run.info.run_id for run in mlflow.MlflowClient().search_runs(["0"], run_view_type=mlflow.entities.ViewType.DELETED_ONLY)
+    )
+    assert cli.main(["resume", run_id]) == 2
+    assert "it is deleted; restore it in MLflow's UI first" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from types import SimpleNamespace
 
+import few
 import mlflow
 import pytest
 from mlflow.entities import Run
@@ -18,7 +19,7 @@ from analysis.reading import query
 from analysis.reading.query import Wanted
 from regstudy.commands import cli, study_cli
 from regstudy.design import design_file
-from regstudy.errors import DataError, StudyError
+from regstudy.errors import ConfigError, DataError, StudyError
 from regstudy.machine import locks
 from regstudy.run import trial as run
 from regstudy.run.task import Assignment
@@ -29,6 +30,7 @@ from regstudy.study.coordinator import How
 from regstudy.study.display import Watch
 from regstudy.study.executors import End
 from regstudy.study.plan import Plan
+from regstudy.tracking import study_run
 from regstudy.tracking.ledger import Entry
 
 DESIGN = """\
@@ -269,7 +271,12 @@ def test_jobs_and_threads_share_out_the_cores(monkeypatch):
     assert coordinator.resolve(How(jobs=2), 100) == How("processes", 2, 4)
     assert coordinator.resolve(How(threads=4), 100) == How("processes", 2, 4)
     assert coordinator.resolve(How(executor="here"), 100) == How("here", 1, 8)
-    assert coordinator.resolve(How(device="cuda"), 100).jobs == 1
+    assert coordinator.resolve(How(executor="ray", jobs=3), 100).at_a_time == 3
+    with pytest.raises(ConfigError, match="device: expected one that this machine has"):
+        coordinator.resolve(How(device="mps"), 100)
+    monkeypatch.setattr(coordinator.devices, "chosen", lambda _: "cuda")  # where there is a GPU
+    assert coordinator.resolve(How(), 100) == How("here", 1, 8)
+    assert coordinator.resolve(How(jobs=2), 100) == How("processes", 2, 4)
 
 
 def test_what_fails_is_tried_three_times_and_named(workspace, monkeypatch):
@@ -333,6 +340,8 @@ def test_the_run_that_mlflow_made_for_the_start_is_no_trials(workspace, monkeypa
         ),
         (["run", "published", "--threads", "99999"], "--threads: expected a whole number from 1 to 1,024, got '99999'"),
         (["run", "published", "--jobs", "0"], "--jobs: expected a whole number ≥ 1, got '0'"),
+        (["run", "published", "--device", "gpu"], "device: expected one of auto, cpu, cuda, mps, got 'gpu'"),
+        (["run", "published", "--executor", "ray", "--address", "127.0.0.1:1"], "--address 127.0.0.1:1: nothing answers there"),
         (["run", "published", "--executor", "slurm"], "--executor: expected here, processes or ray, got 'slurm'"),
         (["run", "published", "--executor", "here", "--jobs", "2"], "the executor 'here' runs one trial at a time"),
         (["run", "published", "--gpus", "many"], "--gpus: expected a number from 0 to 64"),
@@ -386,3 +395,67 @@ def test_a_finished_run_whose_numbers_are_none_stops_no_study(workspace, number)
     coordinator.run(again, HERE)
     (parent,) = runs("study")
     assert parent.info.status == "FINISHED"
+
+
+CHANGING = """
+from pathlib import Path
+from torch import nn
+
+def network(shape, classes):
+    own = Path(__file__)
+    own.write_text(own.read_text() + "# worked on meanwhile\\n")
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))
+"""
+
+
+def test_code_that_somebody_works_on_meanwhile_is_not_taken_for_what_it_was(workspace, capsys):
+    few.put(workspace)
+    (workspace / "net.py").write_text(CHANGING)
+    options = ["--dataset", few.DATASET, "--epochs", "1", "--threads", "1", "--network", "net.py:network"]
+    assert cli.main(["train", *options]) == 2
+    assert "net.py:network has changed since this was begun" in capsys.readouterr().err
+    (failed,) = runs(TRIAL)
+    assert failed.info.status == "FAILED"
+
+
+def test_any_name_of_a_configuration_is_one_of_a_metric(workspace):
+    run_id = MlflowClient().create_run("0").info.run_id
+    names = ["none, data folder:photos (2)", "L1 0.001 + L2 0.1, data arrays:a&b='c'.npz", "größer @ 3%"]
+    study_run.log_progress(run_id, design_file.load("published"), {name: [] for name in names}, 0, 6)
+    logged = MlflowClient().get_run(run_id).data.metrics
+    assert {name for name in logged if name.startswith("n/")} == {
+        "n/none data folder:photos 2",
+        "n/L1 0.001 and L2 0.1 data arrays:abc.npz",
+        "n/größer  3",
+    }
+
+
+@pytest.mark.parametrize("seeds", [[0, 1, 2], [*range(5_000)], [7, *range(100, 4_000), 5_000, 5_001]])
+def test_however_many_seeds_are_remembered(workspace, seeds):
+    run_id = MlflowClient().create_run("0").info.run_id
+    study_run.write_design(run_id, design_file.load("published").with_changes(seeds=seeds, epochs=None, dataset=None))
+    assert study_run.seeds(run_id) == seeds
+
+
+def test_a_study_whose_first_configuration_diverges_at_once_can_be_planned(workspace, capsys):
+    few.put(workspace, DESIGN.replace("mnist-5k", few.DATASET).replace("{epochs: 1,", "{epochs: 3, lr: 1.0e+30,"))
+    assert cli.main(["study", "plan", "small.yaml", "--threads", "1", "--jobs", "1"]) == 0
+    assert "left: 4 trials" in capsys.readouterr().out
+
+
+def test_going_on_is_as_it_was_asked_for(workspace, capsys, unmeasured):
+    few.put(workspace, DESIGN.replace("mnist-5k", few.DATASET))
+    asked = ["--seeds", "3", "--jobs", "2", "--threads", "1", "--device", "cpu", "--no-report"]
+    assert cli.main(["study", "plan", "small.yaml", *asked[:-1]]) in {0, 2}
+    assert cli.main(["study", "plan", "small.yaml", *asked[:6]]) == 0
+    assert "next: python -m regstudy study run small.yaml --seeds 3 --jobs 2 --threads 1" in capsys.readouterr().out
+
+
+def test_a_report_that_cannot_be_made_is_an_error(workspace, capsys):
+    few.put(workspace, DESIGN.replace("mnist-5k", few.DATASET))
+    (workspace / "report").write_text("mine")
+    assert cli.main(["study", "run", "small.yaml", "--executor", "here", "--threads", "1", "--seeds", "1"]) == 2
+    told = capsys.readouterr()
+    assert "done: all 2 trials" in told.out
+    assert "the study is done, its report is not made, for the reason above" in told.err
+    assert (workspace / "report").read_text() == "mine"

@@ -17,13 +17,19 @@ from regstudy.console.terminal import plural
 from regstudy.design import design_file
 from regstudy.design.design import Design
 from regstudy.design.fields import MOST_TRIALS
-from regstudy.errors import UsageError
+from regstudy.errors import StudyError, UsageError
 from regstudy.schema import Tag
 
 if TYPE_CHECKING:
     from regstudy.study.coordinator import How
     from regstudy.study.plan import Plan
     from regstudy.study.until import Limits
+
+AS_ASKED = (
+    *("--seeds", "--epochs", "--dataset", "--until", "--max-seeds", "--budget"),
+    *("--executor", "--address", "--jobs", "--threads", "--gpus", "--device", "--system-metrics", "--no-report"),
+)
+"""Options that the command for going on repeats."""
 
 STDERR = 2
 """Its descriptor, for other processes."""
@@ -189,12 +195,15 @@ def _how(given: argparse.Namespace) -> "How":
 def _again(given: argparse.Namespace) -> str:
     """The command that runs the very study that was asked about."""
     root = given.data_root and invocation.path(given.data_root)
-    options = {"--seeds": given.seeds, "--epochs": given.epochs, "--dataset": given.dataset, "--data-root": root}
-    said = [word for option, value in options.items() if value for word in (option, value)]
-    said += [word for value in given.set for word in ("--set", value)]
-    limits = {"--until": "until", "--max-seeds": "max_seeds", "--budget": "budget"}
-    said += [word for option, name in limits.items() if getattr(given, name, "") for word in (option, getattr(given, name))]
+    said = [*_said("--data-root", root), *(word for value in given.set for word in ("--set", value))]
+    for option in AS_ASKED:
+        said += _said(option, getattr(given, option.removeprefix("--").replace("-", "_"), ""))
     return shlex.join(["python", "-m", "regstudy", "study", "run", invocation.path(given.design), *said])
+
+
+def _said(option: str, value: object) -> list[str]:
+    """An option as it was given; nothing where it was not."""
+    return [option] if value is True else [option, str(value)] if value and (option, value) != ("--device", "auto") else []
 
 
 def _say_next(planned: "Plan", given: argparse.Namespace) -> None:
@@ -219,21 +228,23 @@ def _report(name: str, run_id: str, *, anew: bool, under_mlflow: bool = False) -
     folder = Path("report") / name
     page = folder / "report.html"
     if under_mlflow and not _is_called_from_here(page, run_id):
-        subprocess.run(
-            invocation.reading("report", "--study", run_id, "--output="),
-            check=False,
-            stdout=_heard(),
-            env=study_state.as_wide(),
-        )
+        _make(invocation.reading("report", "--study", run_id, "--output="), run_id)
         terminal.say_next(f"python -m analysis rank --study {run_id}")
         return None
     if not anew and _is_of(page, run_id):
         terminal.say(f"report, from before: {page.absolute().as_uri()}")
         terminal.say_next(shlex.join(["python", "-m", "analysis", "verify", str(folder)]))
         return page
-    command = invocation.reading("report", "--study", run_id, "--output", str(folder))
-    subprocess.run(command, check=False, stdout=_heard(), env=study_state.as_wide())  # which says itself what comes next
+    _make(invocation.reading("report", "--study", run_id, "--output", str(folder)), run_id)  # which says itself what comes next
     return page if _is_of(page, run_id) else None
+
+
+def _make(command: list[str], run_id: str) -> None:
+    """The report, by a process of its own; StudyError if that says that it cannot: whoever asked for no report is told nothing."""
+    if subprocess.run(command, check=False, stdout=_heard(), env=study_state.as_wide()).returncode:
+        raise StudyError(
+            f"the study is done, its report is not made, for the reason above; python -m analysis report --study {run_id} makes it"
+        )
 
 
 def _is_of(page: Path, run_id: str) -> bool:

@@ -5,14 +5,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from regstudy.errors import UsageError
 from regstudy.machine import locks
 
 
 def usable() -> int:
-    """Cores that this process may use: by its affinity, by the quota of its container (rounded up), by LOKY_MAX_CPU_COUNT."""
+    """Cores that this process may use: by its affinity, by the quota of its container (rounded up), by LOKY_MAX_CPU_COUNT; UsageError if that is no number."""
     from joblib import cpu_count  # pyright: ignore[reportMissingTypeStubs]  # it has none; here: it costs 0.2 s
 
-    return int(cpu_count())
+    try:
+        return int(cpu_count())
+    except ValueError:
+        given = os.environ.get("LOKY_MAX_CPU_COUNT", "")
+        raise UsageError(f"LOKY_MAX_CPU_COUNT: expected a whole number of cores, got {given!r}: change or unset it") from None
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 Each has a pebble pool of its own: pebble gives up a pool, and all that waits in it, once a process dies before its first piece of work.
 """
 
-import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from threading import Lock
 from types import ModuleType
 from typing import Any
+from weakref import WeakSet
 
 from pebble import ProcessPool
 
@@ -27,6 +27,7 @@ STOP_SECONDS = 8.0
 class _Spawned(SpawnProcess):
     def start(self) -> None:
         """A new process imports the program that starts it, unless there is none to see: a script that is not guarded against that would run again."""
+        _started.add(self)
         with _starting:
             program = sys.modules["__main__"]
             sys.modules["__main__"] = ModuleType("__main__")
@@ -37,6 +38,8 @@ class _Spawned(SpawnProcess):
 
 
 _starting = Lock()
+_started: "WeakSet[_Spawned]" = WeakSet()
+"""Those of all crews: a program may have children of its own, which are nobody's here to end."""
 
 
 class _WithoutMain(SpawnContext):
@@ -78,7 +81,7 @@ class Crew:
     def stop(self) -> None:
         """Tell all processes to end, and end those that do not."""
         self._over = True
-        children, deadline = multiprocessing.active_children(), time.monotonic() + STOP_SECONDS
+        children, deadline = [child for child in _started if child.is_alive()], time.monotonic() + STOP_SECONDS
         for child in children:
             child.terminate()  # all at once: a pool would wait for its own
         for child in children:

@@ -24,7 +24,7 @@ from regstudy.data.sources import Source
 from regstudy.design.labels import labels
 from regstudy.design.trial import Trial
 from regstudy.errors import ConfigError, RegstudyError, ResumeError
-from regstudy.machine import cores, memory
+from regstudy.machine import cores, devices, memory
 from regstudy.run import figures, progress, provenance
 from regstudy.run.note import describe
 from regstudy.run.task import Assignment
@@ -42,7 +42,7 @@ from regstudy.schema import (
     Summary,
     Tag,
 )
-from regstudy.store import store, tables
+from regstudy.store import reading, store, tables
 from regstudy.tracking import checkpoint, ledger, machine_metrics, recorder
 from regstudy.tracking.checkpoint import Checkpoint
 from regstudy.training import network as networks
@@ -53,10 +53,12 @@ from regstudy.training.network import build, parameter_count
 Tell = Callable[[str, RunConfig, Mapping[str, float]], None]
 """Takes a run's ID, its configuration and its numbers, by their names in the store."""
 
+AGAIN = "go on with `python -m regstudy resume RUN_ID` once it does"
 EXAMPLE_IMAGES = 4
 """In the model's input example; torch.export would freeze a batch of one."""
 
 
+@store.told(AGAIN)
 def run(
     config: RunConfig,
     source: Source,
@@ -73,9 +75,10 @@ def run(
     if system_metrics:
         machine_metrics.require()
     checkpoint.require_folder()
+    cores.usable()  # what is wrong with a variable for that is known before there is a run
     config = config.resolved(source.dataset)
     trial = Trial(config, labels([config.model_dump()])[0], source.digest)
-    device, data = choose_device(config.device), datasets.load(source, config)
+    device, data = torch.device(devices.chosen(config.device)), datasets.load(source, config)
     regularisers.of(config, build(config, data.inputs), data.inputs)  # what is wrong with them is known before there is a run
     run_id = recorder.start(config.run_name(), recorder.identity(config, trial))
     with recorder.at_work(run_id) as require_own, machine_metrics.measured(run_id, wanted=system_metrics):
@@ -98,21 +101,26 @@ def run_trial(given: Assignment) -> str | None:
             return None
         measured = machine_metrics.measured(run_id, wanted=given.system_metrics)
         with recorder.at_work(run_id) as require_own, measured:
-            device, data = choose_device(config.device), datasets.load(given.source, config)
+            device, data = torch.device(devices.chosen(config.device)), datasets.load(given.source, config)
             _fill(run_id, config, given.source, data, device, lambda: given.threads, begun, require_own)
         checkpoint.remove(run_id)
     return run_id
 
 
+@store.told(AGAIN)
 def resume(run_id: str, tell: Tell | None = None) -> str:
     """Continue a run that was stopped, from its last checkpoint; its run ID. ResumeError if there is nothing to continue."""
     begun = time.monotonic()
     store.quieten()
+    if reading.is_missing(store.uri()):  # which MLflow would make
+        raise ResumeError(
+            f"there is no store {store.shown(store.uri())}: run in the folder that has it, or set MLFLOW_TRACKING_URI"
+        )
     tables.require_current(store.require_writable())
     entry = ledger.resumable(run_id)
     config = RunConfig.from_record(entry.tags.get(Tag.CONFIG, ""))
     source = _same_as_before(config, entry.tags)
-    device, data = choose_device(config.device), datasets.load(source, config)
+    device, data = torch.device(devices.chosen(config.device)), datasets.load(source, config)
     ledger.take_over(entry)
     with cores.at_work() as share, recorder.at_work(run_id) as require_own:
         values, experiment_id = _fill(run_id, config, source, data, device, share, begun, require_own)
@@ -131,17 +139,6 @@ def _same_as_before(config: RunConfig, tags: Mapping[str, str]) -> Source:
             f"the run was begun with other code: {' or '.join(config.references())} has changed since; train anew"
         )
     return source
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device of a configuration; ConfigError if this machine does not have it."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return torch.device(next(name for name, there in available.items() if there))
-    if not available[wanted]:
-        there = ", ".join(name for name, is_there in available.items() if is_there)
-        raise ConfigError(f"device: expected one that this machine has (auto, {there}), got {wanted!r}")
-    return torch.device(wanted)
 
 
 def reproduce(config: RunConfig) -> str:
@@ -179,7 +176,7 @@ def _fill(
     _be_repeatable(device)
     if source.warning:
         terminal.warn(f"WARNING: {source.warning}")
-    network = build(config, data.inputs)
+    network, sources = build(config, data.inputs), _sources(config)
     state = provenance.source_state()
     tags = provenance.tags(state, device) | {
         Tag.PARAMETER_COUNT: str(parameter_count(network)),
@@ -206,7 +203,7 @@ def _fill(
         columns = summary.prediction_columns(
             log_probabilities, data.test.labels, learner.right, min(config.epochs, LAST_EPOCHS)
         )
-        _write_artifacts(Path(folder), data, history, log_probabilities, columns, config, state.diff)
+        _write_artifacts(Path(folder), data, history, log_probabilities, columns, config, sources, state.diff)
         sheet = Path(folder) / Artifact.CONTACT_SHEET
         tracked.log_files(Path(folder), sheet if sheet.exists() else None, history[-1].epoch)
         weights = Path(folder) / WEIGHTS_FILE
@@ -260,6 +257,7 @@ def _write_artifacts(
     log_probabilities: Tensor,
     columns: dict[str, Tensor],
     config: RunConfig,
+    sources: Mapping[str, bytes],
     diff: str,
 ) -> None:
     """All files of the run, under the names in schema.py."""
@@ -285,11 +283,19 @@ def _write_artifacts(
     _write_parquet(folder / Artifact.MISCLASSIFIED, wrong, **shown)
     if diff:
         (folder / Artifact.SOURCE_DIFF).write_text(diff)
-    for reference in config.references():
-        for path, content in own_code.sources(reference).items():
-            target = folder / OWN_SOURCE / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+    for path, content in sources.items():
+        target = folder / OWN_SOURCE / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def _sources(config: RunConfig) -> dict[str, bytes]:
+    """The user's code as it was just loaded; ConfigError if that is not what the configuration's digest is of: somebody went on working on it."""
+    references = config.references()
+    sources = {path: content for reference in references for path, content in own_code.sources(reference).items()}
+    if references and config.own_code != own_code.digest(references):
+        raise ConfigError(f"{' or '.join(references)} has changed since this was begun: begin it again, as what it is now")
+    return sources
 
 
 def _of_own(config: RunConfig, data: Splits) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """How both packages open MLflow's store: quietly, at once, or not at all; and how a new one comes to be."""
 
+import http.client
 import logging
 import os
 import sqlite3
@@ -8,10 +9,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import mlflow
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
@@ -44,6 +47,11 @@ STARTING_SECONDS = 3.0
 SERVED = ("postgresql", "mysql", "mssql")
 """Databases that have a server."""
 
+REFUSED = frozenset(
+    {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE", "BAD_REQUEST"}
+)
+"""MLflow's codes for what no further try would change: a run that somebody has deleted, say."""
+
 SERVER_SECONDS = 5.0
 """How long a tracking server may take to show that it is there; MLflow itself would retry for minutes."""
 
@@ -72,7 +80,10 @@ def sqlite_file(uri: str) -> Path | None:
     """The database file of a SQLite store, read from the URI as SQLAlchemy does; None for other stores."""
     if not uri.startswith("sqlite"):
         return None
-    url = make_url(uri)
+    try:
+        url = make_url(uri)
+    except ArgumentError:
+        raise _illegible(uri) from None
     if not url.database:
         return None
     # As SQLite's own address of a file, with its options: sqlite:///file:mlflow.db?mode=ro&uri=true.
@@ -184,8 +195,12 @@ def _why_no_server(address: str) -> str:
             return ""
     except urllib.error.HTTPError:
         return ""  # it answers; whether it lets us in is MLflow's to find out
-    except OSError as error:
-        return str(getattr(error, "reason", error))
+    except (
+        OSError,
+        http.client.HTTPException,
+        UnicodeError,
+    ) as error:  # the last two of an address, or an answer, that is no HTTP
+        return str(getattr(error, "reason", error)) or type(error).__name__
 
 
 def _why_no_database(address: str) -> str:
@@ -229,11 +244,23 @@ def _health(address: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], path=f"{parts.path.rstrip('/')}/health").geturl()
 
 
+@contextmanager
+def told(again: str) -> Iterator[None]:
+    """While work is written there: what the store says in the end, after MLflow has asked it again and again, as one TrackingError. `again`: what to do then."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        refused = isinstance(error, MlflowException) and error.error_code in REFUSED
+        how = "does not take what was to be written" if refused else "has stopped answering"
+        raise TrackingError(f"the tracking store {shown(uri())} {how} ({reason}): what was trained is kept; {again}") from error
+
+
 def _illegible(address: str) -> TrackingError:
     """Such an address is read otherwise than it was meant, and pieces of its password become a host or a port."""
     return TrackingError(
         f"the tracking store {shown(address)} has no address that can be read: in a user or password write %2F for a slash, %3F for a question mark, "
-        "%23 for #, %40 for an at sign and %3A for a colon; a port is a number"
+        "%23 for #, %40 for an at sign and %3A for a colon; a port is a number, and a SQLite file is sqlite:///path/to/it"
     )
 
 

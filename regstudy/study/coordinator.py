@@ -6,17 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
-
+from regstudy.config import RunConfig
 from regstudy.console import terminal
 from regstudy.design import history
 from regstudy.design.trial import Trial
-from regstudy.errors import StudyError, TrackingError, UsageError
-from regstudy.machine import cores, locks
+from regstudy.errors import StudyError, UsageError
+from regstudy.machine import cores, devices, locks
 from regstudy.patience import patience
 from regstudy.run.task import Assignment
 from regstudy.schema import Tag
@@ -39,12 +37,16 @@ Grow = Callable[[Plan, str, Callable[[str], None]], Plan | None]
 """From a plan whose trials are done, the ID of the study's run and a way to say a line, to a larger plan; None if that is all."""
 
 WAITING = "trials that are under way wait too"
+AGAIN = "start the study again once it does"
 REMEDY = "what was trained is kept: start the study again once it does"
 
 
 @dataclass(frozen=True)
 class How:
-    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study. Whether machines are measured meanwhile."""
+    """How a study is run: where, how many trials at a time, with how many threads each; None: as suits machine and study. Whether machines are measured meanwhile.
+
+    `at_a_time` is filled in: to how many trials at a time a cluster is held; None: as many as it has room for.
+    """
 
     executor: str | None = None
     jobs: int | None = None
@@ -53,19 +55,24 @@ class How:
     address: str | None = None
     device: str = "auto"
     system_metrics: bool = False
+    at_a_time: int | None = None
 
 
 def resolve(how: How, todo: int) -> How:
     """Fill in what is left open: as many trials at a time as there are cores, which together are faster than one on all of them."""
     if how.executor not in {None, "here", "processes", "ray"}:
         raise UsageError(f"--executor: expected here, processes or ray, got {how.executor!r}")
-    usable = cores.usable()
-    jobs = how.jobs or (1 if how.executor == "here" or how.device not in {"auto", "cpu"} else usable // (how.threads or 1))
+    RunConfig.from_text({"device": how.device})
+    if how.executor == "ray":
+        executors.require_answer(how.address)
+    usable, of_cpus = cores.usable(), how.executor == "ray" or devices.chosen(how.device) == devices.CPU
+    jobs = how.jobs or (usable // (how.threads or 1) if of_cpus and how.executor != "here" else 1)
     jobs = max(1, min(jobs, todo))
     if how.executor == "here" and jobs > 1:
         raise UsageError(f"--jobs {jobs}: the executor 'here' runs one trial at a time; choose processes")
     threads = how.threads or (1 if how.executor == "ray" else max(1, usable // jobs))
-    return replace(how, executor=how.executor or ("processes" if jobs > 1 else "here"), jobs=jobs, threads=threads)
+    executor = how.executor or ("processes" if jobs > 1 else "here")
+    return replace(how, executor=executor, jobs=jobs, threads=threads, at_a_time=how.jobs if executor == "ray" else None)
 
 
 def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
@@ -86,7 +93,7 @@ def run(planned: Plan, how: How, grow: Grow | None = None) -> str:
     if adopted:
         study_run.mark_start(adopted, run_id, planned.design.name)
     settled = grow is None and not planned.unfinished() and study_run.says(run_id, len(planned.trials))
-    with patience.working(WAITING, REMEDY), _store_that_answers(), study_run.ended_properly(run_id):
+    with patience.working(WAITING, REMEDY), store.told(AGAIN), study_run.ended_properly(run_id):
         if study_run.history(run_id).until:  # what was decided has no further seeds: later blocks are never whole
             planned = planned.begun(study_run.seeds(run_id))
         _keep_design(planned, run_id)
@@ -110,19 +117,6 @@ def _plan(planned: Plan, *, sequential: bool) -> history.Plan:
     """What this start plans, should it be the study's first."""
     done = len(planned.trials) - len(planned.unfinished())
     return history.Plan(None if sequential else len(planned.design.seeds), sequential=sequential, done_before=done)
-
-
-@contextmanager
-def _store_that_answers() -> Iterator[None]:
-    """One line where it stops to: MLflow has asked it again and again by then."""
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError) as error:
-        reason = next(iter(str(error).splitlines()), "")
-        raise TrackingError(
-            f"the tracking store {store.shown(store.uri())} has stopped answering ({reason}): what was trained is kept; start the study again "
-            "once it does"
-        ) from error
 
 
 def _settle(planned: Plan) -> None:
@@ -260,7 +254,7 @@ def _end(future: "Future[End]") -> End:
 
 def _place(how: How) -> AbstractContextManager[Place]:
     if how.executor == "ray":
-        return executors.ray_tasks(train, how.address, how.threads or 1, how.gpus)
+        return executors.ray_tasks(train, how.address, how.threads or 1, how.gpus, how.at_a_time)
     return executors.processes(train, how.jobs or 1) if how.executor == "processes" else executors.here(train)
 
 

@@ -75,7 +75,8 @@ class Watch:
     def _running(self) -> dict[str, Entry]:
         """The trials of this study that some process is at, by their digest."""
         planned, ours = self._planned, {trial.digest for trial in self._planned.trials}
-        return {e.trial: e for e in ledger.running(planned.experiment_id, planned.data_digest) if e.trial in ours}
+        each = (entry for digest in planned.digests.values() for entry in ledger.running(planned.experiment_id, digest))
+        return {entry.trial: entry for entry in each if entry.trial in ours}
 
     def _under_way(self, running: dict[str, Entry]) -> int:
         """Epochs of unfinished trials that the plan does not know of yet."""
@@ -119,7 +120,9 @@ class Watch:
 
 
 def _result(planned: Plan, trial: Trial) -> str:
-    entry = planned.entries[trial.digest]
+    entry = planned.entries.get(trial.digest)
+    if entry is None:
+        return "done, but not in this store"
     if entry.state == "diverged":
         return f"diverged after {plural(entry.epochs_done, 'epoch')}"
     accuracy = entry.metrics.get(Summary.ENDPOINT_TEST_ACCURACY)

@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -21,6 +22,9 @@ from regstudy.console import hooks, signals, terminal
 from regstudy.console.terminal import Interrupted
 from regstudy.errors import DamagedCheckpoint, LostRun, RegstudyError, UsageError
 from regstudy.run.task import Assignment
+
+RAY_SECONDS = 5.0
+"""How long a cluster has for taking a call."""
 
 STOP_SECONDS = 4.0
 """How long a cluster's trials have for ending their runs when the study is stopped."""
@@ -74,18 +78,24 @@ def processes(train: Train, jobs: int) -> Iterator[Place]:
 
 
 @contextmanager
-def ray_tasks(train: Train, address: str | None, threads: int, gpus: float) -> Iterator[Place]:
-    """Trials run as tasks of a Ray cluster, or of a Ray that is started here meanwhile; each has its cores and GPUs."""
+def ray_tasks(train: Train, address: str | None, threads: int, gpus: float, at_a_time: int | None) -> Iterator[Place]:
+    """Trials run as tasks of a Ray cluster, or of a Ray that is started here meanwhile; each has its cores and GPUs. UsageError if no Ray is there."""
     ray = _ray(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     on_terminate = signal.getsignal(signal.SIGTERM)
-    ray.init(
-        address,
-        runtime_env=_runtime_environment(),
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        include_dashboard=None if address else False,
-    )
+    try:
+        ray.init(
+            address,
+            runtime_env=_runtime_environment(),
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            include_dashboard=None if address else False,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise UsageError(
+            f"--address {address or ''}: no Ray can be used there ({reason}): start it, or leave --address out"
+        ) from None
     signal.signal(signal.SIGTERM, on_terminate)  # Ray's own would end this process at once
     # Retries are counted by the study, for crashes and errors alike.
     task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(_attempt_quietly)
@@ -96,7 +106,7 @@ def ray_tasks(train: Train, address: str | None, threads: int, gpus: float) -> I
         return sent[-1].future()
 
     try:
-        yield Place(submit, None)
+        yield Place(submit, at_a_time)
     except BaseException:
         for reference in sent:
             ray.cancel(reference, force=False)
@@ -104,6 +114,17 @@ def ray_tasks(train: Train, address: str | None, threads: int, gpus: float) -> I
         raise
     finally:
         ray.shutdown()
+
+
+def require_answer(address: str | None) -> None:
+    """UsageError where nothing listens at host:port: Ray itself would try for minutes, and say so in its own log only."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=RAY_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"--address {address}: nothing answers there ({error}): start Ray, or leave --address out") from None
 
 
 def _ray(address: str | None) -> Any:

@@ -8,12 +8,13 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
 
 from regstudy.config import RunConfig
+from regstudy.console.terminal import plural
 from regstudy.data import finding
 from regstudy.data.sources import Source
 from regstudy.design.labels import labels
@@ -49,7 +50,9 @@ class _Searching:
     experiment_id: str
     threads: int
     say: Callable[[str], None]
-    runs: int = 0
+    tried: set[str] = field(default_factory=set[str])
+    runs: set[str] = field(default_factory=set[str])
+    """Digests of the configurations that were tried, and their runs, once each: what is proposed again costs nothing, and is no further choice."""
 
     def objective(self, proposal: optuna.Trial) -> float:
         """The mean over seeds; of what is given up, over those that it had."""
@@ -85,13 +88,15 @@ class _Searching:
             entry = self._done(trial)
         if entry is None:
             raise StudyError(f"{config.run_name()}: another process is at this run: start the search again once that is done")
-        self.runs += 1
+        self.tried.add(config.configuration_digest())
+        self.runs.add(entry.run_id)
         return entry.metrics.get(METRIC, DIVERGED)
 
     def _done(self, trial: Trial) -> Entry | None:
         return next((entry for entry in ledger.find(self.experiment_id, trial.digest) if entry.finished), None)
 
 
+@store.told("search again once it does, which trains nothing anew")
 def run(search: Search, trials: int, data_root: str | None, threads: int, say: Callable[[str], None]) -> Outcome:
     """Try so many configurations; StudyError if none had all its seeds."""
     begun = time.monotonic()
@@ -114,8 +119,9 @@ def run(search: Search, trials: int, data_root: str | None, threads: int, say: C
     if not whole:
         raise StudyError(f"none of {trials} configurations had all its {len(search.seeds)} seeds: give more --trials")
     best = max(whole, key=lambda trial: trial.value or 0.0)
-    say(f"done: {len(found.trials)} configurations, {working.runs} runs, {time.monotonic() - begun:.0f} s")
-    return Outcome(best.user_attrs["fields"], best.value or 0.0, len(found.trials), working.runs)
+    tried, runs = len(working.tried), len(working.runs)
+    say(f"done: {plural(tried, 'configuration')}, {plural(runs, 'run')}, {time.monotonic() - begun:.0f} s")
+    return Outcome(best.user_attrs["fields"], best.value or 0.0, tried, runs)
 
 
 def _suggest(proposal: optuna.Trial, name: str, own: Any) -> Any:

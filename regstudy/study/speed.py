@@ -8,7 +8,7 @@ import torch
 from regstudy.config import RunConfig
 from regstudy.data import datasets
 from regstudy.data.sources import Source
-from regstudy.machine import memory
+from regstudy.machine import devices, memory
 from regstudy.training.loop import Learner, fit
 from regstudy.training.network import build
 
@@ -22,12 +22,14 @@ def epoch_seconds(source: Source, config: RunConfig, threads: int) -> float:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     memory.keep()
+    device = torch.device(devices.chosen(config.device))
     try:
         data = datasets.load(source, config)
         images = min(len(data.train), STEPS * config.batch_size)
         few = replace(data, train=data.train[:images], validation=None, test=data.test[:EVALUATED])
         short = config.model_copy(update={"epochs": 2 + LATE})
-        _, metrics = (m for m, _ in zip(fit(Learner(build(short, data.inputs), short), few), range(2), strict=False))
+        learner = Learner(build(short, data.inputs).to(device), short)
+        *_, metrics = (m for m, _ in zip(fit(learner, few.to(device)), range(2), strict=False))  # one, where it diverges
     finally:
         torch.set_num_threads(before)
     training = len(data.train) / metrics.images_per_second

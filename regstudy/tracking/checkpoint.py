@@ -63,11 +63,24 @@ def save_after_epoch(run_id: str, history: "Sequence[EpochMetrics]", threads: in
     facts = {"history": json.dumps([dataclasses.asdict(metrics) for metrics in history]), "threads": str(threads)}
     facts |= {"run": run_id, "sha256": NO_DIGEST}
     content = _sealed(save(_apart(state), metadata=facts))
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)  # noqa: PTH105  # a name, not a Path
+    try:
+        _replace(path, content)
+    except OSError as error:  # a disk that is full, say
+        raise _unusable(path.parent, error) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file with this content, or as it was; nothing beside it."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _apart(state: "dict[str, Tensor]") -> "dict[str, Tensor]":

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-from mlflow.entities import Experiment, Run, RunStatus, RunTag
+from mlflow.entities import Experiment, LifecycleStage, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.tracking.context.registry import resolve_tags
@@ -232,7 +232,10 @@ def settle(entry: Entry) -> None:
 def resumable(run_id: str) -> Entry:
     """A run that was stopped and can be continued here; ResumeError says why not."""
     try:
-        entry = _entry(store.client().get_run(run_id))
+        run = store.client().get_run(run_id)
+        if run.info.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise ResumeError(f"run {run_id} cannot be continued: it is deleted; restore it in MLflow's UI first")
+        entry = _entry(run)
         if entry.state == "running":  # or it died a moment after it had said that it lives
             time.sleep(START_SECONDS + 1)  # the time is written in whole seconds
             entry = _entry(store.client().get_run(run_id))

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mlflow.environment_variables import MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING, MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from regstudy.console.terminal import warn
@@ -15,9 +16,14 @@ MISSING = f"needs the Python package {NEEDED}, which is not installed: pip insta
 
 
 def require() -> None:
-    """UsageError where this machine cannot measure itself."""
+    """UsageError where this machine cannot measure itself, or MLflow's own variables for that are not as they must be."""
     if not _can():
         raise UsageError(f"--system-metrics: {MISSING}, or leave the option out")
+    for variable in (MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL, MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING):
+        try:
+            variable.get()
+        except ValueError:
+            raise UsageError(f"{variable.name}: expected a number, got {variable.get_raw()!r}: change or unset it") from None
 
 
 @contextmanager

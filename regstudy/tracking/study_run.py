@@ -1,9 +1,10 @@
 """A study's own MLflow run, the parent of its trials: design, progress, and mean, SD and n of the endpoint per configuration."""
 
 import json
+import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean, stdev
@@ -17,12 +18,16 @@ from regstudy.console.terminal import Interrupted, warn
 from regstudy.design import history as looks
 from regstudy.design.claim import SCALED_IN_POINTS
 from regstudy.design.design import Design, described
+from regstudy.design.fields import MOST_TRIALS
 from regstudy.design.history import History, Plan
 from regstudy.errors import TrackingError
 from regstudy.schema import DESIGN_FILE, NUMERICS_VERSION, STUDY, STUDY_START, PerConfiguration, Progress, Tag
 from regstudy.store import store
 from regstudy.tracking import ledger
 from regstudy.tracking.ledger import Entry
+
+LONGEST = 6_000
+"""Characters of a tag up to which seeds are listed one by one."""
 
 LARGEST = 1e150
 """From here on squares overflow: no measurement. SQLite keeps infinity as 1.8e308."""
@@ -50,7 +55,32 @@ def seeds(run_id: str) -> list[int]:
         known = json.loads(store.client().get_run(run_id).data.tags.get(Tag.SEEDS, "[]"))
     except ValueError:  # anybody can edit a tag
         return []
-    return [seed for seed in known if isinstance(seed, int)] if isinstance(known, list) else []
+    return [seed for part in known for seed in _seeds_of(part)] if isinstance(known, list) else []
+
+
+def _seeds_of(part: object) -> Iterable[int]:
+    """A seed, or the first and the last of a row."""
+    if isinstance(part, int):
+        return [part]
+    match part:
+        case [int(first), int(last)]:
+            return range(first, min(last, first + MOST_TRIALS) + 1)
+        case _:
+            return []
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    """As a tag: one by one, or where that is long as rows; MLflow keeps no more than 8,000 characters, and cuts off the rest unsaid."""
+    one_by_one = json.dumps(seeds)
+    if len(one_by_one) <= LONGEST:
+        return one_by_one
+    ordered, rows = sorted(seeds), list[list[int]]()
+    for seed in ordered:
+        if rows and rows[-1][1] == seed - 1:
+            rows[-1][1] = seed
+        else:
+            rows.append([seed, seed])
+    return json.dumps([row[0] if row[0] == row[1] else row for row in rows], separators=(",", ":"))
 
 
 def history(run_id: str) -> History:
@@ -73,7 +103,7 @@ def _set_tags(run_id: str, tags: Mapping[str, str]) -> None:
 def write_design(run_id: str, design: Design) -> None:
     """Keep the design with the study's run; its seeds may have become more."""
     client = store.client()
-    client.set_tag(run_id, Tag.SEEDS, json.dumps(design.seeds))
+    client.set_tag(run_id, Tag.SEEDS, _listed(design.seeds))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / DESIGN_FILE
         file.write_text(design.to_yaml(), encoding="utf-8")
@@ -158,8 +188,8 @@ def _summary(name: str, scores: list[float]) -> dict[str, float]:
 
 
 def _plain_key(configuration: str) -> str:
-    """As MLflow takes it in a metric's name: no plus, comma or equals sign."""
-    return configuration.replace(" + ", " and ").replace(",", "")
+    """As MLflow takes it in a metric's name: without what it refuses there, such as plus, comma, brackets or an equals sign."""
+    return re.sub(r"[^\w.\- :/]", "", configuration.replace(" + ", " and "))
 
 
 def _tags(design: Design) -> dict[str, str]:
@@ -167,7 +197,7 @@ def _tags(design: Design) -> dict[str, str]:
         Tag.KIND: STUDY,
         Tag.STUDY: design.name,
         Tag.STUDY_DIGEST: design.digest,
-        Tag.SEEDS: json.dumps(design.seeds),
+        Tag.SEEDS: _listed(design.seeds),
         Tag.NUMERICS_VERSION: str(NUMERICS_VERSION),
     }
 
