@@ -153,8 +153,8 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     elastic_net: Annotated[NonNegative, Strength("elastic net")] = Field(
         default=0.0, description="λ of both penalties together, beside l1 and l2 in their kinds and scopes"
     )
-    elastic_net_ratio: Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")] = Field(
-        default=0.5, description="share of the elastic net's λ that is L1's; the rest is L2's"
+    elastic_net_ratio: Annotated[float, Field(ge=0, le=1), AfterValidator(_positive_zero), Expected("a number from 0 to 1")] = (
+        Field(default=0.5, description="share of the elastic net's λ that is L1's; the rest is L2's")
     )
     group_lasso: Annotated[NonNegative, Strength("group lasso")] = Field(
         default=0.0, description="λ of √size · norm of each kernel, proximal: kernels become exactly zero"
@@ -252,7 +252,7 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", strict=True):
     def resolved(self, dataset: str) -> Self:
         """The same on a data set that was found, with the code of the user's own read: what has a digest."""
         if not self.references():
-            return self.model_copy(update={"dataset": dataset})
+            return self.model_copy(update={"dataset": dataset, "own_code": ""})
         own = {name: anchored(value) for name, value in (("network", self.network), ("regulariser", self.regulariser))}
         return self.model_copy(update={"dataset": dataset, **own, "own_code": own_code.digest(self.references())})
 

@@ -13,7 +13,9 @@ class UsageError(RegstudyError):
 
 
 class ConfigError(RegstudyError):
-    """A value of the configuration is unknown or out of range."""
+    """A value of the configuration is unknown or out of range; `place` is where in a file it stands, if it came from one."""
+
+    place: tuple[int | str, ...] = ()
 
 
 class DesignError(RegstudyError):

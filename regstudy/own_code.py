@@ -9,8 +9,9 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from regstudy import identity
@@ -47,7 +48,9 @@ def load(reference: str) -> Any:
     place, _, attribute = reference.rpartition(":")
     path = origin(reference)
     try:
-        module = _from_file(path) if place.endswith(".py") else importlib.import_module(place)
+        module = _from_file(path) if place.endswith(".py") else _imported(place, reference)
+    except ConfigError:
+        raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a user's module raises is the user's to mend
         raise failed(reference, "cannot be imported", error) from None
     try:
@@ -182,6 +185,28 @@ def origin(reference: str) -> Path:
     return Path(found.origin)
 
 
+_as_imported: dict[str, str] = {}
+"""By modules' names, the digests of the sources that they were imported from."""
+
+
+def _imported(place: str, reference: str) -> ModuleType:
+    """A module by its name; ConfigError if its source has changed since, as it may in a notebook: Python would go on with what it had."""
+    now = _described(reference)["sha256"]
+    module = importlib.import_module(place)
+    if _as_imported.setdefault(place, now) != now:
+        raise ConfigError(
+            f"{reference!r} has changed since it was imported here: restart this program, or the notebook's kernel"
+        )
+    return module
+
+
+class _AsItIs(SourceFileLoader):
+    """Python takes a compiled file for the source's if length and second of both agree: of a file that is worked on they may."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # as it is called
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _from_file(path: Path) -> ModuleType:
     """A file by its path, as a module that pickles by a name of its own; once per content, its own and that of the files beside it that it imports."""
     files = _with_neighbours(path)
@@ -189,7 +214,7 @@ def _from_file(path: Path) -> ModuleType:
     key = f"regstudy_own_{path.stem}_{hashlib.sha256(str(path).encode() + content).hexdigest()[:12]}"
     if key in sys.modules:
         return sys.modules[key]
-    spec = importlib.util.spec_from_file_location(key, path)
+    spec = importlib.util.spec_from_file_location(key, path, loader=_AsItIs(key, str(path)))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -146,6 +146,7 @@ def test_the_schema_is_the_committed_one_and_holds_the_shipped_designs():
         ("seeds: 10", "seeds: ten", "line 11: seeds: expected a number of seeds"),
         ("seeds: 10", "seeds: 99999", "line 11: seeds: this makes 399,996 trials"),
         ("{l1: 0, l2: 0}", "{l1: -1, l2: 0}", "line 7: l1: expected a finite number ≥ 0, got '-1'"),
+        ("{l1: 0, l2: 0.0005}", "{l1: -1, l2: 0.0005}", "line 9: l1: expected a finite number ≥ 0, got '-1'"),
         ("{l1: 0, l2: 0}", "{lone: 0}", "line 7: configurations.0.lone: expected one of l1, l2, epochs"),
         ("{l1: 0, l2: 0}", "{dataset: mnist}", "line 7: configurations.0.dataset: expected one of l1, l2, epochs"),
         ("{l1: 0, l2: 0}", "{l1: 0.001, l2: 0.0}", "line 8: configurations.1: this configuration is there twice"),
@@ -166,6 +167,11 @@ def test_the_schema_is_the_committed_one_and_holds_the_shipped_designs():
         ("recipe: published", "overrides: {lr: .nan}", "line 5: lr: expected a finite number > 0, got 'nan'"),
         ("recipe: published", "overrides: {seed: 3}", "line 5: overrides.seed: expected one of"),
         ("recipe: published", "overrides: {l1: 3}", "line 5: overrides.l1: is set for single configurations too"),
+        (
+            "scale: ratio, margin: 0.8}",
+            "scale: ratio, margin: 1}",
+            "line 23: claims.1.contrasts.0: margin: a ratio of 1 is no difference",
+        ),
         ("of: {l1: 0.001}", "of: {l9: 0.001}", "line 19: claims.0.contrasts.0.of.l9: expected one of l1, l2"),
         ("of: {l1: 0.001}", "of: {seed: 3}", "line 19: claims.0.contrasts.0.of.seed: expected one of l1, l2"),
     ],
@@ -217,3 +223,12 @@ def test_every_design_names_the_schema_for_editors():
     for path in design_file.SHIPPED.glob("*.yaml"):
         assert path.read_text().startswith("# yaml-language-server: $schema=design.schema.json\n")
     assert "regstudy" in {path.name for path in ROOT.iterdir()}
+
+
+def test_two_files_of_one_name_are_not_taken_for_each_other():
+    two = "name: two\nabout: A question\ngrid: {network: [v1/net.py:small, v2/net.py:small]}\nseeds: 2\n"
+    with pytest.raises(
+        DesignError, match=r"v1/net.py:small and v2/net.py:small have one name: name one of the files otherwise"
+    ):
+        design_file.parse(two, "two")
+    assert len(design_file.parse(two.replace("v2/net.py:small", "v1/net.py:large"), "two").cells()) == 2

@@ -17,8 +17,9 @@ from analysis.showing import methods
 from regstudy.commands import cli as regstudy
 from regstudy.config import RunConfig
 from regstudy.data import datasets, finding, folders, further, prepared
-from regstudy.data.datasets import Splits
+from regstudy.data.datasets import Split, Splits
 from regstudy.errors import ConfigError, DataError
+from regstudy.training import loop
 
 COLOURS = {"blue": (30, 60, 200), "green": (20, 180, 40), "red": (210, 40, 30)}
 
@@ -224,9 +225,14 @@ def test_a_file_that_is_none_of_arrays_is_a_line(tmp_path):
     (tmp_path / "own.npz").write_text("no archive")
     with (tmp_path / "unsafe.npz").open("wb") as file:
         np.savez(file, images=np.array([{"a": 1}], object), labels=np.zeros(1, int))
+    np.savez_compressed(tmp_path / "damaged.npz", **arrays())
+    content = bytearray((tmp_path / "damaged.npz").read_bytes())
+    content[200:400] = b"x" * 200
+    (tmp_path / "damaged.npz").write_bytes(content)
     for name, told in {
         "own.npz": "cannot be read",
         "unsafe.npz": "cannot be read",
+        "damaged.npz": "cannot be read",
         "none.npz": "there is no such file",
     }.items():
         with pytest.raises(DataError, match=told):
@@ -257,10 +263,41 @@ def test_a_function_of_the_users_gives_arrays(tmp_path):
             load(f"{tmp_path / 'mine.py'}:{name}")
 
 
+def test_a_function_that_was_changed_gives_its_data_anew(tmp_path):
+    (tmp_path / "mine.py").write_text(FUNCTION)
+    before = finding.find(RunConfig(dataset=f"{tmp_path / 'mine.py'}:digits")).digest
+    (tmp_path / "mine.py").write_text(FUNCTION.replace("default_rng(1)", "default_rng(2)"))
+    assert finding.find(RunConfig(dataset=f"{tmp_path / 'mine.py'}:digits")).digest != before
+
+
 @pytest.mark.parametrize("dataset", ["/no/such.py:function", "mnist-5k", "auto"])
-def test_image_size_is_of_folders(dataset):
-    with pytest.raises(ConfigError, match="image_size: is for a folder of images"):
-        finding.find(RunConfig(dataset=dataset, image_size=32))
+@pytest.mark.parametrize("values", [{"image_size": 32}, {"unreadable": "skip"}])
+def test_some_fields_are_of_folders(dataset, values):
+    with pytest.raises(ConfigError, match=f"{next(iter(values))}: is for a folder of images"):
+        finding.find(RunConfig(dataset=dataset, **values))
+
+
+def test_images_whose_test_is_given_are_not_split():
+    with pytest.raises(ConfigError, match="split_seed: is for images of your own, got 5 with dataset mnist-5k"):
+        finding.find(RunConfig(dataset="mnist-5k", split_seed=5))
+
+
+def test_no_class_is_held_out_whole(tmp_path):
+    labels = np.array([0] * 40 + [1] * 40 + [2] * 4)
+    images = np.random.default_rng(1).integers(0, 256, (84, 20, 20), np.uint8)
+    np.savez(tmp_path / "own.npz", train_images=images, train_labels=labels, test_images=images, test_labels=labels)
+    dataset = f"arrays:{tmp_path / 'own.npz'}"
+    assert len(load(dataset, validation_size=40).train) == 44
+    with pytest.raises(ConfigError, match="that each class keeps one, got 83"):
+        load(dataset, validation_size=83)
+
+
+def test_the_gap_of_sorted_images_is_of_all_classes():
+    labels = torch.arange(10).repeat_interleave(1_500)
+    train = Split(torch.zeros(15_000, 1, 1, dtype=torch.uint8), labels)
+    assert torch.bincount(loop.clean_images(train, "folder:flags").labels).tolist() == [1_000] * 10
+    assert torch.equal(loop.clean_images(train, "mnist").labels, labels[:10_000]), "MNIST's own order is no order of classes"
+    assert len(loop.clean_images(train[:9_000], "folder:flags")) == 9_000
 
 
 def test_the_digest_is_the_tensors():

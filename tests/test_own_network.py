@@ -1,5 +1,6 @@
 """Networks and regularisers of the user's own: what they are given, what is asked of them, and that their code is part of a run's identity."""
 
+import os
 import re
 import sys
 
@@ -474,3 +475,28 @@ def test_two_folders_modules_of_one_name_stay_two(tmp_path):
         )
     counts = [parameter_count(build(config(network=f"{tmp_path}/{place}/net.py:f"))) for place in "ab"]
     assert counts == [785 * width + (width + 1) * 10 for width in (3, 5)]
+
+
+def test_a_module_that_was_changed_since_it_was_imported_is_a_line(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "worked_on.py").write_text("class Pull:\n    strength = 1\n")
+    assert own_code.load("worked_on:Pull").strength == 1
+    (tmp_path / "worked_on.py").write_text("class Pull:\n    strength = 2\n")
+    with pytest.raises(ConfigError, match="'worked_on:Pull' has changed since it was imported here: restart this program"):
+        own_code.load("worked_on:Pull")
+
+
+def test_a_file_that_was_changed_within_a_second_is_read_anew(tmp_path):
+    file = tmp_path / "worked_on.py"
+    for value in (1, 2, 3):
+        file.write_text(f"class Pull:\n    strength = {value}\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert own_code.load(f"{file}:Pull").strength == value
+
+
+def test_a_configuration_without_code_of_ones_own_is_that_of_one_that_never_had_any(mine):
+    had = RunConfig(network=f"{mine}:small", dataset="mnist").resolved("mnist")
+    assert had.changed(network="squeeze-expand").resolved("mnist").digest() == RunConfig(dataset="mnist").digest()
+    assert (
+        RunConfig(dataset="mnist", elastic_net_ratio=-0.0).digest() == RunConfig(dataset="mnist", elastic_net_ratio=0).digest()
+    )

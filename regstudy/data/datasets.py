@@ -180,6 +180,12 @@ def _held_out(labels: Tensor, config: RunConfig, classes: int) -> Tensor:
     shuffled = torch.randperm(n, generator=generator(config.seed, "split"))
     counts = torch.bincount(labels, minlength=classes)
     quota = apportion(counts, size)
+    if bool(((quota >= counts) & (counts > 0)).any()):
+        empty = int((counts - quota).argmin())
+        raise ConfigError(
+            f"validation_size: expected so few of the {n:,} training images of {config.dataset} that each class keeps one, got {size:,}: "
+            f"one class has {int(counts[empty])}"
+        )
     chosen = torch.empty(n, dtype=torch.bool)
     chosen[shuffled] = _rank_within_class(labels[shuffled]) < quota[labels[shuffled]]
     return chosen

@@ -1,6 +1,8 @@
 """From a configuration to its data set's source: one that is verified here, one of torchvision's, or the user's own, which is read to know its digest."""
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +23,13 @@ Key = tuple[str, str, int | None, str, int]
 def find(config: RunConfig) -> Source:
     """The source of the configuration's data, downloaded if need be; DataError or ConfigError says why it cannot be had."""
     dataset = config.dataset
-    if config.image_size is not None and not dataset.startswith(FOLDER):
-        raise ConfigError(f"image_size: is for a folder of images, got {config.image_size} with dataset {dataset}")
+    for name in ("image_size", "unreadable"):
+        if (given := getattr(config, name)) != RunConfig.model_fields[name].default and not dataset.startswith(FOLDER):
+            raise ConfigError(f"{name}: is for a folder of images, got {given} with dataset {dataset}")
+    if config.split_seed and not _is_own(dataset):
+        raise ConfigError(
+            f"split_seed: is for images of your own, got {config.split_seed} with dataset {dataset}, whose test images are given"
+        )
     if dataset in {"auto", "mnist-5k", *sources.ARCHIVES}:
         return sources.locate(dataset, config.data_root)
     root = ""
@@ -46,7 +53,11 @@ def _stamp(dataset: str) -> object:
     if dataset.startswith(ARRAYS):
         path = Path(dataset.removeprefix(ARRAYS))
         return (path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None
-    return None
+    return own_code.digest(own_code.among([dataset]))
+
+
+def _is_own(dataset: str) -> bool:
+    return dataset.startswith((FOLDER, ARRAYS)) or own_code.is_reference(dataset)
 
 
 @lru_cache(maxsize=2)
@@ -72,7 +83,7 @@ def _arrays(path: Path, split_seed: int) -> Prepared:
         prepared.require_memory(2 * needed, f"{where}: its arrays", "make them smaller")
         with np.load(path, allow_pickle=False) as held:
             return prepared.from_arrays(dict(held), where, split_seed)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, tokenize.TokenError) as error:
         raise DataError(
             f"{where}: cannot be read ({sources.one_line(error)}): expected what numpy.savez writes of arrays of numbers"
         ) from None

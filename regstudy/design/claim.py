@@ -87,6 +87,8 @@ class Contrast(BaseModel, frozen=True, extra="forbid"):
             raise PydanticCustomError("design", "give either 'against' or 'target'")
         if self.scale == "ratio" and self.target is not None and self.target <= 0:
             raise PydanticCustomError("design", "a ratio to a target needs one above 0")
+        if self.scale == "ratio" and self.margin == 1:
+            raise PydanticCustomError("design", "margin: a ratio of 1 is no difference: expected another, such as 0.9 or 1.1")
         if self.minus is not None and (self.on is None or self.on == self.minus or self.target is not None):
             raise PydanticCustomError("design", "'minus' needs a rival, and 'on', another data set")
         return self

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
@@ -131,14 +131,38 @@ class Design(BaseModel, frozen=True, extra="forbid"):
             return
         RunConfig.from_text({"dataset": str(self.overrides.get("dataset", "auto"))})
         seen: set[RunConfig] = set()
-        for number, config in enumerate(self.configs()):
+        for number, config in enumerate(self._each_config()):
             if config in seen:
                 place = ("configurations", number) if self.configurations else ("grid",)
                 raise at(place, "this configuration is there twice")
             seen.add(config)
+        self._check_own_code()
         if any(self.names()):
             self._check_distinct(self.called())
         self._check_held_out()
+
+    def _each_config(self) -> Iterator[RunConfig]:
+        """The configurations of a block; a ConfigError says which of them is out of range."""
+        for number, fields in enumerate(self.cells()):
+            try:
+                yield self._config(fields, ANY_DATA, 0)
+            except ConfigError as error:
+                name = str(error).partition(":")[0]
+                if self.configurations and name in fields:
+                    error.place = ("configurations", number, name)
+                raise
+
+    def _check_own_code(self) -> None:
+        """A file of the user's own is known by its name, whatever folder it is in: two of one name would be taken for each other."""
+        known: dict[str, str] = {}
+        for reference in self.references():
+            other = known.setdefault(own_code.name(reference), reference)
+            if own_code.absolute(other) != own_code.absolute(reference):
+                place = ("configurations",) if self.configurations else ("grid",)
+                raise at(
+                    place,
+                    f"{other} and {reference} have one name: name one of the files otherwise, so that their runs are told apart",
+                )
 
     def _check_held_out(self) -> None:
         """Numbers on held-out images are asked for only where there are some: else it would show after the training."""

@@ -89,7 +89,7 @@ def parse_as(model: type[Model], text: str, where: str, otherwise: str) -> Model
         place, reason = first_reason(error, model)
         raise DesignError(f"{where}, line {_line(tree, place)}: {reason}") from None
     except ConfigError as error:
-        raise DesignError(f"{where}, line {_line(tree, _blamed(tree, str(error)))}: {error}") from None
+        raise DesignError(f"{where}, line {_line(tree, error.place or _blamed(tree, str(error)))}: {error}") from None
 
 
 def json_schema() -> dict[str, Any]:

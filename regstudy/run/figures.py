@@ -63,7 +63,7 @@ def contact_sheet(images: Tensor, errors: Errors, names: Sequence[str], title: s
         words = f"{actual}{line}→ {predicted}  {errors.probability[i]:.0%}"
         axis.text(left + side / 2 - 0.5, top + 1.04 * side - 0.5, words, ha="center", va="top", fontsize=10)
     counted = f"the {shown} most confident of {total} errors" if total > shown else f"all {total} errors there are"
-    figure.suptitle(f"{title}\nactual → predicted, probability: {counted}", fontsize=11, y=0.985)
+    figure.suptitle(f"{_plain(title)}\nactual → predicted, probability: {counted}", fontsize=11, y=0.985)
     return figure
 
 
@@ -104,14 +104,18 @@ def confusion_matrix(counts: Tensor, names: Sequence[str], title: str) -> Figure
     axis.set_yticks(range(len(names))[every], names[every])
     axis.set_xlabel("predicted")
     axis.set_ylabel("actual")
-    axis.set_title(title, loc="left", fontsize=11)
+    axis.set_title(_plain(title), loc="left", fontsize=11)
     return figure
 
 
 def shortened(name: str) -> str:
     """A class's name as it fits into a figure."""
-    shown = name.replace("$", r"\$")
-    return shown if len(name) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
+    return _plain(name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…")
+
+
+def _plain(text: str) -> str:
+    """Nothing of it is a formula."""
+    return text.replace("$", r"\$")
 
 
 def curves(history: Sequence[EpochMetrics], title: str) -> Figure:
@@ -123,7 +127,9 @@ def curves(history: Sequence[EpochMetrics], title: str) -> Figure:
     left.set_yscale("log")
     train, test = [100 * m.train_accuracy for m in history], [100 * m.test.accuracy for m in history]
     _lines(right, epochs, train, test, "accuracy (%)")
-    figure.suptitle(f"{title}: train (augmented, dropout on) and test, epochs counted from 0", x=0.01, ha="left", fontsize=11)
+    figure.suptitle(
+        f"{_plain(title)}: train (augmented, dropout on) and test, epochs counted from 0", x=0.01, ha="left", fontsize=11
+    )
     return figure
 
 
