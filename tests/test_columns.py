@@ -35,7 +35,7 @@ NEXT = {
     "compare": f"python -m analysis gallery --from {SNAPSHOT} --study published --planned 5",
     "power": "python -m regstudy study run published",
     "status": "python -m regstudy study run published --dataset mnist-5k",
-    "plan": "python -m regstudy study run published --dataset mnist-5k",
+    "plan": "python -m regstudy study run published --dataset mnist-5k --threads 1",
 }
 NUMBER = re.compile(r"[−+]?\d[\d,]*(?:\.\d+)?")
 WIDTHS = (60, 80, 120)

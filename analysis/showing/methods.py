@@ -106,7 +106,7 @@ def why_none(found: Findings) -> str:
         return "These runs allow no recommendation: every configuration has runs that diverged."
     if ranked.compared == "reference":
         return f"These runs allow no recommendation of the best: {leader} leads, and the design compares all with its reference only."
-    return f"No recommendation yet: {leader} leads, and no configuration is shown not to be worse than it, and than all others, by {found.endpoint.margin(found.scale.margin)}."
+    return f"No recommendation yet: {leader} leads, but none is shown to be within {found.endpoint.margin(found.scale.margin)} of the best."
 
 
 def more_may_advise(found: Findings) -> bool:
