@@ -222,7 +222,10 @@ def test_copies_are_no_repeats(workspace):
     for seed in range(20):
         for model, two in {"a": (0.80, 0.81), "b": (0.79, 0.805)}.items():
             log({"model": model, "seed": seed}, {"acc": two[seed % 2]})
-    assert "18 of 20 seeds hold the same values as another: copies are no repeats" in foreign.read(Asked("acc", GROUP)).notices
+    assert (
+        "18 of 20 seeds hold the same values as another: if they are copies, they are no repeats"
+        in foreign.read(Asked("acc", GROUP)).notices
+    )
 
 
 @pytest.mark.parametrize(

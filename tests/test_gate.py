@@ -221,10 +221,13 @@ def test_the_guides_files_are_yaml_and_its_numbers_hold():
         assert parse(shlex.split(line)[3:]).command == "gate"
 
 
-def test_sides_without_a_seed_in_common_are_told_so(workspace, capsys):
+def test_sides_without_a_seed_in_common_are_two_samples_unless_it_is_asked_for(workspace, capsys):
     for name, seeds in (("main.csv", range(4)), ("lr=0.2.csv", range(5, 9))):
         pd.DataFrame({"seed": seeds, "acc": [0.9, 0.91, 0.92, 0.93]}).to_csv(name, index=False)
     asked = ["gate", "--baseline", "main.csv", "--candidate", "lr=0.2.csv", "--metric", "acc", "--margin", "0.01"]
+    assert cli.main(asked) == 3
+    assert "no two groups share a params.seed: runs are not paired" in capsys.readouterr().out
+    asked += ["--block", "params.seed"]
     assert cli.main([*asked, "--json", "told.json"]) == 3
     said = capsys.readouterr().out
     assert "0.915 against 0.915, but no seed in common" in said

@@ -1,9 +1,12 @@
 """Kinds of stores that people have: nested runs, spellings, steps, names and labels of all sorts, runs that lack something. What counts, what is left out, and what is said of it."""
 
+import shutil
+
 import mlflow
 import numpy as np
 import pytest
-from mlflow.entities import Metric
+from mlflow.entities import Metric, Param, RunStatus
+from mlflow.store.tracking.file_store import FileStore
 from scipy import stats
 from test_anybodys_blocks import log
 
@@ -154,3 +157,163 @@ def test_a_metric_that_some_lack_is_told_by_group(workspace, capsys):
 def test_a_name_given_twice_is_refused(workspace, capsys, option):
     assert cli.main([*COMPARE, option, "params.lr", option, "params.lr"]) == 2
     assert f"{option} params.lr is there twice: name each once" in capsys.readouterr().err
+
+
+def test_a_parent_that_is_a_configuration_of_its_own_counts(workspace, rng):
+    """Fine-tuning nested in what it was tuned from."""
+    for seed in range(4):
+        parent = log({"lr": "0.1", "seed": seed}, {"acc": 0.7 + rng.normal(0, 0.01)})
+        nest(log({"lr": "0.2", "seed": seed}, {"acc": 0.8 + rng.normal(0, 0.01)}), parent)
+    trials = foreign.read(Asked("acc", ("params.lr",)))
+    assert len(trials.runs) == 8
+    assert not any("nested" in notice for notice in trials.notices)
+
+
+def test_an_option_with_one_value_is_given_once(workspace, rng, capsys):
+    for rate in RATES:
+        for seed in range(3):
+            log({"lr": rate, "seed": seed}, {"acc": rng.normal(0.5, 0.1)})
+    assert cli.main([*COMPARE, "--margin", "0.01", "--margin", "0.01"]) == 0
+    capsys.readouterr()
+    for twice in (["--margin", "0.01", "--margin", "0.5"], ["--better", "higher", "--better", "lower"]):
+        assert cli.main([*COMPARE, *twice]) == 2
+        assert f"{twice[0]} is there twice, {twice[1]} and {twice[3]}: give it once" in capsys.readouterr().err
+
+
+def test_percent_among_fractions_is_told(workspace, rng):
+    for rate in RATES:
+        for seed in range(4):
+            percent = rate == "0.1" and seed > 1
+            log({"lr": rate, "seed": seed}, {"acc": rng.uniform(0.8, 0.9) * (100 if percent else 1)})
+    notices = foreign.read(Asked("acc", ("params.lr",))).notices
+    assert "2 runs of 8 have acc above 1, the others at most 1: percent among fractions? Then nothing here holds" in notices
+
+
+def resume(rate, seed, steps, values):
+    client = mlflow.MlflowClient()
+    run_id = log({"lr": rate, "seed": seed}, {})
+    client.log_batch(run_id, [Metric("acc", value, 0, step) for step, value in zip(steps, values, strict=True)])
+
+
+def test_a_run_that_goes_on_in_another_is_one(workspace, rng):
+    for seed in range(4):
+        curve = np.linspace(0.5, 0.8, 20) + rng.normal(0, 0.01)
+        resume("0.1", seed, range(20), curve)
+        resume("0.2", seed, range(5), curve[:5])
+        resume("0.2", seed, range(5, 20), curve[5:] + 0.1)
+    trials = foreign.read(Asked("acc", ("params.lr",)))
+    assert len(trials.runs) == 8
+    assert "4 runs going on where another of the same group and block ended, counted as one with it" in trials.notices
+    assert not any("without acc" in notice or "another: the mean" in notice for notice in trials.notices)
+    gain = findings.find(trials).ranking.pairs.iloc[0]
+    assert abs(gain["mean"]) == pytest.approx(0.1, abs=0.001), "its last points, not the mean of both ends"
+
+
+def test_repeats_that_stop_early_are_no_resumed_runs(workspace, rng):
+    for rate in RATES:
+        for seed in range(3):
+            resume(rate, seed, range(5), rng.uniform(0.5, 0.6, 5))
+            resume(rate, seed, range(3, 9), rng.uniform(0.5, 0.6, 6))
+            resume(rate, seed, [30], [0.7])
+    assert len(foreign.read(Asked("acc", ("params.lr",))).runs) == 18
+
+
+def test_where_all_diverged_that_is_why_nothing_is_tested(workspace, rng, capsys):
+    for seed in range(4):
+        log({"lr": "0.1", "seed": seed}, {"acc": rng.uniform(0.8, 0.9)})
+        log({"lr": "0.2", "seed": seed}, {"acc": float("nan")})
+    assert cli.main(COMPARE) == 0
+    assert "Nothing could be tested: lr 0.2 diverged in all of 4 runs" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_newcomer_with_one_run_is_named_and_told_what_it_lacks(workspace, rng, capsys):
+    for seed in range(9):
+        hard = rng.normal(0, 0.01)
+        log({"lr": "0.1", "seed": seed}, {"acc": 0.9 + hard})
+        log({"lr": "0.2", "seed": seed}, {"acc": 0.8 + hard + rng.normal(0, 0.001)})
+    log({"lr": "0.3", "seed": 0}, {"acc": 0.85})
+    assert cli.main([*COMPARE, "--margin", "0.01", "--output", "report"]) == 0
+    said = (workspace / "report" / "report.md").read_text()
+    assert "lr 0.3 could not be tested: fewer than 3 seeds" in said.replace("\\", "")
+    assert "Run about 2 further seeds" in said
+
+
+def test_words_for_true_and_none_are_the_same_in_any_case(workspace, rng):
+    for seed, (on, off) in enumerate([("True", "none"), ("true", "None"), ("TRUE", "NONE")]):
+        log({"lr": on, "seed": seed}, {"acc": rng.uniform(0.5, 0.6)})
+        log({"lr": off, "seed": seed}, {"acc": rng.uniform(0.5, 0.6)})
+    trials = foreign.read(Asked("acc", ("params.lr",)))
+    assert len(set(trials.runs["configuration"])) == 2
+    assert any("is also written" in notice for notice in trials.notices)
+
+
+def test_configurations_with_the_same_numbers_are_asked_about(workspace, rng):
+    for seed in range(5):
+        curve = list(rng.uniform(0.5, 0.6, 4))
+        for rate in RATES:
+            log({"lr": rate, "seed": seed}, {"acc": curve})
+    notices = foreign.read(Asked("acc", ("params.lr",))).notices
+    assert "lr 0.1 and lr 0.2 have the same numbers in all 5: does what tells them apart do anything?" in notices
+
+
+def test_runs_that_diverged_are_no_copies(workspace, rng):
+    for seed in range(5):
+        log({"lr": "0.1", "seed": seed}, {"acc": list(rng.uniform(0.5, 0.6, 4))})
+        log({"lr": "0.2", "seed": seed}, {"acc": [float("nan")] * 4})
+    assert not any("same values" in notice for notice in foreign.read(Asked("acc", ("params.lr",))).notices)
+
+
+def test_experiments_that_are_averaged_are_told_to_differ(workspace, rng):
+    for name in ("one", "two"):
+        experiment = mlflow.create_experiment(name)
+        for rate in RATES:
+            for seed in range(3):
+                log({"lr": rate, "seed": seed}, {"acc": rng.uniform(0.5, 0.6)}, experiment)
+    notices = foreign.read(Asked("acc", ("params.lr",), experiments=("one", "two"))).notices
+    assert "within a group experiment differ: name in --group-by what matters, in --block what pairs runs" in notices
+
+
+def test_what_makes_configurations_may_be_a_tag_or_the_runs_name(workspace, rng, capsys):
+    client = mlflow.MlflowClient()
+    for rate in RATES:
+        for seed in range(3):
+            run_id = log({"seed": seed}, {"kl": rng.uniform(0.5, 0.6), "training_acc": 0.9}, name=f"rate {rate}")
+            client.set_tag(run_id, "rate", rate)
+    assert cli.main(["compare"]) == 0
+    said = capsys.readouterr().out
+    assert "tags.rate" in said
+    assert "run_name" in said
+    assert "--metric kl" not in said or "HIGHER-OR-LOWER" in said
+    assert "--group-by tags.rate" in said or "--group-by run_name" in said
+
+
+def test_a_copied_folder_of_a_run_is_no_repeat(workspace, rng, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    store = FileStore(str(workspace / "files"))
+    experiment = store.create_experiment("files")
+    for rate in RATES:
+        for seed in range(4):
+            run = store.create_run(experiment, "me", 0, [], "")
+            run_id = run.info.run_id
+            store.log_batch(
+                run_id, [Metric("acc", rng.uniform(0.5, 0.6), 0, 0)], [Param("lr", rate), Param("seed", str(seed))], []
+            )
+            store.update_run_info(run_id, RunStatus.FINISHED, 1, None)
+    folder = workspace / "files" / experiment
+    shutil.copytree(folder / run_id, folder / f"{run_id}_copy")
+    (folder / ("0" * 32)).mkdir()
+    (folder / ("0" * 32) / "meta.yaml").write_text("")
+    trials = foreign.read(Asked("acc", ("params.lr",), experiments=("files",), files=(str(workspace / "files"),)))
+    assert len(trials.runs) == 8
+    told = [notice for notice in trials.notices if "meta.yaml cannot be read, or is another run's" in notice]
+    assert told
+    assert told[0].startswith("2 runs whose")
+
+
+def test_a_wrong_address_is_looked_at_first(workspace, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///nonesuch.db")
+    mlflow.set_tracking_uri("sqlite:///nonesuch.db")
+    assert cli.main(COMPARE) == 2
+    said = capsys.readouterr().err
+    assert "look at MLFLOW_TRACKING_URI, or name the store with --from" in said
+    assert not (workspace / "nonesuch.db").exists()

@@ -137,11 +137,15 @@ def test_a_name_that_does_not_say_is_asked_about(metric):
         direction(metric)
 
 
-def test_groups_without_a_common_block_are_told_and_not_judged(workspace, capsys):
+def test_groups_without_a_common_seed_are_two_samples_unless_it_is_asked_for(workspace, capsys):
     for lr, seeds in (("0.1", (0, 1, 2)), ("0.2", (3, 4, 5))):
         for seed in seeds:
             log(lr, seed, [0.5 + seed / 100])
     assert cli.main(["compare", "--metric", "val_acc", "--group-by", "params.lr"]) == 0
+    said = capsys.readouterr().out
+    assert "no two groups share a params.seed: runs are not paired, but two samples, compared by Welch's t test" in said
+    assert "Nothing could be tested" not in said
+    assert cli.main(["compare", "--metric", "val_acc", "--group-by", "params.lr", "--block", "params.seed"]) == 0
     said = capsys.readouterr().out
     assert "Nothing could be tested: no two configurations have 3 seeds in common." in said
     assert "blocks differ: lr 0.1 lacks 3, 4, 5; lr 0.2 lacks 0, 1, 2; no two groups share one: with --block none" in said

@@ -22,6 +22,9 @@ from . import commands
 MOST = 12
 """Metrics and parameters that are listed."""
 
+THEIRS = ("mlflow.", "regstudy.")
+"""What begins tags that say nothing of a configuration."""
+
 SHOWN = 4
 """Values that are shown of a parameter."""
 
@@ -123,7 +126,16 @@ def metrics_of(runs: Sequence[Record]) -> list[tuple[str, int, str]]:
     """Name, number of runs, and which way is better if its name says; what most runs have, and was not trained on, first."""
     counted = {name: sum(name in run.metrics for run in runs) for name in {name for run in runs for name in run.metrics}}
     told = [(name, n, _better(name)) for name, n in counted.items()]
-    return sorted(told, key=lambda own: (not own[2], -own[1], not any(word in own[0].lower() for word in JUDGED), own[0]))
+    return sorted(
+        told,
+        key=lambda own: (
+            not own[2],
+            -own[1],
+            not any(word in own[0].lower() for word in JUDGED),
+            "train" in own[0].lower(),
+            own[0],
+        ),
+    )
 
 
 def _better(name: str) -> str:
@@ -136,12 +148,13 @@ def _better(name: str) -> str:
 def parameters_of(runs: Sequence[Record]) -> list[Parameter]:
     """Those that vary, with few values first, what may pair runs last."""
     found: list[Parameter] = []
-    for name in sorted({name for run in runs for name in run.params}):
-        held = [values.canonical(run.params[name]) for run in runs if name in run.params]
+    tags = {f"tags.{name}" for run in runs for name in run.tags if not name.startswith(THEIRS)}
+    for full in sorted({f"params.{name}" for run in runs for name in run.params} | tags | {values.RUN_NAME, values.EXPERIMENT}):
+        held = [values.canonical(text) for run in runs if (text := values.of(run, full)) is not None]
         distinct = tuple(sorted(set(held), key=values.in_order))
-        of_numbers = any(name in run.metrics for run in runs) and 2 * len(distinct) > len(held)  # a file's measured column
-        if len(distinct) > 1 and not of_numbers:
-            full = f"params.{name}"
+        measured = any(values.key(full) in run.metrics for run in runs)  # a file's column
+        each_its_own = full == values.RUN_NAME or measured
+        if len(distinct) > 1 and not (each_its_own and 2 * len(distinct) > len(held)):
             found.append(Parameter(full, distinct, len(held), pairs=foreign.word([full]) != foreign.BLOCK))
     return sorted(found, key=lambda own: (own.pairs, len(own.values) == own.runs, len(own.values), own.name))
 
@@ -181,13 +194,15 @@ def _nesting(runs: Sequence[Record]) -> list[list[str]]:
 
 
 def _answers(runs: Sequence[Record], metric: str, group: str, blocks: Sequence[str]) -> bool:
-    """Whether runs of two configurations or more have all of these."""
+    """Whether runs of two configurations or more have all of these, and share a block, if one is named."""
     own = [run for run in runs if metric in run.metrics and all(values.of(run, name) is not None for name in (group, *blocks))]
-    return len({values.canonical(values.of(run, group) or "") for run in own}) > 1
+    held = {tuple(values.canonical(values.of(run, name) or "") for name in (group, *blocks)) for run in own}
+    is_shared = not blocks or len({cell[1:] for cell in held}) < len(held)
+    return is_shared and len({cell[0] for cell in held}) > 1
 
 
 def _command(where: Sequence[str], asked: Question) -> str:
-    way = [] if asked.better else ["--better", "higher"]
+    way = [] if asked.better else ["--better", "HIGHER-OR-LOWER"]
     pairs = [] if asked.block == (SEED,) else [word for name in asked.block or ["none"] for word in ("--block", name)]
     options = ["--metric", asked.metric, *way, "--group-by", asked.group_by, *pairs]
     return shlex.join(["python", "-m", "analysis", "compare", *where, *options])

@@ -14,7 +14,7 @@ from regstudy.errors import NothingToAnalyse, UsageError
 from regstudy.schema import Tag
 
 from . import filters
-from .anybody import claims_file, odd, refused, values
+from .anybody import claims_file, odd, refused, resumed, values
 from .anybody import points as curves
 from .anybody.asked import SEED, Asked
 from .anybody.claims_file import Asserted
@@ -66,7 +66,8 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
     spelling = Spelling.among(known, needed)
     refused.check_metrics(known, counted, asked, source, needed)
     higher = (asked.better or refused.way(asked.metric, asked)) == "higher"
-    runs, points = _frames(source, known, asked, blocks, spelling, higher=higher)
+    runs, points, later = _frames(source, known, asked, blocks, spelling, higher=higher)
+    known = [run for run in known if run.run_id not in later]
     held = set(runs["run_id"])
     paired, called = bool(blocks.names), word(blocks.names)
     repeats = len(runs) - len(runs.drop_duplicates(["configuration", "seed"]))
@@ -77,6 +78,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
         f"{plural(len(above), 'run')} in which others are nested that have {visible(asked.metric)} too, left out: what sums these up would count twice" if above else "",
         f"{plural(len(counted) - len(known), 'run')} without {' or '.join(needed)}, left out" if len(known) < len(counted) else "",
         odd.without([run for run in known if run.run_id not in held], asked, f"{visible(asked.metric)}{curves.taken(asked.value) if asked.value.startswith('step') else ''}", spelling),
+        resumed.told(len(later)),
         *spelling.told(needed),
         *odd.lengths(points[points["run_id"].isin(runs["run_id"])], visible(asked.metric), asked),
         blocks.reason,
@@ -84,6 +86,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
         f"{plural(repeats, 'run')} with the group and block of another: the mean of these counts, as one" if repeats else "",
         odd.copies(points, runs, called, paired=paired),
         f"{plural(int(runs['diverged'].sum()), 'run')} whose {visible(asked.metric)} is no number, counted as diverged" if runs["diverged"].any() else "",
+        odd.units(runs, asked.metric),
         odd.differing(known, lambda run: spelling.named(run, asked.group_by), [SEED, *blocks.names], asked.metrics),
         "nothing says whether these runs share their data, code and budget: that is for you to know",
     ]  # fmt: skip
@@ -156,6 +159,17 @@ def _blocks(runs: Sequence[Record], asked: Asked) -> _Blocks:
     known = [run for run in runs if all(values.of(run, name) is not None for name in (*names, *asked.group_by))]
     held = {tuple(values.canonical(values.of(run, name) or "") for name in names) for run in known}
     groups = {tuple(values.canonical(values.of(run, name) or "") for name in asked.group_by) for run in known}
+    own = {
+        (
+            tuple(values.canonical(values.of(run, name) or "") for name in asked.group_by),
+            values.canonical(values.of(run, names[0]) or ""),
+        )
+        for run in known
+    }
+    if asked.block is None and len(own) > len(groups) > 1 and len({block for _, block in own}) == len(own):
+        return _Blocks(
+            (), reason=f"no two groups share a {names[0]}: runs are not paired, but two samples, compared by Welch's t test"
+        )
     if len(held) == 1 and len(known) > len(groups):
         (same,) = held
         what = " and ".join(f"{name} ({value})" for name, value in zip(names, same, strict=True))
@@ -233,8 +247,8 @@ def _check_scores(scores: pd.DataFrame, margin: float | None) -> None:
 
 def _frames(
     source: Records, known: list[Record], asked: Asked, blocks: _Blocks, spelling: Spelling, *, higher: bool
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row per run with its values, and the points of the metric that ranks."""
+) -> tuple[pd.DataFrame, pd.DataFrame, frozenset[str]]:
+    """A row per run with its values, the points of the metric that ranks, and the runs that others go on in."""
     rows = [
         {
             "run_id": run.run_id,
@@ -250,6 +264,8 @@ def _frames(
     points = source.epochs(list(runs["run_id"]), list(columns))
     points["metric"] = points["metric"].map(columns)
     points["value"] = points["value"].where(points["value"].abs() < LARGEST)
+    later = resumed.into(runs, points[points["metric"] == asked.metric])
+    points["run_id"] = points["run_id"].replace(later)
     each = points.drop_duplicates(["run_id", "metric", "step"], keep="last").sort_values(["run_id", "step"])
     found = {
         str(name): curves.ends(own, asked.value, asked.last, higher=_is_better_higher(str(name), asked, higher=higher))
@@ -265,7 +281,7 @@ def _frames(
     runs = runs.sort_values(["configuration", "start_time", "run_id"], ignore_index=True)
     if not blocks.names:
         runs["seed"] = (runs.groupby("configuration").cumcount() + 1).astype(str)
-    return runs, points[points["metric"] == asked.metric]
+    return runs, points[points["metric"] == asked.metric], frozenset(later)
 
 
 def _is_better_higher(name: str, asked: Asked, *, higher: bool) -> bool:

@@ -4,6 +4,8 @@ import math
 import shlex
 from collections.abc import Callable
 
+import pandas as pd
+
 from regstudy.config import strengths
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
@@ -106,7 +108,7 @@ def why_none(found: Findings) -> str:
         return "These runs allow no recommendation: every configuration has runs that diverged."
     if ranked.compared == "reference":
         return f"These runs allow no recommendation of the best: {leader} leads, and the design compares all with its reference only."
-    return f"No recommendation yet: {leader} leads, but none is shown to be within {found.endpoint.margin(found.scale.margin)} of the best."
+    return f"No recommendation yet: {leader} leads, but none is shown to be within {found.endpoint.margin(found.scale.margin)} of the best.{wording.not_tested(ranked, _block(found))}"
 
 
 def more_may_advise(found: Findings) -> bool:
@@ -120,12 +122,20 @@ def further_for_advice(found: Findings) -> int | None:
     """How many more blocks will probably show of the leader, and of what is level with it, that it is not worse by the margin; None if more than 1,000."""
     pairs, margin = found.ranking.pairs, found.scale.margin or 0.0
     own = pairs[(pairs["first"] == found.ranking.leader) & (pairs["relation"] == Relation.UNRESOLVED) & pairs["sd"].gt(0)]
+    few = _lacking(pairs[(pairs["first"] == found.ranking.leader) & (pairs["seeds"] < LEAST)])
+    if few:
+        return few
     if own.empty:
         return 1
     row = max(rows(own), key=lambda row: row["sd"])
     n = int(row["seeds"])
     needed = found.looked.blocks_for_equivalence(margin, looks.sd_upper(row["sd"], n), found.ranking.tests, after=n)
     return None if needed is None else needed - n
+
+
+def _lacking(pairs: pd.DataFrame) -> int:
+    """How many more blocks the pair with fewest needs until it can be tested; 0 if all can."""
+    return int(LEAST - pairs["seeds"].min()) if len(pairs) else 0
 
 
 def _how_to_run(found: Findings, wanted: int | None) -> str:

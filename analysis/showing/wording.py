@@ -254,7 +254,7 @@ def nothing_yet(ranking: Ranking, block: str) -> str:
     if table["seeds"].max() == 0:
         return "Every run diverged: there is nothing to compare."
     if table["seeds"].max() < LEAST:
-        return f"{_so_few(table, block)} for each configuration allow{'s' if table['seeds'].max() == 1 else ''} no conclusion: the order may be chance."
+        return f"{_so_few(table, block)} for each configuration{'' if table['seeds'].min() == table['seeds'].max() else ', or fewer,'} allow{'s' if table['seeds'].max() == 1 else ''} no conclusion: the order may be chance."
     return f"Nothing could be tested: {untested(ranking, block)}." if untested(ranking, block) else ""
 
 
@@ -267,9 +267,24 @@ def untested(ranking: Ranking, block: str = "seed") -> str:
     pairs = ranking.pairs
     if pairs.empty or (pairs["p"].notna() & (pairs["seeds"] >= LEAST)).any():
         return ""
+    if pairs["seeds"].max() < LEAST and (lost := _diverged(ranking)):
+        return lost
     if pairs["seeds"].max() < LEAST:
         return f"no two configurations have {LEAST} {block}s{' in common' if block != RUN else ' each'}"
     return f"any two configurations differ by the same amount in all their {block}s, and without variation there is no test"
+
+
+def _diverged(ranking: Ranking) -> str:
+    """Which configurations diverged, where too few runs of two are left for that reason."""
+    table = ranking.table
+    lost = table[table["diverged"] > 0]
+    if lost.empty or (table["seeds"] + table["diverged"]).max() < LEAST:
+        return ""
+    told = [
+        f"{name} diverged in {'all' if not seeds else n} of {plural(seeds + n, 'run')}"
+        for name, seeds, n in zip(lost["configuration"], lost["seeds"], lost["diverged"], strict=True)
+    ]
+    return listed(told[:FEW]) + (f" and {len(told) - FEW} more diverged" if len(told) > FEW else "")
 
 
 def order(ranking: Ranking, seeds: str, block: str = "seed") -> str:

@@ -30,6 +30,9 @@ BETWEEN_COLLECTIONS = 50_000
 WORDS_OF_A_SHELL = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+""")
 """Between these a command may go on in the next line."""
 
+GIVEN = "_given"
+"""Where a parser keeps which options were given."""
+
 NAME_ENDS = r"""[\s'"<>;]"""
 """Where a refused name ends within the text that holds it."""
 
@@ -43,6 +46,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *, fill: "Callable[[Parser], None] | None" = None, **options: object) -> None:
         self._fill = fill
         super().__init__(**{"allow_abbrev": False, **options})  # pyright: ignore[reportArgumentType]  # argparse's own keywords
+        for name in (None, "store"):
+            self.register("action", name, _Once)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # overloads, by the kind of namespace
         """As argparse's, which calls it of a command's parser too: with the command's arguments, added the first time."""
@@ -54,6 +59,24 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of printing the whole usage."""
         raise UsageError(f"{message}; '{self.prog} --help' lists what is understood")
+
+
+class _Once(argparse.Action):
+    """An option with one value. Given twice, the last would win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002  # as argparse calls it
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the value; UsageError if there is one already."""
+        given: dict[str, Any] = namespace.__dict__.setdefault(GIVEN, {})
+        if option_string and self.dest in given and given[self.dest] != values:
+            raise UsageError(f"{option_string} is there twice, {given[self.dest]} and {values}: give it once")
+        given[self.dest] = values
+        setattr(namespace, self.dest, values)
 
 
 class Interrupted(BaseException):

@@ -12,12 +12,16 @@ import yaml
 from mlflow.entities import RunStatus
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from regstudy.console.terminal import plural
 from regstudy.design import plain_yaml
 from regstudy.errors import TrackingError
 from regstudy.store.stored import RunState, StoredExperiment, StoredRun
 
 META, TRASH = "meta.yaml", ".trash"
 LARGEST = 2**63
+NAMED = 3
+"""Runs that a notice names."""
+
 STATUSES = frozenset(RunStatus.to_string(status) for status in RunStatus.all_status())
 RUN_ID = re.compile(r"[a-zA-Z0-9][\w-]{0,255}", re.ASCII)
 """The shape of what may be a run's folder."""
@@ -43,9 +47,21 @@ class FileStore:
             for experiment, _, _ in self._experiments()
             if experiment.name == experiment_id
             for folder, about in _with_meta(experiment)
-            if about.get("lifecycle_stage", "active") == "active"
+            if about.get("lifecycle_stage", "active") == "active" and _is_its_own(folder, about)
         ]
         return sorted(found, key=lambda run: (run.start_time, run.run_id))
+
+    def notices(self, experiment_id: str) -> list[str]:
+        """Folders of runs that are not read: their descriptions cannot be, or say that they are another run's or experiment's."""
+        folders = [experiment for experiment, _, _ in self._experiments() if experiment.name == experiment_id]
+        runs = [folder for experiment in folders for folder in sorted(experiment.iterdir()) if (folder / META).is_file()]
+        odd = [folder.name for folder in runs if (about := _meta(folder)) is None or not _is_its_own(folder, about)]
+        which = f"{', '.join(odd[:NAMED])}{' and more' if len(odd) > NAMED else ''}"
+        return (
+            [f"{plural(len(odd), 'run')} whose {META} cannot be read, or is another run's or experiment's, left out ({which})"]
+            if odd
+            else []
+        )
 
     def run_state(self, run_id: str) -> RunState | None:
         """How a run stands; None if there is none."""
@@ -87,6 +103,15 @@ def open_folder(folder: Path) -> FileStore:
             f"sqlite:///{folder / 'mlflow.db'} for a SQLite file there"
         )
     return found
+
+
+def _is_its_own(folder: Path, about: dict[str, Any]) -> bool:
+    """Whether a run's description is of this folder: a copy has the original's, which MLflow does not count either."""
+    run_id, experiment_id = (
+        str(about.get(name, about.get(other, own)))
+        for name, other, own in (("run_id", "run_uuid", folder.name), ("experiment_id", "experiment_id", folder.parent.name))
+    )
+    return (run_id, experiment_id) == (folder.name, folder.parent.name)
 
 
 def _run(folder: Path, about: dict[str, Any]) -> StoredRun:

@@ -1,5 +1,6 @@
 """What is odd about anybody's runs, in sentences: what was left out, what differs, what looks like a copy."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -25,7 +26,12 @@ CURVE = 3
 OFTEN = 0.25
 """The share of blocks from which the same few numbers again are no chance either."""
 
-WORDS = {FAILED: "that FAILED", KILLED: "that were KILLED", RUNNING: "still RUNNING", SCHEDULED: "SCHEDULED"}
+WORDS = {FAILED: "that FAILED", KILLED: "KILLED", RUNNING: "still RUNNING", SCHEDULED: "SCHEDULED"}
+
+SHARES = re.compile(r"acc|auc|f1|dice|iou|precision|recall|jaccard", re.IGNORECASE)
+"""In names of what is a share, from 0 to 1 or in percent."""
+
+HUNDRED = 100.0
 
 
 def not_counted(runs: Sequence[Record], asked: Asked) -> list[str]:
@@ -43,14 +49,14 @@ def not_counted(runs: Sequence[Record], asked: Asked) -> list[str]:
 
 
 def parents(runs: Sequence[Record], asked: Asked) -> set[str]:
-    """IDs of runs that others are nested in which have the same metric and names: they sum these up, and would count twice."""
-    own = [
-        run
+    """IDs of runs that others are nested in which have the same metric and the same values of these names: they sum these up, and would count twice."""
+    groups = {
+        run.run_id: tuple(values.canonical(values.of(run, name) or "") for name in asked.group_by)
         for run in runs
         if logged(asked.metric) in run.metrics and all(values.of(run, name) is not None for name in asked.group_by)
-    ]
-    above = {run.tags[PARENT] for run in own if PARENT in run.tags}
-    return above & {run.run_id for run in own}
+    }
+    nested = [(run.tags[PARENT], groups[run.run_id]) for run in runs if PARENT in run.tags and run.run_id in groups]
+    return {parent for parent, group in nested if groups.get(parent) == group}
 
 
 def without(runs: Sequence[Record], asked: Asked, what: str, spelling: Spelling) -> str:
@@ -72,7 +78,17 @@ def missing(runs: pd.DataFrame) -> str:
     more = f"; and {len(lacking) - FEW} more lack some" if len(lacking) > FEW else ""
     alone = len(blocks) > 1 and sum(map(len, blocks)) == len(everything)
     remedy = "; no two groups share one: with --block none they are two samples" if alone else ""
-    return f"blocks differ: {'; '.join(lacking[:FEW])}{more}{remedy}" if lacking else ""
+    moved = "; means are as far from each other as in the blocks that are shared" if len(blocks) > 1 and not alone else ""
+    return f"blocks differ: {'; '.join(lacking[:FEW])}{more}{moved}{remedy}" if lacking else ""
+
+
+def units(runs: pd.DataFrame, metric: str) -> str:
+    """Shares of which some may be in percent."""
+    held = runs[metric].dropna()
+    percent = int(((held > 1) & (held <= HUNDRED)).sum())
+    if not SHARES.search(metric) or not 0 < percent < len(held) or held.min() < 0 or held.max() > HUNDRED:
+        return ""
+    return f"{plural(percent, 'run')} of {len(held):,} have {metric} above 1, the others at most 1: percent among fractions? Then nothing here holds"
 
 
 def differing(known: Sequence[Record], name_of: Callable[[Record], str], blocks: Sequence[str], metrics: Sequence[str]) -> str:
@@ -82,9 +98,9 @@ def differing(known: Sequence[Record], name_of: Callable[[Record], str], blocks:
         groups.setdefault(name_of(run), []).append(run)
     names: set[str] = set()
     for own in groups.values():
-        for name in {name for run in own for name in run.params}:
-            held = {values.canonical(run.params[name]) if name in run.params else None for run in own}
-            names |= {f"params.{name}"} if len(held) > 1 else set()
+        for name in {f"params.{name}" for run in own for name in run.params} | {values.EXPERIMENT, values.STORE}:
+            text = [values.of(run, name) for run in own]
+            names |= {name} if len({own and values.canonical(own) for own in text}) > 1 else set()
     told = sorted(names - set(blocks) - {f"params.{name}" for name in metrics})  # a file's columns of numbers are both
     if not told:
         return ""
@@ -104,7 +120,8 @@ def lengths(points: pd.DataFrame, metric: str, asked: Asked) -> list[str]:
 
 
 def copies(points: pd.DataFrame, runs: pd.DataFrame, block: str, *, paired: bool) -> str:
-    """Blocks, or runs, whose numbers are all those of another: logged again, they are no repeats."""
+    """Blocks, or runs, whose numbers are all those of another: logged again, they are no repeats. And configurations that have the same numbers."""
+    runs = runs[~runs["diverged"]]
     curves = points.groupby("run_id", sort=False)["value"].agg(tuple)
     own = runs.assign(curve=runs["run_id"].map(curves))
     long = bool(curves.map(len).min() >= CURVE) if len(curves) else False
@@ -118,8 +135,20 @@ def copies(points: pd.DataFrame, runs: pd.DataFrame, block: str, *, paired: bool
         again, of = int(own.duplicated(["configuration", "curve"]).sum()), len(own)
         every = True
     if not again or not every or not (long or again >= OFTEN * of):
-        return ""
-    return f"{again} of {of} {block}s hold the same values as another: copies are no repeats"
+        return _twins(own) if paired else ""
+    what = "copies are no repeats" if long else "if they are copies, they are no repeats"
+    return f"{again} of {of} {block}s hold the same values as another: {what}"
+
+
+def _twins(own: pd.DataFrame) -> str:
+    """Two configurations with the same numbers in every block."""
+    first: dict[object, str] = {}
+    for name, rows in own.groupby("configuration", sort=False):
+        numbers = frozenset(zip(rows["seed"], rows["curve"], strict=True))
+        other = first.setdefault(numbers, str(name))
+        if other != name and len(rows) >= CURVE:
+            return f"{other} and {name} have the same numbers in all {len(rows)}: does what tells them apart do anything?"
+    return ""
 
 
 def _by_group(groups: "Counter[str]") -> str:

@@ -6,7 +6,7 @@ from regstudy.console.terminal import plural
 from regstudy.errors import UsageError
 
 from ..records import stores
-from ..records.record import Record, Records
+from ..records.record import RUNNING, SCHEDULED, Record, Records
 from ..records.table import TableRecords
 from . import claims_file, odd, values
 from .asked import Asked
@@ -31,7 +31,7 @@ def check_metrics(
             raise UsageError(
                 f"{said}: no run that has {own} has it, and the {plural(elsewhere, 'run')} with it not {own}: log both with the same run, or name others"
             )
-        raise UsageError(f"{said}: no run has it; expected one of {values.listed(there)}")
+        raise UsageError(f"{said}: no run has {f'it; expected one of {values.listed(there)}' if there else 'any metric'}")
 
 
 def way(metric: str, asked: Asked) -> str:
@@ -58,7 +58,8 @@ def only(others: Sequence[Record]) -> str:
     """Which runs there are, none of which counts; empty if there are none."""
     number = {status: sum(run.status == status for run in others) for status in sorted({run.status for run in others})}
     told = " and ".join(f"{plural(n, 'run')}, {status}" for status, n in number.items())
-    return f", only {told}: wait, or count them with --status {next(iter(number))}" if told else ""
+    may_end = "wait, or " if number.keys() & {RUNNING, SCHEDULED} else ""
+    return f", only {told}: {may_end}count them with --status {next(iter(number))}" if told else ""
 
 
 def nothing(source: Records, everything: Sequence[Record], others: Sequence[Record], asked: Asked) -> str:

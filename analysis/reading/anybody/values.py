@@ -17,6 +17,9 @@ OF_RUNS = (EXPERIMENT, RUN_NAME, STORE)
 NAMES_OF_RUNS = frozenset({RUN_NAME, "tags.mlflow.runName"})
 """Shown without saying what they are."""
 
+WORDS = frozenset({"true", "false", "none"})
+"""Of which one language writes another first letter than the next."""
+
 LONG, BEGINNING = 48, 22
 """Characters from which a value is shortened in the middle, and how many of its beginning are kept."""
 
@@ -31,8 +34,10 @@ SHOWN = 8
 
 
 def canonical(text: str) -> str:
-    """The same for all spellings of a number: 0.1, 1e-1 and 0.10; 2 and 2.0. Other texts stay."""
+    """The same for all spellings of a number: 0.1, 1e-1 and 0.10; 2 and 2.0; and of true, false and none. Other texts stay."""
     text = text.strip()
+    if text.lower() in WORDS:
+        return text.lower()
     if not NUMBER.fullmatch(text):
         return text
     try:

@@ -1,5 +1,6 @@
 """An experiment of an MLflow store, whichever kind the store is of. Loads MLflow, which takes longer than a snapshot takes to read."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,11 @@ class StoreRecords:
     held: Tables | FileStore | Server
     others: Sequence[str] = ()
     store: str = ""
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What was left out of a folder of files."""
+        return self.held.notices(str(self.experiment_id)) if isinstance(self.held, FileStore) else ()
 
     def runs(self) -> Sequence[Record]:
         """All runs of the experiment, oldest first."""
@@ -180,7 +186,11 @@ def _chosen(experiment: str | None, uri: str) -> StoreRecords:
 def _opened(uri: str) -> tuple[str, Tables | FileStore | Server, Sequence[StoredExperiment]]:
     """The store's address as it is shown, the store, and its experiments."""
     if reading.is_missing(uri):
-        raise NothingToAnalyse(f"there is no tracking store {store.shown(uri)} yet: first run, in this folder, {FIRST_RUN}")
+        named = os.environ.get("MLFLOW_TRACKING_URI")
+        remedy = (
+            "look at MLFLOW_TRACKING_URI, or name the store with --from" if named else f"first run, in this folder, {FIRST_RUN}"
+        )
+        raise NothingToAnalyse(f"there is no tracking store {store.shown(uri)} yet: {remedy}")
     where = store.shown(reading.address(uri))
     with _one_line(where):
         held = reading.open_store(uri)
