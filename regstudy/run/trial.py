@@ -7,7 +7,9 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,6 +60,21 @@ EXAMPLE_IMAGES = 4
 """In the model's input example; torch.export would freeze a batch of one."""
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """What a run is of, found and read before anything is written: its data from this source, and the device; since when, by the monotonic clock."""
+
+    config: RunConfig
+    source: Source
+    data: Splits
+    device: torch.device
+    begun: float
+
+    @classmethod
+    def of(cls, config: RunConfig, source: Source, begun: float) -> Self:
+        return cls(config, source, datasets.load(source, config), torch.device(devices.chosen(config.device)), begun)
+
+
 @store.told(AGAIN)
 def run(
     config: RunConfig,
@@ -78,11 +95,12 @@ def run(
     cores.usable()  # what is wrong with a variable for that is known before there is a run
     config = config.resolved(source.dataset)
     trial = Trial(config, labels([config.model_dump()])[0], source.digest)
-    device, data = torch.device(devices.chosen(config.device)), datasets.load(source, config)
-    regularisers.of(config, build(config, data.inputs), data.inputs)  # what is wrong with them is known before there is a run
+    ready = _Ready.of(config, source, begun)
+    # What is wrong with these is known before there is a run.
+    regularisers.of(config, build(config, ready.data.inputs), ready.data.inputs)
     run_id = recorder.start(config.run_name(), recorder.identity(config, trial))
     with recorder.at_work(run_id) as require_own, machine_metrics.measured(run_id, wanted=system_metrics):
-        values, experiment_id = _fill(run_id, config, source, data, device, share, begun, require_own)
+        values, experiment_id = _fill(run_id, ready, share, require_own)
     checkpoint.remove(run_id)
     _tell(tell, run_id, config, values, experiment_id)
     return run_id
@@ -101,8 +119,7 @@ def run_trial(given: Assignment) -> str | None:
             return None
         measured = machine_metrics.measured(run_id, wanted=given.system_metrics)
         with recorder.at_work(run_id) as require_own, measured:
-            device, data = torch.device(devices.chosen(config.device)), datasets.load(given.source, config)
-            _fill(run_id, config, given.source, data, device, lambda: given.threads, begun, require_own)
+            _fill(run_id, _Ready.of(config, given.source, begun), lambda: given.threads, require_own)
         checkpoint.remove(run_id)
     return run_id
 
@@ -120,10 +137,10 @@ def resume(run_id: str, tell: Tell | None = None) -> str:
     entry = ledger.resumable(run_id)
     config = RunConfig.from_record(entry.tags.get(Tag.CONFIG, ""))
     source = _same_as_before(config, entry.tags)
-    device, data = torch.device(devices.chosen(config.device)), datasets.load(source, config)
+    ready = _Ready.of(config, source, begun)
     ledger.take_over(entry)
     with cores.at_work() as share, recorder.at_work(run_id) as require_own:
-        values, experiment_id = _fill(run_id, config, source, data, device, share, begun, require_own)
+        values, experiment_id = _fill(run_id, ready, share, require_own)
     checkpoint.remove(run_id)
     _tell(tell, run_id, config, values, experiment_id)
     return run_id
@@ -159,62 +176,69 @@ def _be_repeatable(device: torch.device) -> None:
 
 
 def _fill(
-    run_id: str,
-    config: RunConfig,
-    source: Source,
-    data: Splits,
-    device: torch.device,
-    share: Callable[[], int],
-    begun: float,
-    require_own: Callable[[], None],
+    run_id: str, ready: _Ready, share: Callable[[], int], require_own: Callable[[], None]
 ) -> tuple[dict[str, float], str]:
     """Train, and log everything that a run holds; from the checkpoint on, if there is one. Gives the per-run numbers, and the run's experiment."""
+    config, data, warning = ready.config, ready.data, ready.source.warning
     saved = checkpoint.load(run_id)
     # Another number of threads would change the last bits.
     torch.set_num_threads(saved.threads if saved else config.threads or share())
     memory.keep()
-    _be_repeatable(device)
-    if source.warning:
-        terminal.warn(f"WARNING: {source.warning}")
-    network, sources = build(config, data.inputs), _sources(config)
-    state = provenance.source_state()
-    tags = provenance.tags(state, device) | {
+    _be_repeatable(ready.device)
+    if warning:
+        terminal.warn(f"WARNING: {warning}")
+    network, sources, state = build(config, data.inputs), _sources(config), provenance.source_state()
+    tags = provenance.tags(state, ready.device) | {
         Tag.PARAMETER_COUNT: str(parameter_count(network)),
         Tag.COMMAND: reproduce(config),
         **_of_own(config, data),
-        **({Tag.DATA_WARNING: source.warning} if source.warning else {}),
+        **({Tag.DATA_WARNING: warning} if warning else {}),
     }
     tracked = recorder.describe(run_id, config, data, tags, require_own)
-    what = f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {device}"
+    what = f"{config.run_name()}: {terminal.plural(config.epochs, 'epoch')} of {len(data.train):,} images on {ready.device}"
     terminal.say(f"{what}, from epoch {len(saved.history)} on" if saved else what)
-    learner = Learner(network.to(device), config)
+    learner = Learner(network.to(ready.device), config)
     try:
-        history = _train(learner, data.to(device), tracked, saved)
+        history = _train(learner, data.to(ready.device), tracked, saved)
     except Exception as error:
         _blame(config, error)
         raise
+    values = _keep(tracked, ready, learner, history, sources, state.diff)
+    earlier = sum(metrics.seconds for metrics in saved.history) if saved else 0.0
+    values[Summary.WALL_SECONDS] = time.monotonic() - ready.begun + earlier
+    result = DIVERGED if history[-1].diverged else COMPLETED
+    tracked.log_outcome(values, history[-1].epoch, result, describe(config, data, values, tags))
+    return values | {Metric.EPOCHS_DONE: history[-1].epoch + 1}, tracked.experiment_id
+
+
+def _keep(
+    tracked: recorder.TrackedRun,
+    ready: _Ready,
+    learner: Learner,
+    history: Sequence[EpochMetrics],
+    sources: Mapping[str, bytes],
+    diff: str,
+) -> dict[str, float]:
+    """What came of the training: its predictions, pictures and model as artifacts; the per-run numbers."""
+    config, data, network = ready.config, ready.data, learner.model
     with learner.evaluated():
         kept = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     network.load_state_dict(kept)  # of a moving average what is evaluated is what is kept
-    log_probabilities = scores.predict(network, data.to(device).test).cpu()
+    log_probabilities = scores.predict(network, data.to(ready.device).test).cpu()
     values = summary.summarise(network.cpu(), data, config, history, log_probabilities)
     tracked.require_own()
     with tempfile.TemporaryDirectory() as folder:
         columns = summary.prediction_columns(
             log_probabilities, data.test.labels, learner.right, min(config.epochs, LAST_EPOCHS)
         )
-        _write_artifacts(Path(folder), data, history, log_probabilities, columns, config, sources, state.diff)
+        _write_artifacts(Path(folder), data, history, log_probabilities, columns, config, sources, diff)
         sheet = Path(folder) / Artifact.CONTACT_SHEET
         tracked.log_files(Path(folder), sheet if sheet.exists() else None, history[-1].epoch)
         weights = Path(folder) / WEIGHTS_FILE
         save_file({name: t.contiguous() for name, t in kept.items()}, weights)
         example = data.test.images[:EXAMPLE_IMAGES]
         tracked.log_model(network, (example if config.images == "all" else torch.zeros_like(example)).numpy(), weights)
-    earlier = sum(metrics.seconds for metrics in saved.history) if saved else 0.0
-    values[Summary.WALL_SECONDS] = time.monotonic() - begun + earlier
-    result = DIVERGED if history[-1].diverged else COMPLETED
-    tracked.log_outcome(values, history[-1].epoch, result, describe(config, data, values, tags))
-    return values | {Metric.EPOCHS_DONE: history[-1].epoch + 1}, tracked.experiment_id
+    return values
 
 
 def _blame(config: RunConfig, error: Exception) -> None:
