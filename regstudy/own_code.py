@@ -185,15 +185,18 @@ def origin(reference: str) -> Path:
     return Path(found.origin)
 
 
-_as_imported: dict[str, str] = {}
-"""By modules' names, the digests of the sources that they were imported from."""
+_as_imported: dict[str, tuple[object, str]] = {}
+"""By modules' names, what Python says of the import, and the digest of the source as it was when it was first asked for here."""
 
 
 def _imported(place: str, reference: str) -> ModuleType:
     """A module by its name; ConfigError if its source has changed since, as it may in a notebook: Python would go on with what it had."""
     now = _described(reference)["sha256"]
     module = importlib.import_module(place)
-    if _as_imported.setdefault(place, now) != now:
+    spec, then = _as_imported.setdefault(place, (module.__spec__, now))
+    if spec is not module.__spec__:  # imported anew since
+        _as_imported[place] = module.__spec__, now
+    elif then != now:
         raise ConfigError(
             f"{reference!r} has changed since it was imported here: restart this program, or the notebook's kernel"
         )

@@ -13,6 +13,9 @@ NUMERICS_VERSION = 2
 METRICS_VERSION = 1
 """Raised whenever a metric below is defined otherwise: runs that differ in it are not compared."""
 
+METRICS_OF_SAMPLED = 2
+"""That of users' own data whose gap is measured on a part of the training images: once the first, now at equal distances."""
+
 LAST_EPOCHS = 5
 MOST_STEPS, MOST_PLANNED = 10**15, 100_000
 """The largest step that a curve may have, or so many to be averaged; the largest number of blocks that anybody plans."""

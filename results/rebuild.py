@@ -22,17 +22,8 @@ READING = "docs/reading.md"
 FIRST = RESULTS / "published" / "report"
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- results: end -->"
 HEAD = ["claim", "study", "verdict", "estimate \\(interval\\)", "n", "further seeds"]
-OPEN = [
-    "L1 reduces overfitting more on harder data",
-    "–",
-    "open",
-    "not run yet: the design is fashion-minus-mnist",
-    "–",
-    "–",
-]
-
-OF_OTHERS = {"published-grown": ("published",), "fashion-minus-mnist": ("published", "fashion")}
-"""Reports on the snapshots of other studies, too: of one that went on after its own report, which stays as it is; of two that a third asks about together."""
+OF_OTHERS = {"published-grown": ("published",), "fashion-minus-mnist": ("published",)}
+"""Reports on the snapshots of other studies, too: of one that went on after its own report, which stays as it is; of one whose trials another asks about beside its own."""
 
 CALLED = {"published-grown": "published", "fashion-minus-mnist": "regstudy/design/designs/fashion-minus-mnist.yaml"}
 """What the study of a folder is called by, where that is not the folder's name: one that nobody started, by its design's file."""
@@ -123,7 +114,7 @@ def with_what_was_run(readme: str) -> str:
     verdicts = [row for study in studies() for row in _verdicts(study)]
     headlines = [f"- **{study.name}**: {_headline(study)}{_how_planned(study)}." for study in studies()]
     beside, published = _fidelity()
-    lines = [*_table(head, rows), "", "## What each study concluded", "", *headlines, "", *_table(HEAD, [*verdicts, OPEN])]
+    lines = [*_table(head, rows), "", "## What each study concluded", "", *headlines, "", *_table(HEAD, verdicts)]
     lines += [
         "",
         "## The published numbers beside ours",

@@ -1,5 +1,6 @@
 """Kinds of stores that people have: nested runs, spellings, steps, names and labels of all sorts, runs that lack something. What counts, what is left out, and what is said of it."""
 
+import re
 import shutil
 
 import mlflow
@@ -136,7 +137,7 @@ def test_if_no_run_has_finished_it_is_said_how_they_are(workspace, capsys, statu
     for rate in RATES:
         for seed in range(3):
             log({"lr": rate, "seed": seed}, {"acc": seed + float(rate)}, status=status)
-    told = f", only 6 runs, {status}: wait, or count them with --status {status}"
+    told = f", only 6 runs, {status}: {'wait, or ' if status == 'RUNNING' else ''}count them with --status {status}"
     for words in (COMPARE, ["compare"]):
         assert cli.main(words) == 2
         assert told in capsys.readouterr().err
@@ -177,7 +178,9 @@ def test_an_option_with_one_value_is_given_once(workspace, rng, capsys):
     capsys.readouterr()
     for twice in (["--margin", "0.01", "--margin", "0.5"], ["--better", "higher", "--better", "lower"]):
         assert cli.main([*COMPARE, *twice]) == 2
-        assert f"{twice[0]} is there twice, {twice[1]} and {twice[3]}: give it once" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert f"{twice[0]} is there twice, " in said
+        assert all(value in said for value in (twice[1], twice[3]))
 
 
 def test_percent_among_fractions_is_told(workspace, rng):
@@ -204,7 +207,7 @@ def test_a_run_that_goes_on_in_another_is_one(workspace, rng):
     trials = foreign.read(Asked("acc", ("params.lr",)))
     assert len(trials.runs) == 8
     assert "4 runs going on where another of the same group and block ended, counted as one with it" in trials.notices
-    assert not any("without acc" in notice or "another: the mean" in notice for notice in trials.notices)
+    assert not any("left out" in notice or "another: the mean" in notice for notice in trials.notices)
     gain = findings.find(trials).ranking.pairs.iloc[0]
     assert abs(gain["mean"]) == pytest.approx(0.1, abs=0.001), "its last points, not the mean of both ends"
 
@@ -236,6 +239,8 @@ def test_a_newcomer_with_one_run_is_named_and_told_what_it_lacks(workspace, rng,
     said = (workspace / "report" / "report.md").read_text()
     assert "lr 0.3 could not be tested: fewer than 3 seeds" in said.replace("\\", "")
     assert "Run about 2 further seeds" in said
+    page = " ".join((workspace / "report" / "report.html").read_text().split())
+    assert "With 2 further seeds (6 runs) every configuration can be tested; then look again." in page
 
 
 def test_words_for_true_and_none_are_the_same_in_any_case(workspace, rng):
@@ -317,3 +322,46 @@ def test_a_wrong_address_is_looked_at_first(workspace, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "look at MLFLOW_TRACKING_URI, or name the store with --from" in said
     assert not (workspace / "nonesuch.db").exists()
+
+
+def test_several_runs_of_a_seed_stay_one_where_no_seed_is_shared(workspace, rng):
+    """Each a sample of its own, they would be three times as many as there are."""
+    for rate, seeds in zip(RATES, (range(3), range(3, 6)), strict=True):
+        for seed in seeds:
+            hard = rng.normal(0, 0.1)
+            for _ in range(3):
+                log({"lr": rate, "seed": seed}, {"acc": 0.5 + hard + rng.normal(0, 1e-4)})
+    trials = foreign.read(Asked("acc", ("params.lr",)))
+    assert trials.pairing.paired
+    assert any("the mean of these counts, as one" in notice for notice in trials.notices)
+
+
+def test_repeats_that_share_a_running_step_are_no_resumed_runs(workspace, rng):
+    client = mlflow.MlflowClient()
+    for rate in RATES:
+        for repeat in range(5):
+            run_id = log({"lr": rate}, {})
+            client.log_batch(run_id, [Metric("acc", rng.uniform(), 0, 10 * repeat + step) for step in range(10)])
+    assert len(foreign.read(Asked("acc", ("params.lr",))).runs) == 10
+
+
+def test_what_diverges_does_not_make_an_advice_cheaper(workspace, rng, capsys):
+    for seed in range(9):
+        for rate in (*RATES, "0.3"):
+            swings = 0.5 + 0.1 * (-1) ** (seed + (rate == "0.2")) + rng.normal(0, 0.01)
+            log({"lr": rate, "seed": seed}, {"acc": float("nan") if rate == "0.3" else swings})
+    assert cli.main([*COMPARE, "--margin", "0.01", "--output", "report"]) == 0
+    wanted = re.search(
+        r"Run about ([\d,]+) further seeds|more than 1,000 further seeds", (workspace / "report" / "report.md").read_text()
+    )
+    assert wanted
+    assert wanted[1] is None or int(wanted[1].replace(",", "")) > 9
+
+
+def test_divergence_is_no_reason_where_runs_were_too_few_to_begin_with(workspace, rng, capsys):
+    for seed in range(10):
+        log({"lr": "0.1", "seed": seed}, {"acc": float("nan") if seed == 9 else rng.uniform(0.5, 0.6)})
+    for seed in range(2):
+        log({"lr": "0.2", "seed": seed}, {"acc": rng.uniform(0.5, 0.6)})
+    assert cli.main(COMPARE) == 0
+    assert "Nothing could be tested: no two configurations have 3 seeds in common" in " ".join(capsys.readouterr().out.split())

@@ -271,15 +271,16 @@ def test_a_function_that_was_changed_gives_its_data_anew(tmp_path):
 
 
 @pytest.mark.parametrize("dataset", ["/no/such.py:function", "mnist-5k", "auto"])
-@pytest.mark.parametrize("values", [{"image_size": 32}, {"unreadable": "skip"}])
-def test_some_fields_are_of_folders(dataset, values):
-    with pytest.raises(ConfigError, match=f"{next(iter(values))}: is for a folder of images"):
-        finding.find(RunConfig(dataset=dataset, **values))
+def test_some_fields_are_of_folders(dataset):
+    with pytest.raises(ConfigError, match="image_size: is for a folder of images"):
+        finding.find(RunConfig(dataset=dataset, image_size=32))
+    with pytest.raises(ConfigError, match="unreadable: is for a folder of images"):
+        finding.require_use(RunConfig(dataset=dataset, unreadable="skip"))
 
 
 def test_images_whose_test_is_given_are_not_split():
     with pytest.raises(ConfigError, match="split_seed: is for images of your own, got 5 with dataset mnist-5k"):
-        finding.find(RunConfig(dataset="mnist-5k", split_seed=5))
+        finding.require_use(RunConfig(dataset="mnist-5k", split_seed=5))
 
 
 def test_no_class_is_held_out_whole(tmp_path):

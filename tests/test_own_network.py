@@ -1,5 +1,6 @@
 """Networks and regularisers of the user's own: what they are given, what is asked of them, and that their code is part of a run's identity."""
 
+import importlib
 import os
 import re
 import sys
@@ -484,6 +485,39 @@ def test_a_module_that_was_changed_since_it_was_imported_is_a_line(tmp_path, mon
     (tmp_path / "worked_on.py").write_text("class Pull:\n    strength = 2\n")
     with pytest.raises(ConfigError, match="'worked_on:Pull' has changed since it was imported here: restart this program"):
         own_code.load("worked_on:Pull")
+
+
+def test_a_module_that_was_imported_anew_is_what_it_is_now(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "reloaded.py").write_text("class Pull:\n    strength = 1\n")
+    assert own_code.load("reloaded:Pull").strength == 1
+    (tmp_path / "reloaded.py").write_text("class Pull:\n    strength = 1000\n")
+    importlib.reload(sys.modules["reloaded"])
+    assert own_code.load("reloaded:Pull").strength == 1000
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        ("{'a': {}}", "failed in state_dict, which is to give numbers or tensors by name"),
+        ("{'a': 1}", "failed in load_state_dict"),
+    ],
+)
+def test_a_state_that_cannot_be_kept_is_a_line(tmp_path, held, told):
+    (tmp_path / "held.py").write_text(
+        f"class Held:\n    def __init__(self, strength): pass\n    def after_step(self, model, rate): pass\n    def state_dict(self): return {held}\n    def load_state_dict(self, state): raise KeyError('b')\n"
+    )
+    c = config(regulariser=f"{tmp_path}/held.py:Held", strength=0.1)
+    learner = loop.Learner(build(c), c)
+    with pytest.raises(ConfigError, match=told):
+        learner.restore(learner.state(), 0)
+
+
+def test_a_checkpoint_without_a_regularisers_state_is_gone_on_from(mine):
+    c = config(network=f"{mine}:small", regulariser=f"{mine}:Counting", strength=1e-4)
+    learner = loop.Learner(build(c), c)
+    kept = {name: tensor for name, tensor in learner.state().items() if not name.startswith("own_regulariser/")}
+    learner.restore(kept, 0)
 
 
 def test_a_file_that_was_changed_within_a_second_is_read_anew(tmp_path):

@@ -424,9 +424,9 @@ def test_any_name_of_a_configuration_is_one_of_a_metric(workspace):
     study_run.log_progress(run_id, design_file.load("published"), {name: [] for name in names}, 0, 6)
     logged = MlflowClient().get_run(run_id).data.metrics
     assert {name for name in logged if name.startswith("n/")} == {
-        "n/none data folder:photos 2",
-        "n/L1 0.001 and L2 0.1 data arrays:abc.npz",
-        "n/größer  3",
+        "n/none data folder:photos _2_",
+        "n/L1 0.001 and L2 0.1 data arrays:a_b__c_.npz",
+        "n/größer _ 3_",
     }
 
 

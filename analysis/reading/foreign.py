@@ -67,8 +67,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
     refused.check_metrics(known, counted, asked, source, needed)
     higher = (asked.better or refused.way(asked.metric, asked)) == "higher"
     runs, points, later = _frames(source, known, asked, blocks, spelling, higher=higher)
-    known = [run for run in known if run.run_id not in later]
-    held = set(runs["run_id"])
+    held = {*runs["run_id"], *later}
     paired, called = bool(blocks.names), word(blocks.names)
     repeats = len(runs) - len(runs.drop_duplicates(["configuration", "seed"]))
     notices = [
@@ -87,7 +86,7 @@ def read(asked: Asked, source: Records | None = None) -> Trials:
         odd.copies(points, runs, called, paired=paired),
         f"{plural(int(runs['diverged'].sum()), 'run')} whose {visible(asked.metric)} is no number, counted as diverged" if runs["diverged"].any() else "",
         odd.units(runs, asked.metric),
-        odd.differing(known, lambda run: spelling.named(run, asked.group_by), [SEED, *blocks.names], asked.metrics),
+        odd.differing([run for run in known if run.run_id not in later], lambda run: spelling.named(run, asked.group_by), [SEED, *blocks.names], asked.metrics),
         "nothing says whether these runs share their data, code and budget: that is for you to know",
     ]  # fmt: skip
     measure = Measure(asked.metric, visible(asked.metric), decimals=_decimals(runs[asked.metric]), higher_is_better=higher)
@@ -166,7 +165,8 @@ def _blocks(runs: Sequence[Record], asked: Asked) -> _Blocks:
         )
         for run in known
     }
-    if asked.block is None and len(own) > len(groups) > 1 and len({block for _, block in own}) == len(own):
+    one_each = len(own) == len(known)  # several of a seed are no samples of their own
+    if asked.block is None and one_each and len(own) > len(groups) > 1 and len({block for _, block in own}) == len(own):
         return _Blocks(
             (), reason=f"no two groups share a {names[0]}: runs are not paired, but two samples, compared by Welch's t test"
         )
@@ -264,8 +264,9 @@ def _frames(
     points = source.epochs(list(runs["run_id"]), list(columns))
     points["metric"] = points["metric"].map(columns)
     points["value"] = points["value"].where(points["value"].abs() < LARGEST)
-    later = resumed.into(runs, points[points["metric"] == asked.metric])
-    points["run_id"] = points["run_id"].replace(later)
+    later = resumed.into(runs, points[points["metric"] == asked.metric]) if blocks.names else {}
+    if later:
+        points["run_id"] = points["run_id"].map(later).fillna(points["run_id"])
     each = points.drop_duplicates(["run_id", "metric", "step"], keep="last").sort_values(["run_id", "step"])
     found = {
         str(name): curves.ends(own, asked.value, asked.last, higher=_is_better_higher(str(name), asked, higher=higher))

@@ -4,8 +4,6 @@ import math
 import shlex
 from collections.abc import Callable
 
-import pandas as pd
-
 from regstudy.config import strengths
 from regstudy.console.terminal import plural
 from regstudy.design import design_file
@@ -122,20 +120,23 @@ def further_for_advice(found: Findings) -> int | None:
     """How many more blocks will probably show of the leader, and of what is level with it, that it is not worse by the margin; None if more than 1,000."""
     pairs, margin = found.ranking.pairs, found.scale.margin or 0.0
     own = pairs[(pairs["first"] == found.ranking.leader) & (pairs["relation"] == Relation.UNRESOLVED) & pairs["sd"].gt(0)]
-    few = _lacking(pairs[(pairs["first"] == found.ranking.leader) & (pairs["seeds"] < LEAST)])
-    if few:
-        return few
+    few = lacking(found)
     if own.empty:
-        return 1
+        return few or 1
     row = max(rows(own), key=lambda row: row["sd"])
     n = int(row["seeds"])
     needed = found.looked.blocks_for_equivalence(margin, looks.sd_upper(row["sd"], n), found.ranking.tests, after=n)
-    return None if needed is None else needed - n
+    return None if needed is None else max(few, needed - n)
 
 
-def _lacking(pairs: pd.DataFrame) -> int:
-    """How many more blocks the pair with fewest needs until it can be tested; 0 if all can."""
-    return int(LEAST - pairs["seeds"].min()) if len(pairs) else 0
+def lacking(found: Findings) -> int:
+    """How many more blocks a configuration needs, none of whose runs diverged, until it can be tested against the leader; 0 if all can."""
+    pairs, leader, table = found.ranking.pairs, found.ranking.leader, found.table
+    whole = set(table.loc[table["diverged"] == 0, "configuration"])
+    own = pairs[
+        ((pairs["first"] == leader) | (pairs["second"] == leader)) & pairs["first"].isin(whole) & pairs["second"].isin(whole)
+    ]
+    return max(0, int(LEAST - own["seeds"].min())) if len(own) else 0
 
 
 def _how_to_run(found: Findings, wanted: int | None) -> str:

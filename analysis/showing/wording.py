@@ -211,12 +211,15 @@ def _relations(ranking: Ranking, leading: Sequence[str]) -> tuple[str, str]:
     among = ranking.pairs[ranking.pairs["first"].isin(leading) & ranking.pairs["second"].isin(leading)]
     n = len(leading)
     every = len(among) == n * (n - 1) // 2 and bool((among["relation"] == Relation.EQUIVALENT).all())
-    others = int((ranking.table["standing"] != UNTESTED).sum()) - n
+    rest = ranking.table[(ranking.table["standing"] != UNTESTED) & ~ranking.table["configuration"].isin(leading)]
+    lost = int((rest["diverged"] > 0).sum())
+    others = len(rest) - lost
     far = (
         f"; {plural(others, 'other')} {'is' if others == 1 else 'are'} shown to be worse than {_which(ranking, leading, others)}"
         if others
         else ""
     )
+    far += f"; {plural(lost, 'other')} diverged" if lost else ""
     return (Relation.EQUIVALENT if every else Relation.UNRESOLVED), far
 
 
@@ -275,15 +278,13 @@ def untested(ranking: Ranking, block: str = "seed") -> str:
 
 
 def _diverged(ranking: Ranking) -> str:
-    """Which configurations diverged, where too few runs of two are left for that reason."""
+    """Which configurations diverged, where that alone is why too few runs are left; empty if some had too few to begin with."""
     table = ranking.table
-    lost = table[table["diverged"] > 0]
-    if lost.empty or (table["seeds"] + table["diverged"]).max() < LEAST:
+    lost = table[(table["diverged"] > 0) & (table["seeds"] < LEAST)]
+    if lost.empty or (table["seeds"] + table["diverged"]).min() < LEAST:
         return ""
-    told = [
-        f"{name} diverged in {'all' if not seeds else n} of {plural(seeds + n, 'run')}"
-        for name, seeds, n in zip(lost["configuration"], lost["seeds"], lost["diverged"], strict=True)
-    ]
+    of = [f"{'all' if not seeds else n} of {seeds + n} runs" for seeds, n in zip(lost["seeds"], lost["diverged"], strict=True)]
+    told = [f"{name} diverged in {how}" for name, how in zip(lost["configuration"], of, strict=True)]
     return listed(told[:FEW]) + (f" and {len(told) - FEW} more diverged" if len(told) > FEW else "")
 
 

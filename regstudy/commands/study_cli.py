@@ -47,6 +47,7 @@ def command(given: argparse.Namespace) -> None:
     limits = _limits(given)
     if limits:
         design = design.with_changes(seeds=range(until.FIRST), epochs=None, dataset=None)
+    failure: StudyError | None = None
     with document.alone(given.json):
         planned = (plan.make if given.action == "run" else plan.look)(design, given.data_root or None)
         for warning in planned.warnings:
@@ -56,9 +57,11 @@ def command(given: argparse.Namespace) -> None:
         else:
             how = coordinator.resolve(_how(given), max(len(planned.unfinished()), len(design.cells()) if limits else 0))
             study_state.say_plan(planned, how)
-            told = _plan(planned, how, given) if given.action == "plan" else _run(given, planned, how, limits)
+            told, failure = (_plan(planned, how, given), None) if given.action == "plan" else _run(given, planned, how, limits)
     if given.json:
         document.give({**told, "notices": planned.warnings})
+    if failure is not None:
+        raise failure
 
 
 def _plan(planned: "Plan", how: "How", given: argparse.Namespace) -> Document:
@@ -79,7 +82,8 @@ def _status(planned: "Plan", given: argparse.Namespace) -> Document:
     return {}
 
 
-def _run(given: argparse.Namespace, planned: "Plan", how: "How", limits: "Limits | None") -> Document:
+def _run(given: argparse.Namespace, planned: "Plan", how: "How", limits: "Limits | None") -> tuple[Document, StudyError | None]:
+    """What is done then, and why there is no report, if one was wanted."""
     from regstudy.study import coordinator, until
 
     name, anything, under_mlflow = planned.design.name, bool(planned.unfinished()) or limits, "MLFLOW_RUN_ID" in os.environ
@@ -95,13 +99,16 @@ def _run(given: argparse.Namespace, planned: "Plan", how: "How", limits: "Limits
     terminal.say(
         f"done: the study {name}" if limits else f"done: all {plural(len(planned.trials), 'trial')} of the study {name}"
     )
-    page = None
+    page, failure = None, None
     _say_where(planned)
     if given.no_report:
         terminal.say_next(f"python -m analysis report --study {run_id}")
     else:
-        page = _report(name, run_id, anew=bool(anything), under_mlflow=under_mlflow)
-    return _ended(planned, run_id, page) if given.json else {}
+        try:
+            page = _report(name, run_id, anew=bool(anything), under_mlflow=under_mlflow)
+        except StudyError as error:
+            failure = error
+    return (_ended(planned, run_id, page) if given.json else {}), failure
 
 
 def _ended(planned: "Plan", run_id: str, page: Path | None) -> Document:

@@ -78,7 +78,7 @@ def facts(planned: "Plan") -> Document:
 def left(planned: "Plan", how: "How") -> Document:
     """What is left, where it would run, and how long it takes, as JSON."""
     todo, jobs, threads = planned.unfinished(), how.jobs or 1, how.threads or 1
-    pace, source = _pace(planned, threads) if todo else (None, None)
+    pace, source = _pace(planned, how) if todo else (None, None)
     return {
         "trials_left": len(todo),
         "epochs_left": planned.epochs_left(),
@@ -95,7 +95,7 @@ def power(planned: "Plan", how: "How", given: argparse.Namespace) -> object:
     """What so many seeds can find is the other package's to say, or to give as JSON; how long a seed takes is known here."""
     design = planned.design
     trials = [trial for trial in planned.trials if trial.config.seed == design.seeds[0]]
-    pace, _ = _pace(planned, how.threads or 1)
+    pace, _ = _pace(planned, how)
     seconds = pace.seconds(sum(trial.config.epochs for trial in trials), len(trials), how.jobs or 1)
     more = [*(["--sd", given.sd] if given.sd else []), "--json" if given.json else "--embedded"]
     images = str(planned.sources[0].test_images)
@@ -112,17 +112,19 @@ def as_wide() -> dict[str, str]:
     return {**os.environ, **({} if width is None else {"COLUMNS": str(width)})}
 
 
-def _pace(planned: "Plan", threads: int) -> "tuple[Pace, str]":
+def _pace(planned: "Plan", how: "How") -> "tuple[Pace, str]":
     """How long epochs and trials take here, and how that is known."""
     from regstudy.study.plan import Pace
 
+    threads = how.threads or 1
     pace = planned.pace(threads)
     if pace is not None:
         return pace, "by the runs so far"
     from regstudy.study import speed
 
     first = [next(trial for trial in planned.trials if planned.source(trial) == source) for source in planned.sources]
-    each = [speed.epoch_seconds(planned.source(trial), trial.config, threads) for trial in first]
+    configs = [trial.config.model_copy(update={"device": how.device}) for trial in first]
+    each = [speed.epoch_seconds(planned.source(trial), config, threads) for trial, config in zip(first, configs, strict=True)]
     return Pace(fmean(each), TRIAL_SECONDS), "measured just now"
 
 
@@ -130,7 +132,7 @@ def _time(planned: "Plan", how: "How") -> str:
     """How long what is left will take; not for Ray, whose machines nobody has measured from here."""
     if how.executor == "ray":
         return ""
-    pace, source = _pace(planned, how.threads or 1)
+    pace, source = _pace(planned, how)
     seconds = pace.seconds(planned.epochs_left(), len(planned.unfinished()), how.jobs or 1)
     return f"; about {in_words(seconds)} ({pace.epoch:.1f} s per epoch, {source})"
 

@@ -74,7 +74,7 @@ class _Once(argparse.Action):
         """Keep the value; UsageError if there is one already."""
         given: dict[str, Any] = namespace.__dict__.setdefault(GIVEN, {})
         if option_string and self.dest in given and given[self.dest] != values:
-            raise UsageError(f"{option_string} is there twice, {given[self.dest]} and {values}: give it once")
+            raise UsageError(f"{option_string} is there twice, {given[self.dest]!r} and {values!r}: give it once")
         given[self.dest] = values
         setattr(namespace, self.dest, values)
 

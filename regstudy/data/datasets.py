@@ -181,7 +181,7 @@ def _held_out(labels: Tensor, config: RunConfig, classes: int) -> Tensor:
     counts = torch.bincount(labels, minlength=classes)
     quota = apportion(counts, size)
     if bool(((quota >= counts) & (counts > 0)).any()):
-        empty = int((counts - quota).argmin())
+        empty = int(torch.where(counts > 0, counts - quota, counts.max() + 1).argmin())
         raise ConfigError(
             f"validation_size: expected so few of the {n:,} training images of {config.dataset} that each class keeps one, got {size:,}: "
             f"one class has {int(counts[empty])}"

@@ -23,13 +23,8 @@ Key = tuple[str, str, int | None, str, int]
 def find(config: RunConfig) -> Source:
     """The source of the configuration's data, downloaded if need be; DataError or ConfigError says why it cannot be had."""
     dataset = config.dataset
-    for name in ("image_size", "unreadable"):
-        if (given := getattr(config, name)) != RunConfig.model_fields[name].default and not dataset.startswith(FOLDER):
-            raise ConfigError(f"{name}: is for a folder of images, got {given} with dataset {dataset}")
-    if config.split_seed and not _is_own(dataset):
-        raise ConfigError(
-            f"split_seed: is for images of your own, got {config.split_seed} with dataset {dataset}, whose test images are given"
-        )
+    if config.image_size is not None and not dataset.startswith(FOLDER):
+        raise ConfigError(f"image_size: is for a folder of images, got {config.image_size} with dataset {dataset}")
     if dataset in {"auto", "mnist-5k", *sources.ARCHIVES}:
         return sources.locate(dataset, config.data_root)
     root = ""
@@ -39,6 +34,16 @@ def find(config: RunConfig) -> Source:
         dataset = anchored(dataset)
     found = read(dataset, root, config)
     return Source(dataset, Path(root) if root else None, found.warning, prepared.digest(found), len(found.test_labels))
+
+
+def require_use(config: RunConfig) -> None:
+    """ConfigError for a field that does nothing to this data set. Of several, as a study may have, another may use it."""
+    if config.unreadable != "refuse" and not config.dataset.startswith(FOLDER):
+        raise ConfigError(f"unreadable: is for a folder of images, got {config.unreadable} with dataset {config.dataset}")
+    if config.split_seed and not _is_own(config.dataset):
+        raise ConfigError(
+            f"split_seed: is for images of your own, got {config.split_seed} with dataset {config.dataset}, whose test images are given"
+        )
 
 
 def read(dataset: str, root: str, config: RunConfig) -> Prepared:

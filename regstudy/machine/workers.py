@@ -27,8 +27,8 @@ STOP_SECONDS = 8.0
 class _Spawned(SpawnProcess):
     def start(self) -> None:
         """A new process imports the program that starts it, unless there is none to see: a script that is not guarded against that would run again."""
-        _started.add(self)
         with _starting:
+            _started.add(self)
             program = sys.modules["__main__"]
             sys.modules["__main__"] = ModuleType("__main__")
             try:
@@ -81,7 +81,9 @@ class Crew:
     def stop(self) -> None:
         """Tell all processes to end, and end those that do not."""
         self._over = True
-        children, deadline = [child for child in _started if child.is_alive()], time.monotonic() + STOP_SECONDS
+        with _starting:
+            started = list(_started)
+        children, deadline = [child for child in started if child.is_alive()], time.monotonic() + STOP_SECONDS
         for child in children:
             child.terminate()  # all at once: a pool would wait for its own
         for child in children:

@@ -36,6 +36,7 @@ from regstudy.schema import (
     LAST_EPOCHS,
     LAST_SEEN,
     LONGEST_TAG,
+    METRICS_OF_SAMPLED,
     OWN_SOURCE,
     RIGHT_OF_LAST,
     WEIGHTS_FILE,
@@ -49,13 +50,13 @@ from regstudy.tracking import checkpoint, ledger, machine_metrics, recorder
 from regstudy.tracking.checkpoint import Checkpoint
 from regstudy.training import network as networks
 from regstudy.training import regularisers, scores, summary
-from regstudy.training.loop import EpochMetrics, Learner, fit
+from regstudy.training.loop import EpochMetrics, Learner, fit, is_sampled
 from regstudy.training.network import build, parameter_count
 
 Tell = Callable[[str, RunConfig, Mapping[str, float]], None]
 """Takes a run's ID, its configuration and its numbers, by their names in the store."""
 
-AGAIN = "go on with `python -m regstudy resume RUN_ID` once it does"
+AGAIN = "`python -m regstudy resume` with the run's ID goes on once it does"
 EXAMPLE_IMAGES = 4
 """In the model's input example; torch.export would freeze a batch of one."""
 
@@ -89,6 +90,7 @@ def run(
     `share` says how many threads to take where the configuration does not; `tell` is told how it ended, else that is said; `system_metrics`: how busy the machine is, is logged too.
     """
     begun = time.monotonic()
+    finding.require_use(config)
     if system_metrics:
         machine_metrics.require()
     checkpoint.require_folder()
@@ -192,6 +194,7 @@ def _fill(
         Tag.PARAMETER_COUNT: str(parameter_count(network)),
         Tag.COMMAND: reproduce(config),
         **_of_own(config, data),
+        **({Tag.METRICS_VERSION: str(METRICS_OF_SAMPLED)} if is_sampled(data.train, config.dataset) else {}),
         **({Tag.DATA_WARNING: warning} if warning else {}),
     }
     tracked = recorder.describe(run_id, config, data, tags, require_own)

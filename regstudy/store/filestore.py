@@ -106,7 +106,7 @@ def open_folder(folder: Path) -> FileStore:
 
 
 def _is_its_own(folder: Path, about: dict[str, Any]) -> bool:
-    """Whether a run's description is of this folder: a copy has the original's, which MLflow does not count either."""
+    """Whether a run's description is of this folder: a copy has the original's."""
     run_id, experiment_id = (
         str(about.get(name, about.get(other, own)))
         for name, other, own in (("run_id", "run_uuid", folder.name), ("experiment_id", "experiment_id", folder.parent.name))

@@ -47,11 +47,6 @@ STARTING_SECONDS = 3.0
 SERVED = ("postgresql", "mysql", "mssql")
 """Databases that have a server."""
 
-REFUSED = frozenset(
-    {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE", "BAD_REQUEST"}
-)
-"""MLflow's codes for what no further try would change: a run that somebody has deleted, say."""
-
 SERVER_SECONDS = 5.0
 """How long a tracking server may take to show that it is there; MLflow itself would retry for minutes."""
 
@@ -251,8 +246,7 @@ def told(again: str) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError) as error:
         reason = next(iter(str(error).splitlines()), "")
-        refused = isinstance(error, MlflowException) and error.error_code in REFUSED
-        how = "does not take what was to be written" if refused else "has stopped answering"
+        how = "has stopped answering" if faults.is_passing(error) else "does not take what was to be written"
         raise TrackingError(f"the tracking store {shown(uri())} {how} ({reason}): what was trained is kept; {again}") from error
 
 

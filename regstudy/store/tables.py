@@ -209,7 +209,8 @@ def _run(
 def _by_run(connection: Connection, query: str, which: Mapping[str, int]) -> dict[str, dict[str, str]]:
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for run_id, key, value in connection.execute(text(query), which):
-        found[run_id][key] = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        if value is not None:
+            found[run_id][key] = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     return found
 
 

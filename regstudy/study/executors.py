@@ -93,8 +93,9 @@ def ray_tasks(train: Train, address: str | None, threads: int, gpus: float, at_a
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = next(iter(str(error).splitlines()), "")
+        named = f"--address {address}" if address else "--executor ray"
         raise UsageError(
-            f"--address {address or ''}: no Ray can be used there ({reason}): start it, or leave --address out"
+            f"{named}: no Ray can be used ({reason}): start it, or leave {named.split(maxsplit=1)[0]} out; RAY_ADDRESS names one too"
         ) from None
     signal.signal(signal.SIGTERM, on_terminate)  # Ray's own would end this process at once
     # Retries are counted by the study, for crashes and errors alike.
@@ -122,7 +123,7 @@ def require_answer(address: str | None) -> None:
     if not colon or not port.isdigit():
         return
     try:
-        socket.create_connection((host, int(port)), timeout=RAY_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=RAY_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise UsageError(f"--address {address}: nothing answers there ({error}): start Ray, or leave --address out") from None
 

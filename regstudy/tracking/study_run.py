@@ -188,8 +188,8 @@ def _summary(name: str, scores: list[float]) -> dict[str, float]:
 
 
 def _plain_key(configuration: str) -> str:
-    """As MLflow takes it in a metric's name: without what it refuses there, such as plus, comma, brackets or an equals sign."""
-    return re.sub(r"[^\w.\- :/]", "", configuration.replace(" + ", " and "))
+    """As MLflow takes it in a metric's name, which refuses plus, comma, brackets, an equals sign and more."""
+    return re.sub(r"[^\w.\- :/]", "_", configuration.replace(" + ", " and ").replace(",", ""))
 
 
 def _tags(design: Design) -> dict[str, str]:

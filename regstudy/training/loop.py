@@ -185,9 +185,14 @@ def _epoch(learner: Learner, data: Splits, epoch: int, advance: Callable[[int], 
         )
 
 
+def is_sampled(train: Split, dataset: str) -> bool:
+    """Whether the gap is measured on a part of the training images of the user's own data."""
+    return len(train) > CLEAN_IMAGES and ":" in dataset
+
+
 def clean_images(train: Split, dataset: str) -> Split:
     """Of the training images those that the gap is measured on: the first 10,000; of data of the user's own, which may be sorted by class, as many at equal distances."""
-    if len(train) <= CLEAN_IMAGES or ":" not in dataset:
+    if not is_sampled(train, dataset):
         return train[:CLEAN_IMAGES]
     return train[torch.arange(CLEAN_IMAGES, device=train.labels.device) * len(train) // CLEAN_IMAGES]
 

@@ -32,6 +32,11 @@ class Several:
         """Of several, none."""
         return None
 
+    @property
+    def notices(self) -> Sequence[str]:
+        """What each has left out."""
+        return [notice for part in self.parts for notice in getattr(part, "notices", ())]
+
     @cached_property
     def _held(self) -> dict[str, tuple[Records, Record]]:
         """By run ID, the run and the part that holds it; UsageError if two do."""

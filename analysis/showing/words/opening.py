@@ -264,14 +264,7 @@ def _next(found: Findings) -> tuple[str, str]:
         told = f"{few.capitalize()} {'does' if there == 1 else 'do'} not tell how many are needed. Run about {more} more, then look again."
         return told, methods.command_for(found, more)
     if found.power is not None and methods.more_may_advise(found):
-        wanted = methods.further_for_advice(found)
-        if wanted is None:
-            return f"More than 1,000 further {block}s would be needed to say which to use: nothing within reach decides it.", ""
-        more = _and_runs(found, wanted)
-        return (
-            f"About {more} would say which to use in 4 studies of 5, if none of those that lead is better than another.{_stricter(found)}",
-            methods.command_for(found, wanted),
-        )
+        return _to_advise(found)
     if not still:
         return _nothing_to_run(found), ""
     further = [judged.further for judged in still if judged.further is not None]
@@ -281,6 +274,21 @@ def _next(found: Findings) -> tuple[str, str]:
     it = "it" if len(still) == 1 else "each" if len(further) == len(still) else "some"
     told = f"About {_and_runs(found, max(further))} would settle {it} in 4 studies of 5, if an effect is as large as its margin"
     return f"{_without(found)}{is_open}. {told}.{_stricter(found)}", methods.command_for(found, max(further))
+
+
+def _to_advise(found: Findings) -> tuple[str, str]:
+    """What would allow an advice, and the command that does it."""
+    wanted = methods.further_for_advice(found)
+    if wanted is None:
+        return (
+            f"More than 1,000 further {found.trials.words.block}s would be needed to say which to use: nothing within reach decides it.",
+            "",
+        )
+    more = _and_runs(found, wanted)
+    if wanted <= methods.lacking(found):
+        return f"With {more} every configuration can be tested; then look again.", methods.command_for(found, wanted)
+    told = f"About {more} would say which to use in 4 studies of 5, if none of those that lead is better than another."
+    return f"{told}{_stricter(found)}", methods.command_for(found, wanted)
 
 
 def _and_runs(found: Findings, further: int) -> str:

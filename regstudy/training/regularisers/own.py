@@ -61,17 +61,32 @@ class OwnRegulariser(Regulariser):
         self._call("after_step", learning_rate)
 
     def state(self) -> dict[str, Tensor]:
-        """What the user's class says that it holds, if it says so."""
-        if not hasattr(self.own, "state_dict"):
+        """What the user's class says that it holds, if it gives and takes that."""
+        if not self._keeps():
             return {}
-        return {f"{PREFIX}{name}": torch.as_tensor(held).detach().clone() for name, held in self.own.state_dict().items()}
+        try:
+            return {f"{PREFIX}{name}": torch.as_tensor(held).detach().clone() for name, held in self.own.state_dict().items()}
+        except Exception as error:  # noqa: BLE001  # the user's code
+            raise own_code.failed(
+                self.name, "failed in state_dict, which is to give numbers or tensors by name", error
+            ) from None
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Give it back."""
-        if hasattr(self.own, "state_dict"):
-            self.own.load_state_dict(
-                {name.removeprefix(PREFIX): held for name, held in state.items() if name.startswith(PREFIX)}
-            )
+        """Give it back, if it was kept."""
+        kept = {
+            name.removeprefix(PREFIX): held.to(next(self.model.parameters()).device)
+            for name, held in state.items()
+            if name.startswith(PREFIX)
+        }
+        if not (kept and self._keeps()):
+            return
+        try:
+            self.own.load_state_dict(kept)
+        except Exception as error:  # noqa: BLE001  # the user's code
+            raise own_code.failed(self.name, "failed in load_state_dict", error) from None
+
+    def _keeps(self) -> bool:
+        return all(callable(getattr(self.own, method, None)) for method in ("state_dict", "load_state_dict"))
 
     @torch.no_grad()
     def _call(self, method: str, learning_rate: float) -> None:
