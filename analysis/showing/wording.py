@@ -32,7 +32,7 @@ HOLDS = {"Yes": ("holds", "hold"), "No": ("does not", "do not"), "Open": ("is op
 SIGNS = {"Yes": "✓", "No": "✗", "Open": "?"}
 """Beside an answer, so that it does not hang on colour; the same wherever it stands."""
 
-BEGINNINGS = frozenset({"No", "Which", "Every", "Against", "One", "Two", "Nothing"})
+BEGINNINGS = frozenset({"No", "Which", "Every", "Against", "One", "Two", "Nothing", "Use"})
 """First words of sentences on a ranking that are no names."""
 
 LEAST_P = 0.001

@@ -54,7 +54,9 @@ class Parser(argparse.ArgumentParser):
         fill, self._fill = self._fill, None
         if fill:
             fill(self)
-        return super().parse_known_args(args, namespace)
+        found = super().parse_known_args(args, namespace)
+        vars(found[0]).pop(GIVEN, None)
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of printing the whole usage."""

@@ -71,7 +71,8 @@ def headline(found: Findings) -> str:
     """What to use and what the others cost; where nothing can be advised, what is known of the order."""
     advised = found.ranking.advised
     said = "" if wording.untested(found.ranking, found.trials.words.block) else _use_and_cost(found) if advised else ""
-    return said or wording.order(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
+    told = said or wording.order(found.ranking, wording.blocks_in_words(found), found.trials.words.block)
+    return f"On {found.trials.dataset}, {wording.within(told)}" if found.beside else told
 
 
 def compared_with(found: Findings) -> str | None:
