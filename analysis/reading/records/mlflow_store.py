@@ -1,6 +1,5 @@
 """An experiment of an MLflow store, whichever kind the store is of. Loads MLflow, which takes longer than a snapshot takes to read."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,9 @@ from regstudy.store.tables import Tables
 from ...files import places
 from . import rest, snapshot, sql
 from .record import Record
+
+DEFAULT = "mlflow.db"
+"""MLflow's own store in the folder that one is in."""
 
 COLUMNS = ["run_id", "metric", "step", "value", "timestamp"]
 
@@ -186,9 +188,12 @@ def _chosen(experiment: str | None, uri: str) -> StoreRecords:
 def _opened(uri: str) -> tuple[str, Tables | FileStore | Server, Sequence[StoredExperiment]]:
     """The store's address as it is shown, the store, and its experiments."""
     if reading.is_missing(uri):
-        named = os.environ.get("MLFLOW_TRACKING_URI")
+        file = store.sqlite_file(uri)
+        is_default = file is not None and file.absolute() == Path.cwd() / DEFAULT
         remedy = (
-            "look at MLFLOW_TRACKING_URI, or name the store with --from" if named else f"first run, in this folder, {FIRST_RUN}"
+            f"first run, in this folder, {FIRST_RUN}"
+            if is_default
+            else "look at MLFLOW_TRACKING_URI, or name the store with --from"
         )
         raise NothingToAnalyse(f"there is no tracking store {store.shown(uri)} yet: {remedy}")
     where = store.shown(reading.address(uri))
