@@ -148,7 +148,12 @@ def test_a_done_run_whose_end_did_not_reach_the_store_is_put_right_by_its_study(
 @pytest.mark.slow
 def test_a_report_of_another_study_of_that_name_is_not_taken_for_this_ones(done, monkeypatch, capsys):
     made: list[list[str]] = []
-    monkeypatch.setattr(study_cli.subprocess, "run", lambda command, **_: made.append(command))
+
+    def make(command: list[str], **_: object) -> SimpleNamespace:
+        made.append(command)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(study_cli.subprocess, "run", make)
     page = Path("report") / "small" / "report.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("of the run 123")

@@ -169,7 +169,7 @@ def _make(folder: Path) -> None:
 
 def _unusable(folder: Path, error: OSError) -> UsageError:
     return UsageError(
-        f"checkpoints cannot be kept in {folder} ({error.strerror}): set REGSTUDY_CHECKPOINTS to a folder that can be written, by you or your group alone"
+        f"checkpoints cannot be kept in {folder} ({error.strerror or error}): set REGSTUDY_CHECKPOINTS to a folder that can be written, by you or your group alone"
     )
 
 

@@ -43,4 +43,7 @@ def test_three_factors_are_run_and_reported(workspace, capsys, unmeasured):
     assert "L1 0.001 + label smoothing 0.1, dropout 0.2" in tables["ranking"]["configuration"].tolist()
     shown = EFFECTS.make(Material.of(found))
     assert shown is not None
-    assert shown.title == "Factors: no interaction that 3 seeds can see"
+    effects = tables["effects"]
+    apart = effects[effects["effect"].str.contains("×") & ((effects["low"] > 0) | (effects["high"] < 0))]
+    # Of so small trainings a machine's last bits decide what chance shows.
+    assert ("no interaction that 3 seeds can see" in shown.title) == apart.empty, shown.title

@@ -143,7 +143,7 @@ def test_a_study_whose_server_goes_away_says_so_and_ends_when_told_to(workspace)
     assert process.returncode == 143
     assert "waiting for it" in waiting
     assert "Traceback" not in end
-    assert re.search(r"Go on with: \S*python3? -m regstudy study run small.yaml\n", end)
+    assert re.search(r"Go on with: \S*python3? -m regstudy study run small.yaml --jobs 1 --threads 1 --no-report\n", end)
 
 
 def test_a_password_is_in_nothing_that_is_said_or_kept(database, workspace):
