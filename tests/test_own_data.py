@@ -19,6 +19,7 @@ from regstudy.config import RunConfig
 from regstudy.data import datasets, finding, folders, further, prepared
 from regstudy.data.datasets import Split, Splits
 from regstudy.errors import ConfigError, DataError
+from regstudy.schema import Tag
 from regstudy.training import loop
 
 COLOURS = {"blue": (30, 60, 200), "green": (20, 180, 40), "red": (210, 40, 30)}
@@ -446,3 +447,33 @@ def test_a_link_that_leads_nowhere_is_no_image_that_can_be_read(tmp_path):
     (tmp_path / "flags" / "red" / "dead.jfif").symlink_to("/nowhere.jpg")
     with pytest.raises(DataError, match=r"dead\.jfif: is no image that can be read"):
         folders.read(tmp_path / "flags", None, "refuse", 0)
+
+
+@pytest.mark.parametrize(("images", "version"), [(10_000, "1"), (10_050, "2")])
+def test_a_gap_of_some_of_ones_own_images_is_of_another_metrics_version(workspace, images, version):
+    labels = np.arange(images) % 2
+    np.savez(
+        "own.npz",
+        train_images=np.zeros((images, 4, 4), np.uint8),
+        train_labels=labels,
+        test_images=np.zeros((4, 4, 4), np.uint8),
+        test_labels=labels[:4],
+    )
+    (workspace / "net.py").write_text(
+        "from torch import nn\n\ndef flat(shape, classes):\n    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))\n"
+    )
+    options = [
+        "--dataset",
+        "arrays:own.npz",
+        "--network",
+        "net.py:flat",
+        "--epochs",
+        "1",
+        "--threads",
+        "1",
+        "--augmentation",
+        "none",
+    ]
+    assert regstudy.main(["train", *options, "--batch-size", "1000"]) == 0
+    (run,) = mlflow.MlflowClient().search_runs(["0"])
+    assert run.data.tags[Tag.METRICS_VERSION] == version

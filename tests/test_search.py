@@ -130,6 +130,13 @@ def test_choices_that_do_not_go_together_are_left_out_with_a_line(workspace, cap
     assert "Traceback" not in printed.err
 
 
+def test_how_many_images_are_held_out_may_be_searched(workspace):
+    (workspace / "small.yaml").write_text(
+        SEARCH.replace("validation_size: 80, batch_size: 8}\nspace:", "batch_size: 8}\nspace:\n  validation_size: [40, 80]")
+    )
+    assert search_file.load("small.yaml").space["validation_size"] == (40, 80)
+
+
 def test_paths_in_a_search_begin_at_its_file(workspace):
     (workspace / "sub").mkdir()
     space = SEARCH.replace("schedule: [constant, cosine]", "network: [squeeze-expand, net.py:small]").replace(

@@ -29,6 +29,7 @@ from regstudy.design.fields import (
     Seeds,
     Setting,
     Value,
+    anchored_fields,
     at,
     check_fields,
 )
@@ -303,13 +304,13 @@ class Design(BaseModel, frozen=True, extra="forbid"):
         values = [*self.datasets, *self.overrides.values(), *(value for fields in self.cells() for value in fields.values())]
         if all(anchored(value, folder) == value for value in values if isinstance(value, str)):
             return self
-        changes: dict[str, Any] = {"overrides": _anchored(self.overrides, folder)}
+        changes: dict[str, Any] = {"overrides": anchored_fields(self.overrides, folder)}
         changes["datasets"] = [anchored(dataset, folder) for dataset in self.datasets]
         if self.configurations is not None:
-            changes["configurations"] = [_anchored(fields, folder) for fields in self.configurations]
+            changes["configurations"] = [anchored_fields(fields, folder) for fields in self.configurations]
         if self.grid is not None:
             changes["grid"] = {
-                name: list(_anchored(dict(enumerate(values)), folder).values()) for name, values in self.grid.items()
+                name: list(anchored_fields(dict(enumerate(values)), folder).values()) for name, values in self.grid.items()
             }
         return self.changed(changes)
 
@@ -385,10 +386,6 @@ class Design(BaseModel, frozen=True, extra="forbid"):
 
 def _without_name(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != NAME}
-
-
-def _anchored(fields: Mapping[Any, Any], folder: Path | None) -> dict[Any, Any]:
-    return {name: anchored(value, folder) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def _portable(value: object) -> object:

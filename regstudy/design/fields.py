@@ -1,12 +1,13 @@
 """The words of a design file: what a configuration's fields, names and seeds may be, and where in the file a mistake is."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, RunConfig
+from regstudy.config import FILLED_IN, SEEDS, WHERE_NOT_WHAT, RunConfig, anchored
 
 MOST_TRIALS = 100_000
 """More is a slip of the pen: a grid with a value too many on each axis."""
@@ -65,6 +66,11 @@ def _seed_list(given: object) -> object:
 
 Seed = Annotated[int, Field(ge=0, lt=SEEDS, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_seed_list), WithJsonSchema(_SEEDS_SCHEMA)]
+
+
+def anchored_fields(fields: Mapping[Any, Any], folder: Path | None) -> dict[Any, Any]:
+    """These with what they name of the user's own by whole paths, from this folder on (None: where the user is)."""
+    return {name: anchored(value, folder) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def at(place: Place, message: str) -> PydanticCustomError:

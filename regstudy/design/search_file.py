@@ -11,7 +11,7 @@ from regstudy.config import RunConfig, anchored
 from regstudy.console.terminal import plain
 from regstudy.design import design_file
 from regstudy.design.design import Design, Searched
-from regstudy.design.fields import OF_ALL, Fields, Margin, Name, Seed, Value, at
+from regstudy.design.fields import OF_ALL, Fields, Margin, Name, Seed, Value, anchored_fields, at
 from regstudy.errors import ConfigError, DesignError
 from regstudy.schema import Summary
 
@@ -75,10 +75,12 @@ class Search(BaseModel, frozen=True, extra="forbid"):
         return self
 
     def _check_space(self) -> None:
-        """What may be chosen are configurations that hold images out."""
+        """What may be chosen are configurations that hold images out, by themselves or as the search chooses how many."""
+        sizes = self.space.get(HELD_OUT)
+        chosen = {} if sizes is None else {HELD_OUT: (sizes.ends() if isinstance(sizes, Range) else sizes)[-1]}
         for name, own in self.space.items():
             for value in own.ends() if isinstance(own, Range) else own:
-                if self.config({name: value}).validation_size == 0:
+                if self.config({**chosen, name: value}).validation_size == 0:
                     place = ("space", name) if name == HELD_OUT else ("overrides",)
                     raise at(place, "a search chooses on held-out images: give validation_size, or the recipe corrected")
             if isinstance(own, Range) and not own.whole and isinstance(RunConfig.model_fields[name].default, int):
@@ -163,16 +165,12 @@ def load(path: str) -> Search:
     )
     search = design_file.parse_as(Search, text, path, "is no search: expected fields such as name, about, space and baseline")
     folder = Path(path).parent
-    changes: dict[str, Any] = {part: _anchored(getattr(search, part), folder) for part in ("overrides", "baseline")}
-    space = {
-        name: own if isinstance(own, Range) else _anchored(dict(enumerate(own)), folder) for name, own in search.space.items()
+    changes: dict[str, Any] = {part: anchored_fields(getattr(search, part), folder) for part in ("overrides", "baseline")}
+    changes["space"] = {
+        name: own if isinstance(own, Range) else tuple(anchored_fields(dict(enumerate(own)), folder).values())
+        for name, own in search.space.items()
     }
-    changes["space"] = {name: own if isinstance(own, Range) else tuple(own.values()) for name, own in space.items()}
     return search.model_copy(update=changes)
-
-
-def _anchored(fields: Mapping[Any, Any], folder: Path) -> dict[Any, Any]:
-    return {name: anchored(value, folder) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def require_place(path: Path, search: Search) -> None:
